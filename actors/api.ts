@@ -1,0 +1,60 @@
+/** What a node offers to the command line, the edge and the simulator (`node.ts` makes one). */
+import type { Effect } from "effect"
+import type { SourceCounters } from "../protocols/counters.ts"
+import type { IntelGraphError } from "../protocols/errors.ts"
+import type { ActorView } from "../runtime/index.ts"
+import type { SourceSpec } from "./source.ts"
+
+export interface IngestRequest extends SourceSpec {
+  /** `always` begins a new run of finished content (`ingest`); `once` skips it (`start`). */
+  readonly again: "always" | "once"
+  /** Share of dead letters that fails the run. */
+  readonly maxBadShare: number
+  /** Offered records per second at most; the connector shapes its own rate. */
+  readonly ratePerSecondMax?: number
+}
+
+export type ConnectorPhase =
+  | "waiting"
+  | "hashing"
+  | "reading"
+  | "draining"
+  | "done"
+  | "skipped"
+  | "failed"
+
+/** A connector as it is now. Counters are of this run and committed, never ahead of the store. */
+export interface ConnectorProgress {
+  readonly tenant: string
+  readonly source: string
+  readonly file: string
+  readonly phase: ConnectorPhase
+  readonly counters: SourceCounters
+  readonly fileBytes: number
+  readonly fileBytesRead: number
+  /** Records cut and handed to partitions so far, committed or not. */
+  readonly offered: number
+  /** Blocks that a partition's mailbox refused (and that were offered again). */
+  readonly refusedBlocks: number
+  /** Blocks waiting in the partitions' mailboxes of this tenant. */
+  readonly mailboxDepth: number
+  readonly seconds: number
+  readonly preStorageP95Millis: number
+  readonly error: IntelGraphError | undefined
+}
+
+export interface IngestReport extends ConnectorProgress {
+  readonly phase: "done" | "skipped" | "failed"
+}
+
+export interface IntelNode {
+  /** Runs one connector to its end: every record of the file committed, refused or set aside. */
+  readonly ingest: (request: IngestRequest) => Effect.Effect<IngestReport>
+  readonly progress: () => readonly ConnectorProgress[]
+  /** The tree, of one tenant or, for the node's operator, whole. */
+  readonly actors: (tenant?: string) => ActorView
+  /** Stops reading and lets what was admitted finish, for at most `millis`; `true` if all did. */
+  readonly drain: (millis: number) => Effect.Effect<boolean>
+  /** An equation of contracts §4 that does not hold now, as a sentence; empty where all hold. */
+  readonly brokenEquations: () => readonly string[]
+}

@@ -1,0 +1,171 @@
+/**
+ * The block: what travels through the log and is acknowledged (contracts §3). A block can be read
+ * with nothing but its own bytes: a fixed header, then msgpack without shared structures.
+ *
+ * Layout, integers big-endian:
+ *
+ *     0  magic "IGBK"        4  format u8      5  codec u8       6  schemaVersion u16
+ *     8  count u32          12  epoch u48     18  start u48     24  senderSequence u48
+ *    30  previousHash 32    62  mappingDigest 32                94  sender length u16, sender UTF-8
+ *    then the body: [source, runEpoch, runCount, file, [[ordinal, offset, key, version, op, bytes, fault]]]
+ *
+ * A block once offered never changes; its identity is (sender, incarnation, partition, senderSequence)
+ * and `hashBlock` of its bytes is what the sender's next block names as `previousHash`.
+ */
+import { hash } from "node:crypto"
+import { Packr } from "msgpackr"
+import { InvariantBroken, invariant } from "./errors.ts"
+import type { DeadLetterReason, Operation, Run, SourceEvent } from "./event.ts"
+import { blockEventsMax } from "./limits.ts"
+
+export const blockFormat = 1
+export const blockSchemaVersion = 1
+const codecMsgpack = 1
+const magic = 0x49_47_42_4b
+const senderAt = 94
+
+/** Life of a sender: the epoch of its shard, and the count of its starts under that epoch. */
+export interface Incarnation {
+  readonly epoch: number
+  readonly start: number
+}
+
+export interface BlockHeader {
+  readonly schemaVersion: number
+  readonly count: number
+  /** Address of the sender as `tenant/kind/key`. */
+  readonly sender: string
+  readonly incarnation: Incarnation
+  /** 1 for the first block of an incarnation to this partition, then without a gap. */
+  readonly senderSequence: number
+  /** SHA-256 of the block before, 32 zero bytes for the first. */
+  readonly previousHash: Uint8Array
+  /** SHA-256 of the recipe by which the records are to be read. */
+  readonly mappingDigest: Uint8Array
+}
+
+export interface BlockBody {
+  readonly source: string
+  readonly run: Run
+  /** Name of the file, for people; empty where there is none. */
+  readonly file: string
+  readonly events: readonly SourceEvent[]
+}
+
+export interface Block extends BlockBody {
+  readonly header: BlockHeader
+}
+
+export const noHash: Uint8Array = new Uint8Array(32)
+
+export const hashBlock = (bytes: Uint8Array): Uint8Array => hash("sha256", bytes, "buffer")
+
+const packr = new Packr({ useRecords: false })
+const operations: readonly Operation[] = ["assert", "retract", "reject"]
+
+type WireFault = readonly [reason: string, detail: string, lengthBytes: number] | null
+type WireEvent = readonly [
+  ordinal: number,
+  offset: number,
+  recordKey: string,
+  version: number | null,
+  op: number,
+  bytes: Uint8Array,
+  fault: WireFault,
+]
+type WireBody = readonly [
+  source: string,
+  runEpoch: number,
+  runCount: number,
+  file: string,
+  events: readonly WireEvent[],
+]
+
+/** The block's bytes, in memory of their own (never a view into a shared pool). */
+export function encodeBlock(header: Omit<BlockHeader, "count" | "schemaVersion">, body: BlockBody) {
+  const count = body.events.length
+  invariant(count > 0 && count <= blockEventsMax, `A block has 1 to ${blockEventsMax} events.`)
+  const wire: WireBody = [
+    body.source,
+    body.run.epoch,
+    body.run.count,
+    body.file,
+    body.events.map(wireOfEvent),
+  ]
+  const packed = packr.pack(wire)
+  const sender = Buffer.from(header.sender, "utf8")
+  const bytes = Buffer.from(new ArrayBuffer(senderAt + 2 + sender.length + packed.length))
+  bytes.writeUInt32BE(magic, 0)
+  bytes.writeUInt8(blockFormat, 4)
+  bytes.writeUInt8(codecMsgpack, 5)
+  bytes.writeUInt16BE(blockSchemaVersion, 6)
+  bytes.writeUInt32BE(count, 8)
+  bytes.writeUIntBE(header.incarnation.epoch, 12, 6)
+  bytes.writeUIntBE(header.incarnation.start, 18, 6)
+  bytes.writeUIntBE(header.senderSequence, 24, 6)
+  bytes.set(header.previousHash, 30)
+  bytes.set(header.mappingDigest, 62)
+  bytes.writeUInt16BE(sender.length, senderAt)
+  bytes.set(sender, senderAt + 2)
+  bytes.set(packed, senderAt + 2 + sender.length)
+  return new Uint8Array(bytes.buffer)
+}
+
+/** Reads only the header: what a log needs to know of a block. */
+export function decodeHeader(block: Uint8Array): BlockHeader {
+  const bytes = Buffer.from(block.buffer, block.byteOffset, block.byteLength)
+  if (bytes.length < senderAt + 2 || bytes.readUInt32BE(0) !== magic) {
+    throw new InvariantBroken({ message: "These bytes are no block." })
+  }
+  const [format, codec] = [bytes.readUInt8(4), bytes.readUInt8(5)]
+  const schemaVersion = bytes.readUInt16BE(6)
+  if (format > blockFormat || codec !== codecMsgpack || schemaVersion > blockSchemaVersion) {
+    throw new InvariantBroken({
+      message:
+        `A block of format ${format}, codec ${codec}, schema ${schemaVersion} is newer than this ` +
+        `program, which reads up to format ${blockFormat}, schema ${blockSchemaVersion}.`,
+    })
+  }
+  const senderLength = bytes.readUInt16BE(senderAt)
+  return {
+    schemaVersion,
+    count: bytes.readUInt32BE(8),
+    sender: bytes.toString("utf8", senderAt + 2, senderAt + 2 + senderLength),
+    incarnation: { epoch: bytes.readUIntBE(12, 6), start: bytes.readUIntBE(18, 6) },
+    senderSequence: bytes.readUIntBE(24, 6),
+    previousHash: bytes.subarray(30, 62),
+    mappingDigest: bytes.subarray(62, 94),
+  }
+}
+
+export function decodeBlock(bytes: Uint8Array): Block {
+  const header = decodeHeader(bytes)
+  const at = senderAt + 2 + Buffer.byteLength(header.sender, "utf8")
+  const wire = packr.unpack(bytes.subarray(at)) as WireBody
+  const [source, epoch, count, file, events] = wire
+  invariant(events.length === header.count, "A block holds as many events as its header says.")
+  return { header, source, run: { epoch, count }, file, events: events.map(eventOfWire) }
+}
+
+function wireOfEvent(event: SourceEvent): WireEvent {
+  const { ordinal, offset, recordKey, version, op, bytes, fault } = event
+  const wireFault: WireFault = fault ? [fault.reason, fault.detail, fault.lengthBytes] : null
+  return [ordinal, offset, recordKey, version ?? null, operations.indexOf(op), bytes, wireFault]
+}
+
+function eventOfWire(wire: WireEvent): SourceEvent {
+  const [ordinal, offset, recordKey, version, op, bytes, fault] = wire
+  const operation = operations[op]
+  invariant(operation !== undefined, `A block knows no operation ${op}.`)
+  return {
+    ordinal,
+    offset,
+    recordKey,
+    version: version ?? undefined,
+    op: operation,
+    bytes,
+    fault: fault
+      ? { reason: fault[0] as DeadLetterReason, detail: fault[1], lengthBytes: fault[2] }
+      : undefined,
+  }
+}

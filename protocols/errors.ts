@@ -1,0 +1,204 @@
+/**
+ * The error catalogue. Errors are grouped by what the caller must do, and every code is stable:
+ *
+ * - `Retryable`: the same request may succeed after `retryAfterMillis`; nothing was kept.
+ * - `Refused`: a limit or a rule said no; the same request will be refused again. Nothing was kept.
+ * - `Terminal`: this part cannot go on; its supervisor or a person decides.
+ * - `Fenced`: another owner has taken over; the caller must stop at once and write nothing more.
+ *
+ * `message` is a sentence for a person and `next` says what to do about it; neither ever holds a
+ * secret or another tenant's words.
+ */
+import { Data } from "effect"
+
+export type ErrorFamily = "Retryable" | "Refused" | "Terminal" | "Fenced"
+
+interface Told {
+  readonly message: string
+}
+
+/** The mailbox is at a limit that time alone lifts. The sender waits, parks or tells its own sender. */
+export class MailboxFull extends Data.TaggedError("MailboxFull")<
+  Told & {
+    readonly mailbox: string
+    readonly limit: "depth" | "bytes" | "rate" | "concurrency" | "blocks" | "control"
+    readonly retryAfterMillis: number
+  }
+> {
+  readonly family = "Retryable"
+}
+
+/** The log as a whole is at its bound. Senders wait; a person should look. */
+export class LogFull extends Data.TaggedError("LogFull")<
+  Told & { readonly retryAfterMillis: number }
+> {
+  readonly family = "Retryable"
+}
+
+/** A store or the log could not answer now (busy, lost connection, time-out): the outcome is unknown. */
+export class Unavailable extends Data.TaggedError("Unavailable")<
+  Told & { readonly retryAfterMillis: number }
+> {
+  readonly family = "Retryable"
+}
+
+/** No answer before the deadline; the message may still be handled. */
+export class DeadlineExceeded extends Data.TaggedError("DeadlineExceeded")<
+  Told & { readonly retryAfterMillis: number }
+> {
+  readonly family = "Retryable"
+}
+
+/** A named limit, its bound and the value that passed it. */
+export class LimitExceeded extends Data.TaggedError("LimitExceeded")<
+  Told & { readonly limit: string; readonly bound: number; readonly value: number }
+> {
+  readonly family = "Refused"
+}
+
+/** The request itself is wrong: a malformed address, mapping, configuration, query or argument. */
+export class Invalid extends Data.TaggedError("Invalid")<
+  Told & {
+    readonly what: string
+    /** 1-based place in a document, where there is one. */
+    readonly line?: number
+    readonly column?: number
+  }
+> {
+  readonly family = "Refused"
+}
+
+/** There is nobody, or nothing, of that name. */
+export class NotFound extends Data.TaggedError("NotFound")<Told & { readonly what: string }> {
+  readonly family = "Refused"
+}
+
+/** More records went to the dead letters than the run allows. */
+export class TooManyBad extends Data.TaggedError("TooManyBad")<
+  Told & { readonly deadLettered: number; readonly read: number; readonly share: number }
+> {
+  readonly family = "Refused"
+}
+
+/** Bytes that were acknowledged are missing, doubled or changed. Never answered by going on. */
+export class LogDamaged extends Data.TaggedError("LogDamaged")<
+  Told & { readonly partition: string; readonly sequence: number }
+> {
+  readonly family = "Terminal"
+}
+
+/** A store answered in a way that it should not: damaged file, constraint broken, disk error. */
+export class StoreFailed extends Data.TaggedError("StoreFailed")<
+  Told & { readonly store: string }
+> {
+  readonly family = "Terminal"
+}
+
+/** The disk is full. Nothing was committed; free space and start again. */
+export class DiskFull extends Data.TaggedError("DiskFull")<Told & { readonly path: string }> {
+  readonly family = "Terminal"
+}
+
+/** The data directory has another writer, is of a newer format, or cannot be used. */
+export class DataDirectoryRefused extends Data.TaggedError("DataDirectoryRefused")<
+  Told & {
+    readonly path: string
+    readonly reason: "locked" | "newer-format" | "not-writable" | "missing"
+  }
+> {
+  readonly family = "Terminal"
+}
+
+/** A source cannot be read at all, or not further. */
+export class SourceUnreadable extends Data.TaggedError("SourceUnreadable")<
+  Told & { readonly file: string; readonly offset: number }
+> {
+  readonly family = "Terminal"
+}
+
+/** What must always hold does not. The actor crashes and its supervisor decides. */
+export class InvariantBroken extends Data.TaggedError("InvariantBroken")<Told> {
+  readonly family = "Terminal"
+}
+
+/** Ours is not the newest epoch of this shard. */
+export class Fenced extends Data.TaggedError("Fenced")<
+  Told & { readonly shard: number; readonly epoch: number; readonly current: number }
+> {
+  readonly family = "Fenced"
+}
+
+export type Retryable = MailboxFull | LogFull | Unavailable | DeadlineExceeded
+export type Refused = LimitExceeded | Invalid | NotFound | TooManyBad
+export type Terminal =
+  | LogDamaged
+  | StoreFailed
+  | DiskFull
+  | DataDirectoryRefused
+  | SourceUnreadable
+  | InvariantBroken
+export type IntelGraphError = Retryable | Refused | Terminal | Fenced
+export type ErrorCode = IntelGraphError["_tag"]
+
+interface CatalogueEntry {
+  readonly family: ErrorFamily
+  /** Exit code of a command that ends with it (contracts §11). */
+  readonly exitCode: 1 | 2 | 3
+  /** What a person does next. */
+  readonly next: string
+}
+
+/** Every code with its family, exit code and the next step. */
+export const catalogue: { readonly [code in ErrorCode]: CatalogueEntry } = {
+  MailboxFull: { family: "Retryable", exitCode: 3, next: "Wait and send again." },
+  LogFull: {
+    family: "Retryable",
+    exitCode: 3,
+    next: "See `intelgraph status` for the partition whose sink is behind.",
+  },
+  Unavailable: { family: "Retryable", exitCode: 1, next: "Try again; see `intelgraph doctor`." },
+  DeadlineExceeded: { family: "Retryable", exitCode: 1, next: "Ask again, or allow more time." },
+  LimitExceeded: { family: "Refused", exitCode: 3, next: "Send less, or raise the limit." },
+  Invalid: { family: "Refused", exitCode: 2, next: "Correct the request." },
+  NotFound: { family: "Refused", exitCode: 1, next: "Check the name." },
+  TooManyBad: {
+    family: "Refused",
+    exitCode: 3,
+    next: "Look with `intelgraph dlq ls`; allow more with --max-bad.",
+  },
+  LogDamaged: {
+    family: "Terminal",
+    exitCode: 1,
+    next: "Do not ingest. Restore the latest backup; see `intelgraph doctor`.",
+  },
+  StoreFailed: { family: "Terminal", exitCode: 1, next: "See `intelgraph doctor`." },
+  DiskFull: {
+    family: "Terminal",
+    exitCode: 1,
+    next: "Free space and start again; nothing is lost.",
+  },
+  DataDirectoryRefused: {
+    family: "Terminal",
+    exitCode: 1,
+    next: "Name another with --data-dir, or see `intelgraph doctor`.",
+  },
+  SourceUnreadable: {
+    family: "Terminal",
+    exitCode: 1,
+    next: "Check the file and ingest it again.",
+  },
+  InvariantBroken: { family: "Terminal", exitCode: 1, next: "Please report it with the log." },
+  Fenced: { family: "Fenced", exitCode: 1, next: "Nothing to do: the new owner goes on." },
+}
+
+/** Crashes the caller where `condition` does not hold; kept in production. */
+export function invariant(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new InvariantBroken({ message })
+}
+
+export const isIntelGraphError = (value: unknown): value is IntelGraphError =>
+  typeof value === "object" &&
+  value !== null &&
+  "_tag" in value &&
+  typeof value._tag === "string" &&
+  Object.hasOwn(catalogue, value._tag)

@@ -1,0 +1,136 @@
+/**
+ * Every bound of IntelGraph, in one place. Units come last in a name. A bound that is nowhere in
+ * this file does not exist: code that needs one adds it here, with the reason for the figure.
+ */
+
+/** Events in a block: one broker message stands for up to this many records (architecture D4). */
+export const blockEventsMax = 512
+/** Bytes of records in a block. A record larger than this travels alone. */
+export const blockBytesMax = 512 * 1024
+/** A larger record becomes a dead letter: with its header it would pass the broker's 1 MiB payload. */
+export const recordBytesMax = 768 * 1024
+/** A block is sent at most this long after its first record. */
+export const blockLingerMillis = 20
+
+/** Partitions of a tenant, when it does not say otherwise, and at most. */
+export const partitionsDefault = 4
+export const partitionsMax = 64
+/** Shards of a cluster: fixed when the cluster, or the data directory, is made. */
+export const shardCount = 64
+
+/** Blocks that a partition's durable mailbox holds before it refuses (`MailboxFull`). */
+export const partitionMailboxBlocksMax = 16
+/** Bytes of the whole log before it refuses everybody (`LogFull`). */
+export const logBytesMax = 8 * 1024 ** 3
+/** Sender chains that the log remembers; the longest silent are forgotten first. */
+export const logChainsMax = 100_000
+/** Bytes of pulled and not yet acknowledged blocks that a node holds. */
+export const pulledBytesMax = 64 * 1024 ** 2
+/** Blocks that a sink lets one partition have in flight. */
+export const sinkCreditBlocks = 4
+/** Records that the graph sink puts into one transaction; measured best near 4,096 (D2). */
+export const commitRecordsMax = 4096
+/** Parked blocks that a partition may have. */
+export const parkedBlocksMax = 1024
+
+/** A waiting sender tries again after a time drawn between these. */
+export const retryMillisMin = 1
+export const retryMillisMax = 250
+
+/** Volatile mailbox of an actor that does not say otherwise. */
+export const mailboxDepthMaxDefault = 1024
+export const mailboxBytesMaxDefault = 16 * 1024 ** 2
+/** The control lane: small, never used by data, handled first. */
+export const controlDepthMax = 64
+/** Messages that an actor may put aside before it must handle or refuse. */
+export const stashDepthMax = 1024
+/** Messages that one actor handles before the next has its turn. */
+export const turnBatchMax = 64
+/** Messages that the dispatcher handles before the host may run other work. */
+export const dispatchBudgetMax = 4096
+/** Timers of one actor. */
+export const actorTimersMax = 64
+/** Watchers of one actor, and actors that one watches. */
+export const watchMax = 1024
+/** Dead letters of the runtime (not of sources) kept for a look; older ones are only counted. */
+export const deadLettersKeptMax = 1024
+/** A message may wait for its answer this long, unless the asker says otherwise, and at most. */
+export const askMillisDefault = 5_000
+export const askMillisMax = 300_000
+
+/** Restarts allowed to a supervisor's children within the period, before it gives up. */
+export const restartIntensityDefault = 10
+export const restartPeriodMillisDefault = 60_000
+export const restartBackoffMillisMin = 10
+export const restartBackoffMillisMax = 10_000
+/** Failures of one record before it goes to the dead letters. */
+export const poisonFailuresMax = 3
+/** An actor that has not ended by then is cut off from its mailbox and counted. */
+export const shutdownMillisMax = 10_000
+
+/** Bytes read from a source at once. */
+export const sourceChunkBytes = 256 * 1024
+/** Decompression stops where output passes this many times the input (a gzip bomb). */
+export const inflateRatioMax = 200
+/** The ratio is judged from here on: a small file of zeros is not an attack. */
+export const inflateRatioFreeBytes = 1024 ** 2
+export const inflateBytesMax = 16 * 1024 ** 3
+/** Nesting of a JSON record. */
+export const jsonDepthMax = 128
+/** CSV columns. */
+export const csvColumnsMax = 4096
+/** Bytes of a dead letter that are kept; its length and SHA-256 are kept in full. */
+export const deadLetterBytesMax = 64 * 1024
+/** Dead letters kept per tenant; further ones are counted and their bytes dropped. */
+export const deadLettersPerTenantMax = 100_000
+/** Share of dead letters that fails an `ingest`, and from how many records on it is judged. */
+export const maxBadShareDefault = 0.1
+export const maxBadJudgedFromRecords = 1000
+
+/** Bytes of an entity's key, an alias value, a discriminator. */
+export const keyBytesMax = 1024
+/** Bytes of a type, a relationship's type, a scheme, a property's name. */
+export const nameBytesMax = 256
+/** Properties of one assertion, and members of one list property. */
+export const propertiesMax = 1024
+export const listPropertyMax = 16_384
+/** Entities and relationships that one record may assert. */
+export const assertionsPerRecordMax = 16_384
+
+/** Mapping and configuration files. */
+export const documentBytesMax = 1024 ** 2
+export const documentDepthMax = 32
+/** Files that `mapping infer` looks at, and records of it. */
+export const inferRecordsMax = 1000
+/** Concurrent connectors of one tenant. */
+export const connectorsMax = 64
+/** Files in one `ingest`. */
+export const ingestFilesMax = 10_000
+
+/** Reads. */
+export const pageSizeDefault = 50
+export const pageSizeMax = 500
+export const neighborsHopsMax = 3
+export const neighborsNodesPerHopMax = 1_000
+export const pathHopsMax = 6
+/** Entities that a search for a path may touch before it gives up and says so. */
+export const pathVisitedMax = 200_000
+export const rankStepsMax = 4
+export const searchTextBytesMax = 256
+
+/** The edge. */
+export const httpBodyBytesMax = 256 * 1024
+export const httpHeaderBytesMax = 16 * 1024
+export const httpConnectionsMax = 1024
+export const httpRequestMillisMax = 30_000
+export const queryTokensMax = 2_000
+export const queryDepthMax = 12
+export const queryAliasesMax = 50
+/** Rows that one GraphQL answer may hold, from the page sizes asked for, before anything is read. */
+export const queryRowsMax = 20_000
+/** Parsed documents that the edge keeps. */
+export const documentCacheMax = 500
+/** Characters of a unix socket's path; longer ones move to the temporary folder. */
+export const socketPathBytesMax = 100
+/** Bytes of one request or answer on the node's own socket. */
+export const socketFrameBytesMax = 16 * 1024 ** 2

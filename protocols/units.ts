@@ -1,0 +1,92 @@
+/**
+ * Units of what is counted. Money and emissions are integers, so that sums are exact: 1 pUSD is
+ * 1e-12 US dollars, 1 pg is 1e-12 g of CO2e, 1 nJ is 1e-9 J (architecture D8).
+ */
+export const picoUsdPerUsd = 1_000_000_000_000n
+export const picogramsPerGram = 1_000_000_000_000n
+export const nanojoulesPerJoule = 1_000_000_000n
+
+/** Microseconds since 1970-01-01T00:00:00Z; exact below the year 2255. */
+export type Instant = number
+
+const secondsPerDay = 86_400
+const microsPerSecond = 1_000_000
+const instantPattern =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,12}))?)?\s?([Zz]|[+-]\d{2}:?\d{2})?)?$/
+
+/**
+ * Reads an RFC 3339 date or date-time; a missing offset means UTC, digits below a microsecond are cut.
+ * `undefined` where the text is no such instant. A leap second counts as the next minute's first.
+ */
+export function parseInstant(text: string): Instant | undefined {
+  const match = instantPattern.exec(text)
+  if (match === null) return undefined
+  const [, year = "", month = "", day = "", hour = "0", minute = "0", second = "0", part, zone] =
+    match
+  const [y, m, d] = [Number(year), Number(month), Number(day)]
+  if (m < 1 || m > 12 || d < 1 || d > daysInMonth(y, m)) return undefined
+  const [h, min, s] = [Number(hour), Number(minute), Number(second)]
+  if (h > 23 || min > 59 || s > 60) return undefined
+  const micros = Number((part ?? "").padEnd(6, "0").slice(0, 6))
+  const offset = offsetSeconds(zone)
+  if (offset === undefined) return undefined
+  const seconds = daysSinceEpoch(y, m, d) * secondsPerDay + h * 3600 + min * 60 + s - offset
+  const instant = seconds * microsPerSecond + micros
+  return Number.isSafeInteger(instant) ? instant : undefined
+}
+
+/** The instant as `YYYY-MM-DDTHH:MM:SS.ffffffZ`. */
+export function formatInstant(instant: Instant): string {
+  const seconds = Math.floor(instant / microsPerSecond)
+  const micros = instant - seconds * microsPerSecond
+  const days = Math.floor(seconds / secondsPerDay)
+  const ofDay = seconds - days * secondsPerDay
+  const [year, month, day] = civilFromDays(days)
+  const two = (n: number) => String(n).padStart(2, "0")
+  const time = `${two(Math.floor(ofDay / 3600))}:${two(Math.floor(ofDay / 60) % 60)}:${two(ofDay % 60)}`
+  const date = `${String(year).padStart(4, "0")}-${two(month)}-${two(day)}`
+  return `${date}T${time}.${String(micros).padStart(6, "0")}Z`
+}
+
+function offsetSeconds(zone: string | undefined): number | undefined {
+  if (zone === undefined || zone === "Z" || zone === "z") return 0
+  const hours = Number(zone.slice(1, 3))
+  const minutes = Number(zone.slice(-2))
+  if (hours > 23 || minutes > 59) return undefined
+  return (zone.startsWith("-") ? -1 : 1) * (hours * 3600 + minutes * 60)
+}
+
+const isLeap = (year: number) => (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
+const monthDays = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+const daysInMonth = (year: number, month: number) =>
+  month === 2 && isLeap(year) ? 29 : (monthDays[month - 1] ?? 0)
+
+// Both conversions follow H. Hinnant, "chrono-Compatible Low-Level Date Algorithms" (public domain):
+// the year begins in March, so the leap day is its last.
+function daysSinceEpoch(year: number, month: number, day: number): number {
+  const y = month <= 2 ? year - 1 : year
+  const era = Math.floor(y / 400)
+  const ofEra = y - era * 400
+  const ofYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1
+  return (
+    era * 146_097 + ofEra * 365 + Math.floor(ofEra / 4) - Math.floor(ofEra / 100) + ofYear - 719_468
+  )
+}
+
+function civilFromDays(days: number): [number, number, number] {
+  const z = days + 719_468
+  const era = Math.floor(z / 146_097)
+  const ofEra = z - era * 146_097
+  const year = Math.floor(
+    (ofEra - Math.floor(ofEra / 1460) + Math.floor(ofEra / 36_524) - Math.floor(ofEra / 146_096)) /
+      365,
+  )
+  const ofYear = ofEra - (365 * year + Math.floor(year / 4) - Math.floor(year / 100))
+  const mp = Math.floor((5 * ofYear + 2) / 153)
+  const month = mp < 10 ? mp + 3 : mp - 9
+  return [
+    year + era * 400 + (month <= 2 ? 1 : 0),
+    month,
+    ofYear - Math.floor((153 * mp + 2) / 5) + 1,
+  ]
+}

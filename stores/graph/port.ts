@@ -1,0 +1,254 @@
+/**
+ * The graph port: assertions in, a visible graph out (contracts §2, §7). Written by sinks, read by the
+ * edge and the command line. Every call names its tenant and nothing crosses from one to another.
+ *
+ * `GraphSink` promises: a block's effects, its source's counters, its dead letters, the dedupe rows and
+ * the partition's cursor are one transaction, on stable storage before `commit` answers; a block at or
+ * below the cursor changes nothing; a block of an epoch below the guard changes nothing. Blocks of one
+ * call may share a transaction; each has its own outcome. What may fail beneath: a commit may have
+ * happened although the caller saw `Unavailable`; the caller repeats it.
+ */
+import type { Effect } from "effect"
+import { Context } from "effect"
+import type { SourceCounters } from "../../protocols/counters.ts"
+import type {
+  DiskFull,
+  Fenced,
+  Invalid,
+  LimitExceeded,
+  LogDamaged,
+  StoreFailed,
+  Unavailable,
+} from "../../protocols/errors.ts"
+import type { DeadLetterReason, Run } from "../../protocols/event.ts"
+import type { Alias, BlockEffects, Properties, PropertyValue } from "../../protocols/graph.ts"
+import type { Instant } from "../../protocols/units.ts"
+
+export type StoreBroken = StoreFailed | DiskFull | Unavailable
+
+/** `sequence` is the highest whose effect is committed; 0 before the first. */
+export interface Cursor {
+  readonly tenant: string
+  readonly partition: number
+  readonly sequence: number
+  readonly epoch: number
+}
+
+export interface Guard {
+  readonly shard: number
+  readonly epoch: number
+}
+
+export type BlockOutcome =
+  | { readonly kind: "applied"; readonly counted: SourceCounters }
+  | { readonly kind: "already-applied" }
+  | { readonly kind: "fenced"; readonly current: number }
+
+export interface GraphSinkShape {
+  /**
+   * Puts one's own epochs into the guard, before cursors are read. `Fenced` where the guard is higher
+   * for any of them (then none is written); `LogDamaged` where the store has cursors of another log.
+   */
+  readonly guard: (
+    logId: string,
+    guards: readonly Guard[],
+  ) => Effect.Effect<void, Fenced | LogDamaged | StoreBroken>
+  /** Cursors of all partitions that ever committed, of one tenant or of all. */
+  readonly cursors: (tenant?: string) => Effect.Effect<readonly Cursor[], StoreBroken>
+  /** Priority of a source in the merge rule, default 0; a change shows at once. */
+  readonly configureSource: (
+    tenant: string,
+    source: string,
+    settings: { readonly priority: number },
+  ) => Effect.Effect<void, StoreBroken>
+  readonly commit: (
+    blocks: readonly BlockEffects[],
+  ) => Effect.Effect<readonly BlockOutcome[], LogDamaged | StoreBroken>
+  /** Copies the store as it is now into a new file or folder at `path`. */
+  readonly backup: (path: string) => Effect.Effect<void, StoreBroken>
+}
+
+export class GraphSink extends Context.Service<GraphSink, GraphSinkShape>()(
+  "intelgraph/stores/GraphSink",
+) {}
+
+export interface VisibleEntity {
+  readonly type: string
+  readonly key: string
+  /** Others point to it and no source describes it. */
+  readonly stub: boolean
+  readonly properties: Properties
+  readonly aliases: readonly Alias[]
+}
+
+export interface VisibleRelationship {
+  readonly type: string
+  readonly from: { readonly type: string; readonly key: string }
+  readonly to: { readonly type: string; readonly key: string }
+  readonly discriminator: string
+  readonly derived: boolean
+  readonly properties: Properties
+}
+
+/** What one record of one source says of an entity: the provenance of a property. */
+export interface Assertion {
+  readonly source: string
+  readonly recordKey: string
+  readonly version: Instant | undefined
+  readonly run: Run
+  readonly ordinal: number
+  readonly properties: Properties
+}
+
+export interface PropertyFilter {
+  readonly name: string
+  readonly eq?: PropertyValue
+  readonly in?: readonly PropertyValue[]
+  readonly gte?: string | number
+  readonly lte?: string | number
+}
+
+/** One page in the store's order; `after` is the opaque `end` of the page before. */
+export interface PageRequest {
+  readonly first: number
+  readonly after?: string
+}
+
+export interface Page<A> {
+  readonly items: readonly A[]
+  readonly end: string | undefined
+  readonly hasMore: boolean
+}
+
+export interface Neighborhood {
+  /** By distance, then type, then key. */
+  readonly entities: readonly (VisibleEntity & { readonly hops: number })[]
+  readonly relationships: readonly VisibleRelationship[]
+  /** A hop had more than `neighborsNodesPerHopMax` entities. */
+  readonly truncated: boolean
+}
+
+/** A way through the graph, followed from the entities that a ranking groups by. */
+export interface RankStep {
+  readonly relationship: string
+  readonly direction: "out" | "in"
+  /** Type of the entity at the end of the step. */
+  readonly type: string
+  /** Only entities that this source describes. */
+  readonly source?: string
+}
+
+export interface RankRequest {
+  readonly type: string
+  /** Properties that must not be true. */
+  readonly unless: readonly string[]
+  readonly steps: readonly RankStep[]
+  /** Index of the step whose distinct entities are counted. */
+  readonly count: number
+  readonly first: number
+}
+
+export interface RankRow {
+  readonly entity: VisibleEntity
+  readonly count: number
+}
+
+export interface SourceSummary {
+  readonly source: string
+  readonly counters: SourceCounters
+  /** Distinct entities and relationships that this source asserts now. */
+  readonly entities: number
+  readonly relationships: number
+  readonly derived: number
+  /** Stubs that relationships of this source point to or from. */
+  readonly stubs: number
+}
+
+export interface GraphCounts {
+  readonly entities: number
+  readonly stubs: number
+  readonly relationships: number
+  readonly derived: number
+  readonly assertions: number
+  /** Aliases that several entities claim. */
+  readonly ambiguous: number
+  readonly deadLetters: number
+  readonly byType: readonly { readonly type: string; readonly count: number }[]
+  readonly byRelationship: readonly { readonly type: string; readonly count: number }[]
+}
+
+export interface DeadLetter {
+  /** Opaque, stable, of this tenant only. */
+  readonly id: string
+  readonly source: string
+  readonly run: Run
+  readonly ordinal: number
+  readonly recordKey: string
+  readonly file: string
+  readonly offset: number
+  readonly lengthBytes: number
+  readonly reason: DeadLetterReason
+  readonly detail: string
+  readonly fingerprint: string
+  readonly bytes: Uint8Array
+}
+
+type Read<A> = Effect.Effect<A, Invalid | LimitExceeded | StoreBroken>
+
+/** Reads of one tenant. In the embedded store they complete synchronously. */
+export interface GraphReadsShape {
+  readonly entity: (tenant: string, type: string, key: string) => Read<VisibleEntity | undefined>
+  /** What each record says of it, the strongest first. */
+  readonly assertions: (tenant: string, type: string, key: string) => Read<readonly Assertion[]>
+  /** In order (type, key). `text` is searched in names and text properties: all words, by prefix. */
+  readonly entities: (
+    tenant: string,
+    query: {
+      readonly type?: string
+      readonly text?: string
+      readonly properties?: readonly PropertyFilter[]
+    },
+    page: PageRequest,
+  ) => Read<Page<VisibleEntity>>
+  /** Of one entity, in order (type, other end, discriminator). */
+  readonly relationships: (
+    tenant: string,
+    of: { readonly type: string; readonly key: string },
+    query: { readonly type?: string; readonly direction: "out" | "in" | "both" },
+    page: PageRequest,
+  ) => Read<Page<VisibleRelationship>>
+  readonly neighbors: (
+    tenant: string,
+    of: { readonly type: string; readonly key: string },
+    query: { readonly hops: number; readonly types?: readonly string[] },
+  ) => Read<Neighborhood>
+  /** A shortest path, either direction, the same one each time; `undefined` where there is none. */
+  readonly path: (
+    tenant: string,
+    from: { readonly type: string; readonly key: string },
+    to: { readonly type: string; readonly key: string },
+    hopsMax: number,
+  ) => Read<
+    | {
+        readonly entities: readonly VisibleEntity[]
+        readonly relationships: readonly VisibleRelationship[]
+      }
+    | undefined
+  >
+  /** Distinct entities reached from each entity of a type; most first, ties by name, then key. */
+  readonly rank: (tenant: string, request: RankRequest) => Read<readonly RankRow[]>
+  readonly counts: (tenant: string) => Read<GraphCounts>
+  readonly sources: (tenant: string) => Read<readonly SourceSummary[]>
+  readonly deadLetters: (
+    tenant: string,
+    query: { readonly source?: string; readonly reason?: string; readonly id?: string },
+    page: PageRequest,
+  ) => Read<Page<DeadLetter>>
+  readonly tenants: Read<readonly string[]>
+  /** SHA-256, hex, over the sorted visible graph: no times of ingest, sequences or epochs. */
+  readonly graphHash: (tenant: string) => Read<string>
+}
+
+export class GraphReads extends Context.Service<GraphReads, GraphReadsShape>()(
+  "intelgraph/stores/GraphReads",
+) {}
