@@ -55,6 +55,8 @@ export interface IntelNode {
   readonly actors: (tenant?: string) => ActorView
   /** Stops reading and lets what was admitted finish, for at most `millis`; `true` if all did. */
   readonly drain: (millis: number) => Effect.Effect<boolean>
+  /** Completes with the reason when the node cannot go on (fenced, damaged log, full disk). */
+  readonly failed: Effect.Effect<IntelGraphError>
   /** An equation of contracts §4 that does not hold now, as a sentence; empty where all hold. */
   readonly brokenEquations: () => readonly string[]
 }

@@ -35,7 +35,7 @@ export interface Offer extends Partition {
 }
 
 export interface Receipt {
-  /** Place in the partition, rising by one, never reused. */
+  /** Place in the partition: rising, without meaning in its gaps, never reused. */
   readonly sequence: number
   /** The log knew this block's id already. */
   readonly repeated: boolean
