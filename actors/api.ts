@@ -22,6 +22,7 @@ export type ConnectorPhase =
   | "done"
   | "skipped"
   | "failed"
+  | "interrupted"
 
 /** A connector as it is now. Counters are of this run and committed, never ahead of the store. */
 export interface ConnectorProgress {
@@ -44,7 +45,8 @@ export interface ConnectorProgress {
 }
 
 export interface IngestReport extends ConnectorProgress {
-  readonly phase: "done" | "skipped" | "failed"
+  /** `interrupted`: told to stop reading; the same content goes on from there at the next start. */
+  readonly phase: "done" | "skipped" | "failed" | "interrupted"
 }
 
 export interface IntelNode {

@@ -59,12 +59,12 @@ export interface OpenSource {
 
 export interface SourceReaderShape {
   /**
-   * Opens the file, hashes it, and prepares to read from `from` on. Refuses a missing file, a folder and
-   * an empty file with one sentence.
+   * Opens the file, hashes it, and prepares to read from the place that `placeOf` names once the content
+   * is known. Refuses a missing file, a folder and an empty file with one sentence.
    */
   readonly open: (
     spec: SourceSpec,
-    from: SourcePlace,
+    placeOf: (content: { readonly hash: string; readonly recipe: Recipe }) => SourcePlace,
   ) => Effect.Effect<OpenSource, SourceUnreadable | Invalid, Scope.Scope>
   /** Only the content's hash: whether this file was ingested before. */
   readonly contentHash: (file: string) => Effect.Effect<string, SourceUnreadable>

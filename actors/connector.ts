@@ -1,0 +1,409 @@
+/**
+ * A connector: reads one file of a source as one run, cuts nothing itself but offers what its reader
+ * cut to the tenant's partitions, and ends when every record is committed (contracts §3, §4, §7).
+ *
+ * Promises: the run is recorded, fenced, before its first block; the recorded position is never ahead of
+ * what the log acknowledged; an offered block stays as it is until the log answers to it; reading stops
+ * while a partition refuses, with at most one read buffer and two blocks per partition held. After a
+ * crash the same content goes on from its position, as the same run with the same counters.
+ * What may fail beneath: the source (what came before stands, the run fails), the log or the state
+ * (unavailable: tried again; broken or fenced: the node ends).
+ */
+import { Effect, Exit } from "effect"
+import { formatAddress } from "../protocols/address.ts"
+import { noSourceCounters, type SourceCounters } from "../protocols/counters.ts"
+import { type IntelGraphError, TooManyBad } from "../protocols/errors.ts"
+import type { Run } from "../protocols/event.ts"
+import {
+  countMillis,
+  maxBadJudgedFromRecords,
+  retryMillisMax,
+  retryMillisMin,
+} from "../protocols/limits.ts"
+import type { ActorContext, ActorType, Behavior, Ownership, Receipt } from "../runtime/index.ts"
+import type { ConnectorPhase, ConnectorProgress, IngestReport, IngestRequest } from "./api.ts"
+import type { ConnectorMessage } from "./messages.ts"
+import { Outbox, type Sealed } from "./outbox.ts"
+import { digestOfRecipe } from "./pipeline/digest-of-recipe.ts"
+import { encodeRecipe } from "./recipes.ts"
+import { decodeRun, encodeRun, type RunRecord, type RunState, recipePath, runPath } from "./run-record.ts"
+import { errorOf } from "./shard.ts"
+import type { OpenSource, SourceChunk, SourcePlace } from "./source.ts"
+import { shardOfConnector } from "./partition.ts"
+import { TokenBucket } from "./token-bucket.ts"
+import type { World } from "./world.ts"
+
+export interface ConnectorArgument {
+  readonly world: World
+  readonly request: IngestRequest
+  readonly partitions: number
+  readonly report: (report: IngestReport) => void
+  /** Where the tenant looks for progress; outlives a restart of the connector. */
+  readonly board: ConnectorBoard
+}
+
+/** The newest progress of one connector. */
+export class ConnectorBoard {
+  progress: ConnectorProgress | undefined
+  startedAtMillis: number | undefined
+  refusedBlocks = 0
+}
+
+export const connectorType: ActorType<ConnectorMessage, ConnectorArgument> = {
+  kind: "connector",
+  restart: "transient",
+  start: (context, argument) => new Connector(context, argument),
+}
+
+const beginning: SourcePlace = { offset: 0, ordinal: 0 }
+
+class Connector implements Behavior<ConnectorMessage> {
+  readonly #context: ActorContext<ConnectorMessage>
+  readonly #argument: ConnectorArgument
+  readonly #world: World
+  readonly #sender: string
+  readonly #owner: Ownership
+  readonly #bucket: TokenBucket | undefined
+  #phase: ConnectorPhase = "waiting"
+  #source: OpenSource | undefined
+  #record: RunRecord | undefined
+  #outbox: Outbox | undefined
+  #chunk: SourceChunk | undefined
+  #chunkAt = 0
+  /** Where reading goes on after everything that the outbox has taken. */
+  #next: SourcePlace = beginning
+  #reading = false
+  #ended = false
+  #interrupted = false
+  #failure: IntelGraphError | undefined
+  #counters: SourceCounters = noSourceCounters
+  #fileBytesRead = 0
+  #positionWriting = false
+  #positionWritten = 0
+  readonly #attempts = new Map<number, number>()
+
+  constructor(context: ActorContext<ConnectorMessage>, argument: ConnectorArgument) {
+    this.#context = context
+    this.#argument = argument
+    this.#world = argument.world
+    this.#sender = formatAddress(context.address)
+    this.#owner = this.#world.ownerOf(shardOfConnector(this.#sender))
+    const { ratePerSecondMax } = argument.request
+    const now = context.host.nowMillis()
+    argument.board.startedAtMillis ??= now
+    if (ratePerSecondMax !== undefined) this.#bucket = new TokenBucket(ratePerSecondMax, now)
+    this.#enter("hashing")
+    this.#readRecord()
+  }
+
+  receive(message: ConnectorMessage): void {
+    if (message.kind === "step") return message.step()
+    this.#interrupted = true
+    if (this.#outbox === undefined) return this.#end("interrupted")
+    this.#advance()
+  }
+
+  // Beginning: the record of the run before, the content's hash, the record of this run.
+
+  #readRecord(): void {
+    const { tenant, source } = this.#argument.request
+    const read = this.#world.ports.state.read(this.#owner.shard, runPath(tenant, source))
+    this.#then(read, (bytes) => this.#open(bytes === undefined ? undefined : decodeRun(bytes)))
+  }
+
+  #open(before: RunRecord | undefined): void {
+    const { request } = this.#argument
+    const open = this.#world.ports.sources.open(request, (content) => {
+      const digest = Buffer.from(digestOfRecipe(content.recipe)).toString("hex")
+      return goesOn(before, content.hash, digest) ? before.position : beginning
+    })
+    // The source stays open as long as this incarnation lives: the piped effect never ends by itself.
+    const held = open.pipe(
+      Effect.tap((source) => {
+        const step = () => this.#begin(source, before)
+        return Effect.sync(() => this.#context.self.tell({ kind: "step", step }, "control"))
+      }),
+      Effect.andThen(Effect.never),
+      Effect.scoped,
+    )
+    this.#context.pipe(held, (exit) => ({
+      kind: "step",
+      step: () => {
+        if (!Exit.isFailure(exit)) return
+        this.#failure = errorOf(exit.cause)
+        this.#end("failed")
+      },
+    }))
+  }
+
+  #begin(source: OpenSource, before: RunRecord | undefined): void {
+    const { request } = this.#argument
+    const digest = Buffer.from(digestOfRecipe(source.recipe)).toString("hex")
+    const same = before?.contentHash === source.contentHash && before.recipeDigest === digest
+    this.#source = source
+    if (same && before.state === "finished" && request.again === "once") {
+      this.#record = before
+      return this.#count(() => this.#end("skipped"))
+    }
+    const resumed = goesOn(before, source.contentHash, digest)
+    const record: RunRecord = {
+      run: resumed ? before.run : nextRun(before, this.#owner.epoch),
+      state: "open",
+      file: request.file,
+      contentHash: source.contentHash,
+      recipeDigest: digest,
+      position: resumed ? before.position : beginning,
+    }
+    this.#record = record
+    this.#next = record.position
+    this.#world.recipes.put(digest, source.recipe)
+    const entries = [
+      { path: recipePath(request.tenant, digest), value: encodeRecipe(source.recipe) },
+      { path: runPath(request.tenant, request.source), value: encodeRun(record) },
+    ]
+    this.#then(this.#world.ports.state.write(this.#owner, entries), () => this.#start(record))
+  }
+
+  #start(record: RunRecord): void {
+    const { request, partitions } = this.#argument
+    this.#world.latency.clear(this.#sender)
+    this.#outbox = new Outbox({
+      sender: this.#sender,
+      incarnation: { epoch: this.#owner.epoch, start: this.#world.nextStart(this.#sender) },
+      mappingDigest: Buffer.from(record.recipeDigest, "hex"),
+      source: request.source,
+      run: record.run,
+      file: request.file,
+      partitions,
+    })
+    this.#enter("reading")
+    this.#context.startTimer("count", countMillis, this.#step(() => this.#poll()), { repeat: true })
+    this.#advance()
+  }
+
+  // Reading: a chunk at a time, as long as the partitions take it.
+
+  #advance(): void {
+    const outbox = this.#outbox
+    if (outbox === undefined || this.#phase !== "reading") return
+    const now = this.#context.host.nowMillis()
+    this.#feed(outbox, now)
+    const drained = this.#ended && this.#chunk === undefined
+    const everything = drained || this.#interrupted
+    for (const sealed of outbox.seal(now, { everything })) this.#offer(sealed)
+    // Sealing made room: what waits of the chunk may fit now.
+    if (this.#chunk !== undefined) this.#feed(outbox, now)
+    if (this.#chunk === undefined && !this.#ended && !this.#interrupted) this.#readOn()
+    const linger = outbox.lingerMillis(now)
+    if (linger !== undefined) {
+      this.#context.startTimer("linger", linger, this.#step(() => this.#advance()))
+    }
+    if (outbox.empty && drained) return this.#enter("draining")
+    if (outbox.empty && this.#interrupted) this.#end("interrupted")
+  }
+
+  #feed(outbox: Outbox, now: number): void {
+    while (this.#chunk !== undefined && !this.#interrupted) {
+      const event = this.#chunk.events[this.#chunkAt]
+      if (event === undefined) {
+        this.#next = this.#chunk.next
+        this.#chunk = undefined
+        this.#chunkAt = 0
+        return
+      }
+      const waitMillis = this.#bucket?.waitMillis(now) ?? 0
+      if (waitMillis > 0) {
+        this.#context.startTimer("rate", waitMillis, this.#step(() => this.#advance()))
+        return
+      }
+      if (!outbox.add(event, now)) return
+      this.#bucket?.take()
+      this.#chunkAt++
+      this.#next = { offset: event.offset + event.bytes.length, ordinal: event.ordinal + 1 }
+    }
+  }
+
+  #readOn(): void {
+    if (this.#reading || this.#source === undefined) return
+    this.#reading = true
+    this.#context.pipe(this.#source.next, (exit) =>
+      this.#step(() => {
+        this.#reading = false
+        if (Exit.isFailure(exit)) {
+          this.#failure ??= errorOf(exit.cause)
+          this.#ended = true
+        } else if (exit.value === undefined) {
+          this.#ended = true
+        } else {
+          this.#chunk = exit.value
+          this.#chunkAt = 0
+          this.#fileBytesRead = exit.value.fileBytesRead
+        }
+        this.#advance()
+      }),
+    )
+  }
+
+  // Sending: the same bytes until the log answers.
+
+  #offer(sealed: Sealed): void {
+    const { partition, block } = sealed
+    const { tenant } = this.#argument.request
+    this.#world.latency.sealed(
+      this.#sender,
+      partition,
+      sealed.senderSequence,
+      sealed.cutAtMillis,
+    )
+    this.#context.pipe(this.#world.ports.log.append({ tenant, partition, block }), (exit) =>
+      this.#step(() => this.#answered(sealed, exit)),
+    )
+  }
+
+  #answered(sealed: Sealed, exit: Exit.Exit<Receipt, IntelGraphError>): void {
+    const at = { tenant: this.#argument.request.tenant, partition: sealed.partition }
+    if (Exit.isSuccess(exit)) {
+      this.#attempts.delete(sealed.partition)
+      this.#world.mailboxes.offered(at, exit.value.repeated ? "repeated" : "admitted")
+      this.#outbox?.answered(sealed.partition)
+      this.#writePosition()
+      return this.#advance()
+    }
+    const error = errorOf(exit.cause)
+    if (error._tag === "MailboxFull" || error._tag === "LogFull") {
+      this.#world.mailboxes.offered(at, "refused")
+      this.#argument.board.refusedBlocks++
+    } else if (error._tag !== "Unavailable") {
+      return this.#world.fail(error)
+    }
+    const attempt = this.#attempts.get(sealed.partition) ?? 0
+    this.#attempts.set(sealed.partition, attempt + 1)
+    const ceiling = Math.min(retryMillisMax, retryMillisMin * 2 ** attempt)
+    const millis = Math.max(retryMillisMin, ceiling * this.#context.host.random())
+    const again = this.#step(() => this.#offer(sealed))
+    this.#context.startTimer(`offer-${sealed.partition}`, millis, again)
+  }
+
+  /** One write at a time; what advances meanwhile goes with the next. */
+  #writePosition(): void {
+    const [record, outbox] = [this.#record, this.#outbox]
+    if (record === undefined || outbox === undefined || this.#positionWriting) return
+    const position = outbox.position(this.#next)
+    if (position.ordinal <= this.#positionWritten) return
+    this.#positionWriting = true
+    this.#then(this.#writeRun("open", position), () => {
+      this.#positionWriting = false
+      this.#positionWritten = position.ordinal
+      this.#writePosition()
+    })
+  }
+
+  #writeRun(state: RunState, position: SourcePlace) {
+    const { tenant, source } = this.#argument.request
+    const record = { ...(this.#record as RunRecord), state, position }
+    const entries = [{ path: runPath(tenant, source), value: encodeRun(record) }]
+    return this.#world.ports.state.write(this.#owner, entries)
+  }
+
+  // Ending: when the store has counted every record of the run.
+
+  #poll(): void {
+    if (this.#phase !== "reading" && this.#phase !== "draining") return
+    this.#count(() => this.#judge())
+  }
+
+  #count(then: () => void): void {
+    const { tenant, source } = this.#argument.request
+    const run = (this.#record as RunRecord).run
+    this.#then(this.#world.ports.reads.runCounters(tenant, source, run), (counters) => {
+      this.#counters = counters
+      then()
+    })
+  }
+
+  #judge(): void {
+    const { maxBadShare } = this.#argument.request
+    const { read, deadLettered } = this.#counters
+    const complete = this.#phase === "draining" && read >= this.#next.ordinal
+    const share = read === 0 ? 0 : deadLettered / read
+    if (share > maxBadShare && (complete || read >= maxBadJudgedFromRecords)) {
+      const message =
+        `${deadLettered} of ${read} records of source ${this.#argument.request.source} went to the ` +
+        `dead letters, more than the ${(maxBadShare * 100).toFixed(1)} % allowed.`
+      this.#failure ??= new TooManyBad({ deadLettered, read, share, message })
+      this.#ended = true
+      this.#chunk = undefined
+    }
+    if (!complete) return this.#publish()
+    const state = this.#failure === undefined ? "finished" : "failed"
+    this.#then(this.#writeRun(state, this.#next), () =>
+      this.#end(state === "finished" ? "done" : "failed"),
+    )
+  }
+
+  #end(phase: IngestReport["phase"]): void {
+    this.#context.cancelTimer("count")
+    this.#enter(phase)
+    const progress = this.#argument.board.progress
+    if (progress !== undefined) this.#argument.report({ ...progress, phase })
+    this.#context.stop(this.#context.self)
+  }
+
+  #enter(phase: ConnectorPhase): void {
+    this.#phase = phase
+    this.#publish()
+  }
+
+  #publish(): void {
+    const { request, board } = this.#argument
+    const elapsed = this.#context.host.nowMillis() - (board.startedAtMillis ?? 0)
+    board.progress = {
+      tenant: request.tenant,
+      source: request.source,
+      file: request.file,
+      phase: this.#phase,
+      counters: this.#counters,
+      fileBytes: this.#source?.fileBytes ?? 0,
+      fileBytesRead: this.#fileBytesRead,
+      offered: this.#next.ordinal,
+      refusedBlocks: board.refusedBlocks,
+      mailboxDepth: this.#world.mailboxes.depth(request.tenant),
+      seconds: elapsed / 1000,
+      preStorageP95Millis: this.#world.latency.p95Millis(this.#sender),
+      error: this.#failure,
+    }
+  }
+
+  #step(step: () => void): ConnectorMessage {
+    return { kind: "step", step }
+  }
+
+  /** Runs `effect` and goes on with its value; tries again while unavailable, else ends the node. */
+  #then<A>(effect: Effect.Effect<A, IntelGraphError>, then: (value: A) => void): void {
+    this.#context.pipe(effect, (exit) =>
+      this.#step(() => {
+        if (Exit.isSuccess(exit)) return then(exit.value)
+        const error = errorOf(exit.cause)
+        if (error._tag !== "Unavailable") return this.#world.fail(error)
+        const again = this.#step(() => this.#then(effect, then))
+        this.#context.startTimer(`again-${error._tag}`, retryMillisMax, again)
+      }),
+    )
+  }
+}
+
+/** The same content by the same recipe, not read to its end: it goes on as the same run. */
+const goesOn = (
+  before: RunRecord | undefined,
+  contentHash: string,
+  recipeDigest: string,
+): before is RunRecord =>
+  before?.state === "open" &&
+  before.contentHash === contentHash &&
+  before.recipeDigest === recipeDigest
+
+/** Run numbers of a source rise for ever: the epoch first, then the count under it. */
+const nextRun = (before: RunRecord | undefined, epoch: number): Run => ({
+  epoch,
+  count: before?.run.epoch === epoch ? before.run.count + 1 : 1,
+})

@@ -1,0 +1,124 @@
+/**
+ * The graph sink of a tenant: takes the effects of blocks from its partitions and commits them
+ * (contracts §7).
+ *
+ * Promises: effects of a partition are committed in the order in which they came; a commit whose outcome
+ * is unknown is repeated with the same blocks before anything later of those partitions. A sink grants
+ * `sinkCreditBlocks` to each partition and one more per answer, so what it holds is bounded. What may
+ * fail beneath: the store may be unavailable (tried again for ever, while mailboxes fill and senders
+ * wait) or broken (the node ends).
+ */
+import { Exit } from "effect"
+import { commitRecordsMax, retryMillisMax, retryMillisMin, sinkCreditBlocks } from "../protocols/limits.ts"
+import type { ActorContext, ActorType, Behavior } from "../runtime/index.ts"
+import type { CommitRequest, SinkMessage } from "./messages.ts"
+import { errorOf } from "./shard.ts"
+import type { World } from "./world.ts"
+
+/** Calls to the store that may be unanswered: while it works on one, the next is made ready. */
+const callsMax = 2
+
+/** What a restart of the sink must not forget: its partitions wait for an answer to each. */
+export class SinkMemory {
+  waiting: CommitRequest[] = []
+}
+
+export interface SinkArgument {
+  readonly world: World
+  readonly memory: SinkMemory
+}
+
+export const graphSinkType: ActorType<SinkMessage, SinkArgument> = {
+  kind: "graph-sink",
+  restart: "permanent",
+  start: (context, argument) => new GraphSinkActor(context, argument),
+}
+
+class GraphSinkActor implements Behavior<SinkMessage> {
+  readonly #context: ActorContext<SinkMessage>
+  readonly #world: World
+  readonly #memory: SinkMemory
+  /** Partitions with a call unanswered: nothing later of theirs may overtake it. */
+  readonly #busy = new Set<number>()
+  readonly #calls = new Set<readonly CommitRequest[]>()
+  #retries = 0
+
+  constructor(context: ActorContext<SinkMessage>, argument: SinkArgument) {
+    this.#context = context
+    this.#world = argument.world
+    this.#memory = argument.memory
+    this.#commit()
+  }
+
+  receive(message: SinkMessage): void {
+    switch (message.kind) {
+      case "attach":
+        message.ref.tell({ kind: "credit", blocks: sinkCreditBlocks, life: message.life }, "control")
+        return
+      case "commit":
+        this.#memory.waiting.push(message.request)
+        return this.#commit()
+      case "retry":
+        return this.#commit()
+      case "answered":
+        return this.#answered(message)
+    }
+  }
+
+  stopped(): void {
+    this.#memory.waiting = [...[...this.#calls].flat(), ...this.#memory.waiting]
+  }
+
+  #commit(): void {
+    while (this.#calls.size < callsMax) {
+      const requests = this.#nextCall()
+      if (requests.length === 0) return
+      this.#calls.add(requests)
+      for (const request of requests) this.#busy.add(request.effects.partition)
+      const commit = this.#world.ports.sink.commit(requests.map((request) => request.effects))
+      this.#context.pipe(commit, (exit): SinkMessage => ({ kind: "answered", requests, exit }))
+    }
+  }
+
+  /** What waits of partitions that are not busy, in order, up to the size of a transaction. */
+  #nextCall(): readonly CommitRequest[] {
+    const call: CommitRequest[] = []
+    const rest: CommitRequest[] = []
+    let records = 0
+    for (const request of this.#memory.waiting) {
+      const { partition, records: own } = request.effects
+      if (records >= commitRecordsMax || this.#busy.has(partition)) {
+        rest.push(request)
+      } else {
+        call.push(request)
+        records += own.length
+      }
+    }
+    this.#memory.waiting = rest
+    return call
+  }
+
+  #answered(message: SinkMessage & { readonly kind: "answered" }): void {
+    const { requests, exit } = message
+    this.#calls.delete(requests)
+    for (const request of requests) this.#busy.delete(request.effects.partition)
+    if (Exit.isFailure(exit)) return this.#failed(requests, errorOf(exit.cause))
+    this.#retries = 0
+    for (let i = 0; i < requests.length; i++) {
+      const [request, outcome] = [requests[i], exit.value[i]]
+      if (request === undefined || outcome === undefined) continue
+      const { effects, life, from } = request
+      from.tell({ kind: "committed", sequence: effects.sequence, life, outcome }, "control")
+    }
+    this.#commit()
+  }
+
+  #failed(requests: readonly CommitRequest[], error: ReturnType<typeof errorOf>): void {
+    this.#memory.waiting = [...requests, ...this.#memory.waiting]
+    if (error._tag !== "Unavailable") return this.#world.fail(error)
+    // Partitions of this call are free again, but the order of `waiting` keeps them first in line.
+    const ceiling = Math.min(retryMillisMax, retryMillisMin * 2 ** this.#retries++)
+    const millis = ceiling * (0.5 + this.#context.host.random() / 2)
+    this.#context.startTimer("retry", millis, { kind: "retry" })
+  }
+}

@@ -1,0 +1,78 @@
+/** What the actors of a node say to each other. */
+import type { Exit } from "effect"
+import type { Partition } from "../protocols/address.ts"
+import type { Fenced, LogDamaged } from "../protocols/errors.ts"
+import type { BlockEffects } from "../protocols/graph.ts"
+import type { ActorRef, Delivery, LogBroken, StateBroken } from "../runtime/index.ts"
+import type { BlockOutcome, StoreBroken } from "../stores/index.ts"
+import type { IngestReport, IngestRequest } from "./api.ts"
+
+/** To the reader of a shard. */
+export type ShardMessage =
+  | { readonly kind: "pulled"; readonly exit: Exit.Exit<readonly Delivery[], Fenced | LogBroken> }
+  | { readonly kind: "pull" }
+  | { readonly kind: "handed-back"; readonly exit: Exit.Exit<void, Fenced | LogBroken> }
+  | {
+      readonly kind: "attach"
+      readonly partition: Partition
+      readonly ref: ActorRef<PartitionMessage>
+      /** Life of the partition actor: what an earlier one asked for is forgotten. */
+      readonly life: number
+    }
+  /** Credit for one more block. */
+  | { readonly kind: "want"; readonly partition: Partition; readonly life: number }
+  /** Committed downstream, or found applied there. */
+  | { readonly kind: "done"; readonly partition: Partition; readonly sequence: number }
+  | { readonly kind: "acknowledged"; readonly exit: Exit.Exit<void, Fenced | LogBroken> }
+
+/** To a partition. */
+export type PartitionMessage =
+  | { readonly kind: "deliver"; readonly delivery: Delivery; readonly life: number }
+  | {
+      readonly kind: "recipe"
+      readonly digest: string
+      readonly exit: Exit.Exit<Uint8Array | undefined, StateBroken>
+    }
+  | { readonly kind: "credit"; readonly blocks: number; readonly life: number }
+  | {
+      readonly kind: "committed"
+      readonly sequence: number
+      readonly life: number
+      readonly outcome: BlockOutcome
+    }
+
+/** To a sink. */
+export type SinkMessage =
+  | {
+      readonly kind: "attach"
+      readonly ref: ActorRef<PartitionMessage>
+      readonly life: number
+    }
+  | { readonly kind: "commit"; readonly request: CommitRequest }
+  | {
+      readonly kind: "answered"
+      readonly requests: readonly CommitRequest[]
+      readonly exit: Exit.Exit<readonly BlockOutcome[], LogDamaged | StoreBroken>
+    }
+  | { readonly kind: "retry" }
+
+export interface CommitRequest {
+  readonly effects: BlockEffects
+  readonly life: number
+  readonly from: ActorRef<PartitionMessage>
+}
+
+/** To a connector. */
+export type ConnectorMessage =
+  | { readonly kind: "step"; readonly step: () => void }
+  | { readonly kind: "stop-reading" }
+
+/** To a tenant. */
+export type TenantMessage =
+  | {
+      readonly kind: "ingest"
+      readonly request: IngestRequest
+      readonly report: (report: IngestReport) => void
+    }
+  | { readonly kind: "ended"; readonly job: object }
+  | { readonly kind: "stop-reading" }

@@ -1,0 +1,121 @@
+/**
+ * What all actors of one node share: its ports, what it owns, and small bounded boards that outlive a
+ * restart of an actor but not of the process. Nothing here is durable; all of it can be lost.
+ */
+import type { Ownership } from "../runtime/index.ts"
+import type { ActorStateShape, Host, MessageLogShape } from "../runtime/index.ts"
+import type { GraphReadsShape, GraphSinkShape } from "../stores/index.ts"
+import type { IntelGraphError } from "../protocols/errors.ts"
+import { invariant } from "../protocols/errors.ts"
+import type { DurableMailboxes } from "./durable-mailboxes.ts"
+import type { RecipeBook } from "./recipes.ts"
+import type { SourceReaderShape } from "./source.ts"
+
+/** Everything beneath a node. The real ones, or the simulator's. */
+export interface Ports {
+  readonly host: Host
+  readonly log: MessageLogShape
+  readonly state: ActorStateShape
+  readonly sink: GraphSinkShape
+  readonly reads: GraphReadsShape
+  readonly sources: SourceReaderShape
+}
+
+export class World {
+  readonly ports: Ports
+  readonly mailboxes: DurableMailboxes
+  readonly recipes: RecipeBook
+  readonly latency: LatencyBoard
+  readonly #owned: ReadonlyMap<number, Ownership>
+  readonly #starts = new Map<string, number>()
+  readonly #onFailure: (error: IntelGraphError) => void
+
+  constructor(parts: {
+    readonly ports: Ports
+    readonly mailboxes: DurableMailboxes
+    readonly recipes: RecipeBook
+    readonly owned: ReadonlyMap<number, Ownership>
+    readonly onFailure: (error: IntelGraphError) => void
+  }) {
+    this.ports = parts.ports
+    this.mailboxes = parts.mailboxes
+    this.recipes = parts.recipes
+    this.latency = new LatencyBoard()
+    this.#owned = parts.owned
+    this.#onFailure = parts.onFailure
+  }
+
+  ownerOf(shard: number): Ownership {
+    const owner = this.#owned.get(shard)
+    invariant(owner !== undefined, `This node does not own shard ${shard}.`)
+    return owner
+  }
+
+  /** How often this sender has started under the epoch of its shard, from 1 on. */
+  nextStart(sender: string): number {
+    const start = (this.#starts.get(sender) ?? 0) + 1
+    this.#starts.set(sender, start)
+    return start
+  }
+
+  /** The node cannot go on: nothing more is read or written, and whoever runs it is told why. */
+  fail(error: IntelGraphError): void {
+    this.#onFailure(error)
+  }
+}
+
+/** Buckets of the latency histogram: 1 ms wide at first, then by a tenth more each. */
+const bucketBounds = Array.from({ length: 100 }, (_, i) => (i < 10 ? i + 1 : 10 * 1.1 ** (i - 9)))
+
+/**
+ * From a record's bytes complete to its block handed to the sink, per source. The start is noted when a
+ * block is sealed and looked up by the block's identity; a block of an earlier life has none.
+ */
+export class LatencyBoard {
+  readonly #cutAtMillis = new Map<string, number>()
+  readonly #counts = new Map<string, Float64Array>()
+
+  sealed(sender: string, partition: number, senderSequence: number, cutAtMillis: number): void {
+    this.#cutAtMillis.set(`${sender} ${partition} ${senderSequence}`, cutAtMillis)
+  }
+
+  handed(block: {
+    readonly sender: string
+    readonly partition: number
+    readonly senderSequence: number
+    readonly records: number
+    readonly nowMillis: number
+  }): void {
+    const key = `${block.sender} ${block.partition} ${block.senderSequence}`
+    const cutAtMillis = this.#cutAtMillis.get(key)
+    if (cutAtMillis === undefined) return
+    this.#cutAtMillis.delete(key)
+    const counts = this.#counts.get(block.sender) ?? new Float64Array(bucketBounds.length + 1)
+    this.#counts.set(block.sender, counts)
+    const millis = block.nowMillis - cutAtMillis
+    const found = bucketBounds.findIndex((bound) => millis <= bound)
+    const bucket = found < 0 ? bucketBounds.length : found
+    counts[bucket] = (counts[bucket] ?? 0) + block.records
+  }
+
+  /** Upper bound of the bucket that holds the 95th percentile; 0 with no record. */
+  p95Millis(sender: string): number {
+    const counts = this.#counts.get(sender)
+    if (counts === undefined) return 0
+    const total = counts.reduce((sum, count) => sum + count, 0)
+    let seen = 0
+    for (let bucket = 0; bucket < counts.length; bucket++) {
+      seen += counts[bucket] ?? 0
+      if (seen >= total * 0.95) return Math.round((bucketBounds[bucket] ?? Number.NaN) * 10) / 10
+    }
+    return 0
+  }
+
+  /** Forgets a sender: its run is over, or begins. */
+  clear(sender: string): void {
+    this.#counts.delete(sender)
+    for (const key of this.#cutAtMillis.keys()) {
+      if (key.startsWith(`${sender} `)) this.#cutAtMillis.delete(key)
+    }
+  }
+}
