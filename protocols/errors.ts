@@ -73,6 +73,13 @@ export class NotFound extends Data.TaggedError("NotFound")<Told & { readonly wha
   readonly family = "Refused"
 }
 
+/** The actor crashed too often and is kept from running until an operator releases it. */
+export class Quarantined extends Data.TaggedError("Quarantined")<
+  Told & { readonly mailbox: string }
+> {
+  readonly family = "Refused"
+}
+
 /** More records went to the dead letters than the run allows. */
 export class TooManyBad extends Data.TaggedError("TooManyBad")<
   Told & { readonly deadLettered: number; readonly read: number; readonly share: number }
@@ -129,7 +136,7 @@ export class Fenced extends Data.TaggedError("Fenced")<
 }
 
 export type Retryable = MailboxFull | LogFull | Unavailable | DeadlineExceeded
-export type Refused = LimitExceeded | Invalid | NotFound | TooManyBad
+export type Refused = LimitExceeded | Invalid | NotFound | Quarantined | TooManyBad
 export type Terminal =
   | LogDamaged
   | StoreFailed
@@ -161,6 +168,11 @@ export const catalogue: { readonly [code in ErrorCode]: CatalogueEntry } = {
   LimitExceeded: { family: "Refused", exitCode: 3, next: "Send less, or raise the limit." },
   Invalid: { family: "Refused", exitCode: 2, next: "Correct the request." },
   NotFound: { family: "Refused", exitCode: 1, next: "Check the name." },
+  Quarantined: {
+    family: "Refused",
+    exitCode: 1,
+    next: "See its last error in `intelgraph status`, mend the cause, and release it.",
+  },
   TooManyBad: {
     family: "Refused",
     exitCode: 3,

@@ -22,4 +22,6 @@ export interface MailboxLimits {
   /** A message that waited longer is `expired`, not handled. */
   readonly maxAgeMillis?: number
   readonly overflow?: Overflow
+  /** What is sent here may be lost with a count. Without it `shed-oldest` is refused. */
+  readonly telemetry?: boolean
 }

@@ -40,6 +40,28 @@ export const retryMillisMax = 250
 /** Volatile mailbox of an actor that does not say otherwise. */
 export const mailboxDepthMaxDefault = 1024
 export const mailboxBytesMaxDefault = 16 * 1024 ** 2
+/** What a message counts for where its actor type does not say. */
+export const messageBytesEstimate = 256
+/** Turns of one actor under way at once, where its type allows more than one. */
+export const turnConcurrencyMax = 1024
+/** Messages that wait beside a full mailbox with the overflow policy `park`. */
+export const parkedMessagesMax = 1024
+/** Senders that wait for credit of one mailbox with the overflow policy `wait`. */
+export const waitingSendersMax = 1024
+/** Rings that idle mailboxes gave back, kept per size; what is more is left to the collector. */
+export const ringsKeptMax = 1024
+/** Asks of a node that wait for their answers. */
+export const asksOpenMax = 262_144
+/** Effects that one actor may have piped to itself and not yet got back. */
+export const actorPipesMax = 1024
+/** Virtual actors of one type in memory, and one's idle time until it is passivated. */
+export const virtualActorsMax = 2_000_000
+export const passivateIdleMillisDefault = 300_000
+/** Actors that the idle sweep looks at before the host may run other work. */
+export const passivateStepMax = 2048
+/** State of passive actors in memory: of one, and together; an actor that finds no room stays. */
+export const passiveStateBytesMax = 64 * 1024
+export const passiveBytesMax = 512 * 1024 ** 2
 /** The control lane: small, never used by data, handled first. */
 export const controlDepthMax = 64
 /** Messages that an actor may put aside before it must handle or refuse. */
@@ -54,6 +76,9 @@ export const actorTimersMax = 64
 export const watchMax = 1024
 /** Dead letters of the runtime (not of sources) kept for a look; older ones are only counted. */
 export const deadLettersKeptMax = 1024
+/** Bytes of kept dead letters together, and reasons that are counted apart. */
+export const deadLettersKeptBytesMax = 16 * 1024 ** 2
+export const deadLetterReasonsMax = 64
 /** A message may wait for its answer this long, unless the asker says otherwise, and at most. */
 export const askMillisDefault = 5_000
 export const askMillisMax = 300_000
@@ -134,3 +159,7 @@ export const documentCacheMax = 500
 export const socketPathBytesMax = 100
 /** Bytes of one request or answer on the node's own socket. */
 export const socketFrameBytesMax = 16 * 1024 ** 2
+/** Recipes (format and mapping) that a node keeps ready; others are read from the state again. */
+export const recipesCachedMax = 256
+/** How often a connector looks at what is committed of its run. */
+export const countMillis = 50

@@ -9,22 +9,36 @@
 import type { Effect, Exit } from "effect"
 import type { Address } from "../../protocols/address.ts"
 import type { MailboxCounters } from "../../protocols/counters.ts"
-import type { DeadlineExceeded, MailboxFull, NotFound } from "../../protocols/errors.ts"
+import type {
+  DeadlineExceeded,
+  MailboxFull,
+  NotFound,
+  Quarantined,
+  Unavailable,
+} from "../../protocols/errors.ts"
 import type { Lane, MailboxLimits } from "../../protocols/lanes.ts"
 import type { Host } from "./host.ts"
 
 /** `undefined`: admitted. Otherwise nothing was kept, and this says which limit said no. */
-export type Admission = MailboxFull | NotFound | undefined
+export type Admission = MailboxFull | NotFound | Quarantined | undefined
+
+/** Why an ask has no answer. `Unavailable`: the actor crashed or stopped before it answered. */
+export type AskError = MailboxFull | NotFound | Quarantined | DeadlineExceeded | Unavailable
 
 export interface ActorRef<M> {
   readonly address: Address
   /** Never waits and never throws. `lane` defaults to `normal`. */
   readonly tell: (message: M, lane?: Lane) => Admission
   /** The value that the actor gives to `context.reply`. Fails when the actor stops or crashes before. */
-  readonly ask: <A>(
+  readonly ask: <A>(message: M, timeoutMillis?: number) => Effect.Effect<A, AskError>
+  /**
+   * Tells, and waits for credit while the mailbox is full and its overflow policy is `wait`; in order
+   * of asking, before any later `tell`. With another policy it fails as `tell` refuses.
+   */
+  readonly offer: (
     message: M,
-    timeoutMillis?: number,
-  ) => Effect.Effect<A, MailboxFull | NotFound | DeadlineExceeded>
+    lane?: Lane,
+  ) => Effect.Effect<void, MailboxFull | NotFound | Quarantined>
   readonly counters: () => MailboxCounters
 }
 
@@ -39,11 +53,19 @@ export interface Supervision {
   readonly periodMillis?: number
   readonly backoffMillisMin?: number
   readonly backoffMillisMax?: number
+  /**
+   * When a child (with the group strategies: the group) needs more restarts than allowed. Default:
+   * `quarantine` for one-for-one, `escalate` (this actor fails too) for the group strategies.
+   */
+  readonly exceeded?: "quarantine" | "escalate"
 }
 
 export interface Behavior<M> {
   readonly receive: (message: M) => void | Effect.Effect<void, unknown>
-  /** Instead of `receive`: everything that waits, up to `turnBatchMax`, as one turn. */
+  /**
+   * Instead of `receive`: everything that waits, up to `turnBatchMax`, as one turn. An ask comes alone.
+   * When a batch fails its messages come again one by one, and only what fails alone is a dead letter.
+   */
   readonly receiveBatch?: (messages: readonly M[]) => void | Effect.Effect<void, unknown>
   /** The incarnation ends, for good or before a restart. Must not throw. */
   readonly stopped?: () => void
@@ -54,22 +76,34 @@ export interface Behavior<M> {
 export interface ActorType<M, A = undefined> {
   readonly kind: string
   readonly mailbox?: MailboxLimits
+  /** Default `transient`. */
   readonly restart?: RestartType
   readonly supervision?: Supervision
   /** Bytes that a message counts for in the mailbox; a fixed estimate where it is left out. */
   readonly sizeOf?: (message: M) => number
+  /** Times that one message may fail, each ending an incarnation, until it is a dead letter. Default 1. */
+  readonly failuresMax?: number
   /** Makes the behavior of a new incarnation: at spawn, at activation and after each restart. */
   readonly start: (context: ActorContext<M>, argument: A, snapshot?: Uint8Array) => Behavior<M>
 }
 
 export type StopReason = "stopped" | "crashed" | "quarantined"
 
+/** Call its functions on the context itself (`context.stop(ref)`); they need it as receiver. */
 export interface ActorContext<M> {
   readonly self: ActorRef<M>
   readonly address: Address
   readonly host: Host
-  /** Starts a child under this actor; refused (throws) where the key is taken. */
-  readonly spawn: <N, A>(type: ActorType<N, A>, key: string, argument: A) => ActorRef<N>
+  /**
+   * Starts a child under this actor, of its tenant where `options` name no other; throws `Invalid` where
+   * the address is taken. The child's `start` runs before its first turn, not within this call.
+   */
+  readonly spawn: <N, A>(
+    type: ActorType<N, A>,
+    key: string,
+    argument: A,
+    options?: { readonly tenant?: string },
+  ) => ActorRef<N>
   /** Stops a child, or oneself at the end of this turn; its children first, last spawned first. */
   readonly stop: (ref: ActorRef<never>) => void
   /** `message` comes to this actor when `ref` has stopped for good, also where it is gone already. */
