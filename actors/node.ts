@@ -5,32 +5,164 @@
  *     root ── shard readers
  *         └── tenants ── sink, partitions, connectors
  *
- * Start: take over the shards (epoch, guards, then the log), check the sinks' cursors against the log,
+ * Start: take over the shards (epochs, guards, then the log), check the sinks' cursors against the log,
  * start the readers, then every tenant that has ever been. End: with the scope, children first.
  */
-import { Deferred, Effect, Exit, type Scope } from "effect"
-import { checkToken } from "../protocols/address.ts"
-import { canonicalJson } from "../protocols/canonical.ts"
-import { brokenMailboxEquation, brokenSourceEquation } from "../protocols/counters.ts"
-import { type IntelGraphError, invariant } from "../protocols/errors.ts"
-import { partitionsDefault, partitionsMax, retryMillisMax, shardCount } from "../protocols/limits.ts"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { noSourceCounters } from "../protocols/counters.ts"
+import { type IntelGraphError, InvariantBroken } from "../protocols/errors.ts"
+import { drainPollMillis, shardCount } from "../protocols/limits.ts"
 import {
-  type ActorContext,
   type ActorRef,
-  type ActorType,
   type ActorView,
-  type Behavior,
-  checkCursors,
   makeSystem,
   type Ownership,
   takeOver,
   type TurnObserver,
 } from "../runtime/index.ts"
-import { oneForOneSupervisor } from "../supervisors/index.ts"
-import type { IngestReport, IngestRequest, IntelNode } from "./api.ts"
+import { supervisor } from "../supervisors/index.ts"
+import type { ConnectorProgress, IngestReport, IngestRequest, IntelNode } from "./api.ts"
 import { DurableMailboxes } from "./durable-mailboxes.ts"
-import type { ShardMessage, TenantMessage } from "./messages.ts"
 import { RecipeBook } from "./recipes.ts"
-import { PulledBytes, ShardMemory, shardType } from "./shard.ts"
-import { TenantMemory, tenantType } from "./tenant.ts"
+import { RootMemory, type RootMessage, rootType } from "./root.ts"
+import { Tenants, type TenantSettings } from "./tenants.ts"
 import { type Ports, World } from "./world.ts"
+
+export interface NodeOptions {
+  readonly tenants: readonly TenantSettings[]
+  readonly observer?: TurnObserver
+}
+
+const allShards = Array.from({ length: shardCount }, (_, shard) => shard)
+
+/** Starts a node. It stops, children first, when the scope closes. */
+export const makeNode: (
+  ports: Ports,
+  options: NodeOptions,
+) => Effect.Effect<IntelNode, IntelGraphError, Scope.Scope> = Effect.fn("actors.makeNode")(
+  function* (ports, options) {
+    const failure = yield* Deferred.make<IntelGraphError>()
+    const mailboxes = new DurableMailboxes()
+    const owned = yield* takeOverAll(ports, mailboxes)
+    const world = new World({
+      ports,
+      mailboxes,
+      recipes: new RecipeBook(),
+      owned: new Map(owned.map((owner) => [owner.shard, owner])),
+      onFailure: (error) => Deferred.doneUnsafe(failure, Effect.succeed(error)),
+    })
+    const system = yield* makeSystem({ host: ports.host, supervisor, observer: options.observer })
+    const memory = new RootMemory()
+    const root = system.spawn(rootType, "root", { world, shards: allShards, memory })
+    const tenants = new Tenants(world, root)
+    for (const settings of options.tenants) yield* tenants.ensure(settings)
+    for (const tail of yield* ports.log.tails) yield* tenants.ensure({ tenant: tail.tenant })
+    return new RunningNode({ world, memory, root, tenants, failure, view: () => system.view() })
+  },
+)
+
+interface NodeParts {
+  readonly world: World
+  readonly memory: RootMemory
+  readonly root: ActorRef<RootMessage>
+  readonly tenants: Tenants
+  readonly failure: Deferred.Deferred<IntelGraphError>
+  readonly view: () => ActorView
+}
+
+class RunningNode implements IntelNode {
+  readonly failed: Effect.Effect<IntelGraphError>
+  readonly #parts: NodeParts
+
+  constructor(parts: NodeParts) {
+    this.#parts = parts
+    this.failed = Deferred.await(parts.failure)
+  }
+
+  ingest(request: IngestRequest): Effect.Effect<IngestReport> {
+    const { root, tenants } = this.#parts
+    const told = Effect.callback<IngestReport, IntelGraphError>((resume) => {
+      const report = (answer: IngestReport) => resume(Effect.succeed(answer))
+      const refused = root.tell({ kind: "ingest", request, report })
+      if (refused !== undefined) resume(Effect.fail(refused))
+    })
+    const broken = Effect.flatMap(this.failed, (error) => Effect.fail(error))
+    return tenants.ensure({ tenant: request.tenant }).pipe(
+      Effect.andThen(Effect.raceFirst(told, broken)),
+      Effect.catch((error) => Effect.succeed(failedReport(request, error))),
+    )
+  }
+
+  progress(): readonly ConnectorProgress[] {
+    const { tenants } = this.#parts.memory
+    return [...tenants.values()].flatMap(({ memory }) => memory.progress())
+  }
+
+  actors(tenant?: string): ActorView {
+    const view = this.#withDurable(this.#parts.view())
+    if (tenant === undefined) return view
+    const children = view.children.filter((child) => child.address.tenant === tenant)
+    return { ...view, children }
+  }
+
+  drain(millis: number): Effect.Effect<boolean> {
+    const { root, memory } = this.#parts
+    const idle = Effect.sync(() => {
+      for (const [tenant, known] of memory.tenants) {
+        if (known.memory.jobs.length > 0) return false
+        if (this.#parts.world.mailboxes.depth(tenant) > 0) return false
+      }
+      return true
+    })
+    const untilIdle: Effect.Effect<boolean> = Effect.flatMap(idle, (done) =>
+      done ? Effect.succeed(true) : Effect.andThen(Effect.sleep(drainPollMillis), untilIdle),
+    )
+    return Effect.sync(() => root.tell({ kind: "stop-reading" }, "control")).pipe(
+      Effect.andThen(untilIdle),
+      Effect.timeoutOrElse({ duration: millis, orElse: () => idle }),
+    )
+  }
+
+  brokenEquations(): readonly string[] {
+    return this.#parts.world.mailboxes.broken()
+  }
+
+  /** A partition's mailbox is in the log: its view shows that one's counters. */
+  #withDurable(view: ActorView): ActorView {
+    const children = view.children.map((child) => this.#withDurable(child))
+    if (view.address.kind !== "partition") return { ...view, children }
+    const { tenant, key } = view.address
+    const partition = { tenant, partition: Number(key) }
+    return { ...view, children, counters: this.#parts.world.mailboxes.counters(partition) }
+  }
+}
+
+/** In the order of contracts §6: epochs, guards of every sink, cursors, and only then the log. */
+const takeOverAll = Effect.fnUntraced(function* (ports: Ports, mailboxes: DurableMailboxes) {
+  const owned = yield* takeOver({
+    log: ports.log,
+    state: ports.state,
+    sinks: [ports.sink],
+    shards: allShards,
+  })
+  for (const tail of owned.tails) mailboxes.opened(tail, tail.pending)
+  return owned.owners as readonly Ownership[]
+})
+
+const failedReport = (request: IngestRequest, error: IntelGraphError): IngestReport => ({
+  tenant: request.tenant,
+  source: request.source,
+  file: request.file,
+  phase: "failed",
+  counters: noSourceCounters,
+  fileBytes: 0,
+  fileBytesRead: 0,
+  offered: 0,
+  refusedBlocks: 0,
+  mailboxDepth: 0,
+  seconds: 0,
+  preStorageP95Millis: 0,
+  error,
+})

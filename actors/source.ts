@@ -3,7 +3,7 @@
  * become records and records become assertions.
  */
 import type { Effect, Scope } from "effect"
-import { Context } from "effect"
+import * as Context from "effect/Context"
 import type { Invalid, SourceUnreadable } from "../protocols/errors.ts"
 import type { SourceEvent } from "../protocols/event.ts"
 import type { Mapping } from "../protocols/mapping.ts"

@@ -24,6 +24,25 @@ export const partitionMailboxBlocksMax = 16
 export const logBytesMax = 8 * 1024 ** 3
 /** Sender chains that the log remembers; the longest silent are forgotten first. */
 export const logChainsMax = 100_000
+/** Blocks of a sender whose places the log remembers after they are gone, so that a repeat is known. */
+export const chainReceiptsMax = 16
+/** Bytes of appended blocks that the log keeps in memory until they are pulled. */
+export const appendedBytesHeldMax = 32 * 1024 ** 2
+/** What one transaction of the log takes at most: a commit of this size stays below 20 ms. */
+export const logCommitOperationsMax = 256
+export const logCommitBytesMax = 4 * 1024 ** 2
+/** Calls of the log and the state that may wait for a transaction; further ones are `Unavailable`. */
+export const logCallsWaitingMax = 65_536
+/** A record of the actor state: a parked block with its name is the largest. */
+export const stateValueBytesMax = 1024 ** 2
+/** Records that one fenced group writes, and that one page lists. */
+export const stateGroupEntriesMax = 1000
+/** Bytes of all names of a record's path. */
+export const statePathBytesMax = 2048
+/** Bytes of all records of the actor state; with the log's bound it bounds the file. */
+export const stateBytesMax = 8 * 1024 ** 3
+/** How long a statement waits for a lock of another process on the same file. */
+export const fileLockMillisMax = 5_000
 /** Bytes of pulled and not yet acknowledged blocks that a node holds. */
 export const pulledBytesMax = 64 * 1024 ** 2
 /** Blocks that a sink lets one partition have in flight. */
@@ -153,8 +172,34 @@ export const queryDepthMax = 12
 export const queryAliasesMax = 50
 /** Rows that one GraphQL answer may hold, from the page sizes asked for, before anything is read. */
 export const queryRowsMax = 20_000
-/** Parsed documents that the edge keeps. */
+/** Fields of one GraphQL request that may search widely: rank, path, neighbors, stats. */
+export const queryScansMax = 8
+/** Values of an `in` filter, and of other lists in an argument. */
+export const queryListMax = 500
+/** A GraphQL request that takes longer is given up between two reads. */
+export const queryMillisMax = 10_000
+/** Characters of one GraphQL answer. */
+export const queryAnswerLengthMax = 32 * 1024 ** 2
+/** Errors that one GraphQL answer shows; the first ones. */
+export const queryErrorsShownMax = 20
+/** Parsed documents that the edge keeps, and characters of one that is kept. */
 export const documentCacheMax = 500
+export const documentCachedLengthMax = 8 * 1024
+/** Characters of a path with its query string, by which a GET carries a document. */
+export const httpUrlLengthMax = 8 * 1024
+/** Headers of one request. */
+export const httpHeadersMax = 64
+/** An idle connection is closed after this long. */
+export const httpIdleMillisMax = 65_000
+
+/** Telemetry. Series of one metric; further ones are counted together under `other`. */
+export const metricSeriesMax = 512
+/** Characters of a metric label, a span attribute, and of one log line. */
+export const metricLabelLengthMax = 128
+export const logLineLengthMax = 8 * 1024
+/** One turn in this many has a span, unless configured; and spans kept until they are exported. */
+export const turnSpanEvery = 1024
+export const spansQueuedMax = 2048
 /** Characters of a unix socket's path; longer ones move to the temporary folder. */
 export const socketPathBytesMax = 100
 /** Bytes of one request or answer on the node's own socket. */
@@ -163,3 +208,5 @@ export const socketFrameBytesMax = 16 * 1024 ** 2
 export const recipesCachedMax = 256
 /** How often a connector looks at what is committed of its run. */
 export const countMillis = 50
+/** How often a drain looks whether everything is committed. */
+export const drainPollMillis = 10

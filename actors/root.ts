@@ -1,0 +1,92 @@
+/**
+ * The root: the shard readers and the tenants. Supervises one-for-one; what its own children cannot
+ * mend ends the node, for there is nobody above.
+ */
+import type { ActorContext, ActorRef, ActorType, Behavior } from "../runtime/index.ts"
+import type { IngestReport, IngestRequest } from "./api.ts"
+import type { ShardMessage, TenantMessage } from "./messages.ts"
+import { PulledBytes, ShardMemory, shardType } from "./shard.ts"
+import { TenantMemory, tenantType } from "./tenant.ts"
+import type { World } from "./world.ts"
+
+export type RootMessage =
+  /** Starts a tenant that does not run yet. */
+  | { readonly kind: "tenant"; readonly tenant: string; readonly partitions: number }
+  | {
+      readonly kind: "ingest"
+      readonly request: IngestRequest
+      readonly report: (report: IngestReport) => void
+    }
+  | { readonly kind: "stop-reading" }
+
+/** What outlives a restart of the root. */
+export class RootMemory {
+  readonly pulled = new PulledBytes()
+  readonly shards = new Map<number, ShardMemory>()
+  readonly tenants = new Map<string, { readonly partitions: number; readonly memory: TenantMemory }>()
+}
+
+export interface RootArgument {
+  readonly world: World
+  readonly shards: readonly number[]
+  readonly memory: RootMemory
+}
+
+export const rootType: ActorType<RootMessage, RootArgument> = {
+  kind: "root",
+  restart: "permanent",
+  supervision: { strategy: "one-for-one" },
+  start: (context, argument) => new RootActor(context, argument),
+}
+
+class RootActor implements Behavior<RootMessage> {
+  readonly #context: ActorContext<RootMessage>
+  readonly #argument: RootArgument
+  readonly #readers = new Map<number, ActorRef<ShardMessage>>()
+  readonly #tenants = new Map<string, ActorRef<TenantMessage>>()
+
+  constructor(context: ActorContext<RootMessage>, argument: RootArgument) {
+    this.#context = context
+    this.#argument = argument
+    const { world, memory } = argument
+    for (const shard of argument.shards) {
+      const own = memory.shards.get(shard) ?? new ShardMemory()
+      memory.shards.set(shard, own)
+      const reader = { world, shard, pulled: memory.pulled, memory: own }
+      this.#readers.set(shard, context.spawn(shardType, String(shard), reader))
+    }
+    for (const tenant of memory.tenants.keys()) this.#spawn(tenant)
+  }
+
+  receive(message: RootMessage): void {
+    const { tenants } = this.#argument.memory
+    switch (message.kind) {
+      case "tenant": {
+        const { tenant, partitions } = message
+        if (tenants.has(tenant)) return
+        tenants.set(tenant, { partitions, memory: new TenantMemory() })
+        return this.#spawn(tenant)
+      }
+      case "ingest": {
+        const { kind, request, report } = message
+        this.#tenants.get(request.tenant)?.tell({ kind, request, report })
+        return
+      }
+      case "stop-reading":
+        for (const ref of this.#tenants.values()) ref.tell(message, "control")
+    }
+  }
+
+  #spawn(tenant: string): void {
+    const { world, memory } = this.#argument
+    const known = memory.tenants.get(tenant)
+    if (known === undefined) return
+    const readerOf = (shard: number) => {
+      const reader = this.#readers.get(shard)
+      if (reader === undefined) throw new Error(`This node has no reader of shard ${shard}.`)
+      return reader
+    }
+    const argument = { world, tenant, readerOf, ...known }
+    this.#tenants.set(tenant, this.#context.spawn(tenantType, tenant, argument))
+  }
+}
