@@ -45,6 +45,17 @@ export const aliasStubKey = (alias: Alias): string => `~${alias.scheme}:${alias.
 export const entityId = (type: string, key: string): string =>
   Buffer.from(`${type}:${key}`, "utf8").toString("base64url")
 
+/** The type and key behind an id; `undefined` where `entityId` never made it. Types hold no colon. */
+export function entityOfId(
+  id: string,
+): { readonly type: string; readonly key: string } | undefined {
+  const text = Buffer.from(id, "base64url").toString("utf8")
+  const colonAt = text.indexOf(":")
+  if (colonAt < 1) return undefined
+  const entity = { type: text.slice(0, colonAt), key: text.slice(colonAt + 1) }
+  return entityId(entity.type, entity.key) === id ? entity : undefined
+}
+
 /** A record after the pipeline: what the sink decides on and writes. */
 export interface RecordEffect {
   readonly ordinal: number

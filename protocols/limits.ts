@@ -172,7 +172,7 @@ export const queryDepthMax = 12
 export const queryAliasesMax = 50
 /** Rows that one GraphQL answer may hold, from the page sizes asked for, before anything is read. */
 export const queryRowsMax = 20_000
-/** Fields of one GraphQL request that may search widely: rank, path, neighbors, stats. */
+/** Fields of one GraphQL request that may search widely: rank, path, neighbors, stats, actors. */
 export const queryScansMax = 8
 /** Values of an `in` filter, and of other lists in an argument. */
 export const queryListMax = 500
