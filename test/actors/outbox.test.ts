@@ -98,7 +98,9 @@ describe("the outbox of a connector", () => {
           } else if (step.do === "seal") {
             out.push(...outbox.seal(0, step))
           } else if (outbox.sealedOf(step.partition) !== undefined) {
-            const { events } = decodeBlock(outbox.sealedOf(step.partition)?.block ?? new Uint8Array())
+            const { events } = decodeBlock(
+              outbox.sealedOf(step.partition)?.block ?? new Uint8Array(),
+            )
             for (const event of events) unanswered.delete(event.ordinal)
             outbox.answered(step.partition)
           }
