@@ -24,12 +24,19 @@ import type { ActorContext, ActorType, Behavior, Ownership, Receipt } from "../r
 import type { ConnectorPhase, ConnectorProgress, IngestReport, IngestRequest } from "./api.ts"
 import type { ConnectorMessage } from "./messages.ts"
 import { Outbox, type Sealed } from "./outbox.ts"
+import { shardOfConnector } from "./partition.ts"
 import { digestOfRecipe } from "./pipeline/digest-of-recipe.ts"
 import { encodeRecipe } from "./recipes.ts"
-import { decodeRun, encodeRun, type RunRecord, type RunState, recipePath, runPath } from "./run-record.ts"
+import {
+  decodeRun,
+  encodeRun,
+  type RunRecord,
+  type RunState,
+  recipePath,
+  runPath,
+} from "./run-record.ts"
 import { errorOf } from "./shard.ts"
 import type { OpenSource, SourceChunk, SourcePlace } from "./source.ts"
-import { shardOfConnector } from "./partition.ts"
 import { TokenBucket } from "./token-bucket.ts"
 import type { World } from "./world.ts"
 
@@ -177,7 +184,12 @@ class Connector implements Behavior<ConnectorMessage> {
       partitions,
     })
     this.#enter("reading")
-    this.#context.startTimer("count", countMillis, this.#step(() => this.#poll()), { repeat: true })
+    this.#context.startTimer(
+      "count",
+      countMillis,
+      this.#step(() => this.#poll()),
+      { repeat: true },
+    )
     this.#advance()
   }
 
@@ -196,7 +208,11 @@ class Connector implements Behavior<ConnectorMessage> {
     if (this.#chunk === undefined && !this.#ended && !this.#interrupted) this.#readOn()
     const linger = outbox.lingerMillis(now)
     if (linger !== undefined) {
-      this.#context.startTimer("linger", linger, this.#step(() => this.#advance()))
+      this.#context.startTimer(
+        "linger",
+        linger,
+        this.#step(() => this.#advance()),
+      )
     }
     if (outbox.empty && drained) return this.#enter("draining")
     if (outbox.empty && this.#interrupted) this.#end("interrupted")
@@ -213,7 +229,11 @@ class Connector implements Behavior<ConnectorMessage> {
       }
       const waitMillis = this.#bucket?.waitMillis(now) ?? 0
       if (waitMillis > 0) {
-        this.#context.startTimer("rate", waitMillis, this.#step(() => this.#advance()))
+        this.#context.startTimer(
+          "rate",
+          waitMillis,
+          this.#step(() => this.#advance()),
+        )
         return
       }
       if (!outbox.add(event, now)) return
@@ -249,12 +269,7 @@ class Connector implements Behavior<ConnectorMessage> {
   #offer(sealed: Sealed): void {
     const { partition, block } = sealed
     const { tenant } = this.#argument.request
-    this.#world.latency.sealed(
-      this.#sender,
-      partition,
-      sealed.senderSequence,
-      sealed.cutAtMillis,
-    )
+    this.#world.latency.sealed(this.#sender, partition, sealed.senderSequence, sealed.cutAtMillis)
     this.#context.pipe(this.#world.ports.log.append({ tenant, partition, block }), (exit) =>
       this.#step(() => this.#answered(sealed, exit)),
     )

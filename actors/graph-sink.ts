@@ -9,7 +9,12 @@
  * wait) or broken (the node ends).
  */
 import { Exit } from "effect"
-import { commitRecordsMax, retryMillisMax, retryMillisMin, sinkCreditBlocks } from "../protocols/limits.ts"
+import {
+  commitRecordsMax,
+  retryMillisMax,
+  retryMillisMin,
+  sinkCreditBlocks,
+} from "../protocols/limits.ts"
 import type { ActorContext, ActorType, Behavior } from "../runtime/index.ts"
 import type { CommitRequest, SinkMessage } from "./messages.ts"
 import { errorOf } from "./shard.ts"
@@ -53,7 +58,10 @@ class GraphSinkActor implements Behavior<SinkMessage> {
   receive(message: SinkMessage): void {
     switch (message.kind) {
       case "attach":
-        message.ref.tell({ kind: "credit", blocks: sinkCreditBlocks, life: message.life }, "control")
+        message.ref.tell(
+          { kind: "credit", blocks: sinkCreditBlocks, life: message.life },
+          "control",
+        )
         return
       case "commit":
         this.#memory.waiting.push(message.request)

@@ -19,15 +19,15 @@ import {
   type ActorView,
   makeSystem,
   type Ownership,
-  takeOver,
   type TurnObserver,
+  takeOver,
 } from "../runtime/index.ts"
 import { supervisor } from "../supervisors/index.ts"
 import type { ConnectorProgress, IngestReport, IngestRequest, IntelNode } from "./api.ts"
 import { DurableMailboxes } from "./durable-mailboxes.ts"
 import { RecipeBook } from "./recipes.ts"
 import { RootMemory, type RootMessage, rootType } from "./root.ts"
-import { Tenants, type TenantSettings } from "./tenants.ts"
+import { type TenantSettings, Tenants } from "./tenants.ts"
 import { type Ports, World } from "./world.ts"
 
 export interface NodeOptions {

@@ -84,9 +84,7 @@ export class Outbox {
       const lane = this.#lane(partition)
       if (lane.sealed !== undefined || lane.filling.length === 0) continue
       const ripe =
-        options.everything ||
-        lane.full ||
-        nowMillis - lane.fillingSinceMillis >= blockLingerMillis
+        options.everything || lane.full || nowMillis - lane.fillingSinceMillis >= blockLingerMillis
       if (ripe) sealed.push(this.#sealLane(partition, lane))
     }
     return sealed

@@ -92,9 +92,7 @@ class PartitionActor implements Behavior<PartitionMessage> {
     if (outcome.kind === "fenced") {
       const { epoch } = this.#world.ownerOf(shard)
       const told = `Another owner has taken over shard ${shard}.`
-      return this.#world.fail(
-        new Fenced({ shard, epoch, current: outcome.current, message: told }),
-      )
+      return this.#world.fail(new Fenced({ shard, epoch, current: outcome.current, message: told }))
     }
     reader.tell({ kind: "done", partition, sequence })
     this.#argument.memory.failures.clear()
@@ -166,7 +164,11 @@ class PartitionActor implements Behavior<PartitionMessage> {
     const key = `${delivery.sequence}/${event.ordinal}`
     const before = failures.get(key)
     if (before !== undefined && before.count >= poisonFailuresMax) {
-      return deadLetterOf(event, { reason: "poison", detail: before.error }, block.header.mappingDigest)
+      return deadLetterOf(
+        event,
+        { reason: "poison", detail: before.error },
+        block.header.mappingDigest,
+      )
     }
     try {
       return effectOfEvent(event, recipe, block.header.mappingDigest)

@@ -23,7 +23,10 @@ export type RootMessage =
 export class RootMemory {
   readonly pulled = new PulledBytes()
   readonly shards = new Map<number, ShardMemory>()
-  readonly tenants = new Map<string, { readonly partitions: number; readonly memory: TenantMemory }>()
+  readonly tenants = new Map<
+    string,
+    { readonly partitions: number; readonly memory: TenantMemory }
+  >()
 }
 
 export interface RootArgument {

@@ -12,7 +12,14 @@ import { Cause, Exit } from "effect"
 import type { Partition } from "../protocols/address.ts"
 import { InvariantBroken, isIntelGraphError } from "../protocols/errors.ts"
 import { pulledBytesMax, retryMillisMax } from "../protocols/limits.ts"
-import type { ActorContext, ActorRef, ActorType, Behavior, Delivery, Ownership } from "../runtime/index.ts"
+import type {
+  ActorContext,
+  ActorRef,
+  ActorType,
+  Behavior,
+  Delivery,
+  Ownership,
+} from "../runtime/index.ts"
 import type { PartitionMessage, ShardMessage } from "./messages.ts"
 import type { World } from "./world.ts"
 
@@ -145,7 +152,8 @@ class ShardReader implements Behavior<ShardMessage> {
     while (lane.wanted > 0 && lane.ref !== undefined) {
       const delivery = lane.held[lane.given]
       if (delivery === undefined) return
-      if (lane.ref.tell({ kind: "deliver", delivery, life: lane.life }, "bulk") !== undefined) return
+      if (lane.ref.tell({ kind: "deliver", delivery, life: lane.life }, "bulk") !== undefined)
+        return
       lane.given++
       lane.wanted--
       this.#world.mailboxes.begun(lane.partition, 1)

@@ -82,7 +82,8 @@ class TenantActor implements Behavior<TenantMessage> {
         return this.#next()
       case "stop-reading":
         this.#stopped = true
-        for (const job of this.#memory.jobs) job.connector?.tell({ kind: "stop-reading" }, "control")
+        for (const job of this.#memory.jobs)
+          job.connector?.tell({ kind: "stop-reading" }, "control")
     }
   }
 

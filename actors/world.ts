@@ -2,11 +2,11 @@
  * What all actors of one node share: its ports, what it owns, and small bounded boards that outlive a
  * restart of an actor but not of the process. Nothing here is durable; all of it can be lost.
  */
-import type { Ownership } from "../runtime/index.ts"
-import type { ActorStateShape, Host, MessageLogShape } from "../runtime/index.ts"
-import type { GraphReadsShape, GraphSinkShape } from "../stores/index.ts"
+
 import type { IntelGraphError } from "../protocols/errors.ts"
 import { invariant } from "../protocols/errors.ts"
+import type { ActorStateShape, Host, MessageLogShape, Ownership } from "../runtime/index.ts"
+import type { GraphReadsShape, GraphSinkShape } from "../stores/index.ts"
 import type { DurableMailboxes } from "./durable-mailboxes.ts"
 import type { RecipeBook } from "./recipes.ts"
 import type { SourceReaderShape } from "./source.ts"
