@@ -11,7 +11,7 @@
  * One conformance suite (`test/runtime/log-conformance.ts`) runs on every adapter.
  */
 import type { Effect } from "effect"
-import { Context } from "effect"
+import * as Context from "effect/Context"
 import type { Partition } from "../../protocols/address.ts"
 import type {
   DiskFull,
@@ -95,6 +95,12 @@ export interface MessageLogShape {
     owner: Ownership,
     blocks: readonly (Partition & { readonly sequence: number })[],
   ) => Effect.Effect<void, Fenced | LogBroken>
+
+  /**
+   * Ends when an offer to this partition may find room: at once where it would now, and when a block
+   * is acknowledged where the log runs in this process. A hint, perhaps never given: race it with a wait.
+   */
+  readonly whenFree: (partition: Partition) => Effect.Effect<void>
 
   /** Tails of all partitions that ever had a block. */
   readonly tails: Effect.Effect<readonly Tail[], LogBroken>

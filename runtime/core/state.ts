@@ -7,7 +7,7 @@
  * what was written is on stable storage before `write` answers. Does not promise order among shards.
  */
 import type { Effect } from "effect"
-import { Context } from "effect"
+import * as Context from "effect/Context"
 import type {
   DiskFull,
   Fenced,

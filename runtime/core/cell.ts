@@ -1,0 +1,524 @@
+/**
+ * The cell: one actor at one address, through all its incarnations. It is the mailbox, the reference
+ * that others hold and the context that its behavior is given, in one object, because a million idle
+ * actors must fit into memory. How it starts, ends and restarts is in `lifecycle.ts`.
+ *
+ * Promises: turns of one actor never overlap (unless its type allows several); a message is handled,
+ * stashed, put back or a dead letter, and counted as such at the same moment; what a handler throws ends
+ * in `crash`, never in the dispatcher.
+ */
+import { Cause, Effect, Exit } from "effect"
+import { type Address, formatAddress } from "../../protocols/address.ts"
+import { invariant, NotFound, Quarantined, Unavailable } from "../../protocols/errors.ts"
+import type { Lane } from "../../protocols/lanes.ts"
+import { actorPipesMax, actorTimersMax, turnBatchMax, watchMax } from "../../protocols/limits.ts"
+import type {
+  ActorContext,
+  ActorRef,
+  ActorType,
+  Admission,
+  AskError,
+  Behavior,
+  StopReason,
+} from "./actor.ts"
+import { Ask } from "./ask.ts"
+import { Extra } from "./extra.ts"
+import type { Host } from "./host.ts"
+import type { AnyType, Core, Kin } from "./kin.ts"
+import { neverMind, Turn } from "./kin.ts"
+import { begin, crash, finishEnd, spawnUnder, stop, stopSelf } from "./lifecycle.ts"
+import {
+  closedBit,
+  Mailbox,
+  runningBit,
+  scheduledBit,
+  slowBit,
+  stopBit,
+  touchedBit,
+  type Waiter,
+} from "./mailbox.ts"
+
+/**
+ * - `starting`: its next turn begins with `start`. `ending`: turns and children have yet to end.
+ * - `waiting`: ended, to be started again after the backoff. `gone`: stopped for good.
+ */
+export type CellState = "starting" | "running" | "ending" | "waiting" | "quarantined" | "gone"
+
+export class Cell extends Mailbox<Kin> implements ActorRef<unknown>, ActorContext<unknown> {
+  readonly key: string
+  state: CellState = "starting"
+  behavior: Behavior<unknown> | undefined = undefined
+  extra: Extra | undefined = undefined
+
+  constructor(kin: Kin, key: string) {
+    super(kin)
+    this.key = key
+  }
+
+  get address(): Address {
+    return { tenant: this.home.tenant, kind: this.home.kind, key: this.key }
+  }
+
+  /** Of a virtual actor by its address: the cell ends when the actor is passivated. */
+  get self(): ActorRef<unknown> {
+    return this.home.passive === undefined ? this : this.home.passive.ref(this.home, this.key)
+  }
+
+  get host(): Host {
+    return this.home.host
+  }
+
+  get core(): Core {
+    return this.home.core
+  }
+
+  need(): Extra {
+    this.extra ??= new Extra()
+    return this.extra
+  }
+
+  // What others do with an actor.
+
+  tell(message: unknown, lane: Lane = "normal"): Admission {
+    return this.admit(message, undefined, lane)
+  }
+
+  ask<A>(message: unknown, timeoutMillis?: number): Effect.Effect<A, AskError> {
+    return Effect.callback<A, AskError>((resume) => {
+      const ask = new Ask((value, error) =>
+        resume(error === undefined ? Effect.succeed(value as A) : Effect.fail(error)),
+      )
+      this.request(message, ask, timeoutMillis)
+      return Effect.sync(() => this.core.asks.cancel(ask))
+    })
+  }
+
+  /** Offers a message whose answer `ask` waits for; a refusal is its answer. */
+  request(message: unknown, ask: Ask, timeoutMillis?: number): void {
+    const { asks } = this.core
+    const tooMany = asks.begin(ask, timeoutMillis)
+    if (tooMany !== undefined) {
+      asks.fail(ask, tooMany)
+      return
+    }
+    const refusal = this.admit(message, ask, "normal")
+    if (refusal !== undefined) asks.fail(ask, refusal)
+  }
+
+  offer(message: unknown, lane: Lane = "normal") {
+    return Effect.callback<void, NonNullable<Admission>>((resume) => {
+      const answer = (refusal: Admission) =>
+        resume(refusal === undefined ? Effect.void : Effect.fail(refusal))
+      if (lane === "control" || !this.mustWait(message)) {
+        answer(this.admit(message, undefined, lane))
+        return undefined
+      }
+      const waiter: Waiter = { message, lane, resume: answer }
+      this.awaitCredit(waiter)
+      return Effect.sync(() => this.leave(waiter))
+    })
+  }
+
+  // What an actor does itself.
+
+  spawn<N, A>(
+    type: ActorType<N, A>,
+    key: string,
+    argument: A,
+    options?: { readonly tenant?: string },
+  ): ActorRef<N> {
+    const tenant = options?.tenant ?? this.home.tenant
+    return spawnUnder(this, type as unknown as AnyType, tenant, key, argument)
+  }
+
+  stop(ref: ActorRef<never>): void {
+    const cell = cellOf(ref)
+    if (cell === this) {
+      this.flags |= stopBit
+      if (!this.isBusy()) stopSelf(this)
+      return
+    }
+    invariant(
+      cell.state === "gone" || cell.extra?.parent === this,
+      `${this.label()} stops only its children, not ${cell.label()}.`,
+    )
+    stop(cell)
+  }
+
+  watch(ref: ActorRef<never>, message: (reason: StopReason) => unknown): void {
+    const cell = cellOf(ref)
+    if (cell.state === "gone") {
+      this.force(message(cell.extra?.reason ?? "stopped"))
+      return
+    }
+    const { watchers } = cell.need()
+    const { watching } = this.need()
+    invariant(
+      (watchers.size < watchMax && watching.size < watchMax) || watchers.has(this),
+      `An actor has at most ${watchMax} watchers and watches as many.`,
+    )
+    watchers.set(this, message)
+    watching.add(cell)
+  }
+
+  unwatch(ref: ActorRef<never>): void {
+    const cell = cellOf(ref)
+    cell.extra?.watchers.delete(this)
+    this.extra?.watching.delete(cell)
+  }
+
+  startTimer(
+    name: string,
+    millis: number,
+    message: unknown,
+    options?: { readonly repeat?: boolean },
+  ): void {
+    this.cancelTimer(name)
+    const { timers } = this.need()
+    invariant(timers.size < actorTimersMax, `An actor has at most ${actorTimersMax} timers.`)
+    const fire = () => {
+      if (options?.repeat !== true) {
+        timers.delete(name)
+        this.force(message)
+        return
+      }
+      timers.set(name, this.host.after(millis, fire))
+      // A tick that finds the mailbox full is refused and counted; the next one comes anyway.
+      this.tell(message)
+    }
+    timers.set(name, this.host.after(millis, fire))
+  }
+
+  cancelTimer(name: string): void {
+    const timers = this.extra?.timers
+    timers?.get(name)?.()
+    timers?.delete(name)
+  }
+
+  stash(message: unknown): void {
+    const turn = this.currentTurn()
+    invariant(turn.left > 0, "A turn stashes each of its messages at most once.")
+    this.stashOne(message, turn.ask)
+    turn.ask = undefined
+    turn.left -= 1
+  }
+
+  unstash(): void {
+    this.unstashAll()
+  }
+
+  reply(value: unknown): void {
+    const turn = this.currentTurn()
+    const { ask } = turn
+    if (ask === undefined) return
+    turn.ask = undefined
+    this.core.asks.answer(ask, value)
+  }
+
+  takeReply(): (value: unknown) => void {
+    const turn = this.currentTurn()
+    const { ask } = turn
+    if (ask === undefined) return () => {}
+    turn.ask = undefined
+    const { openReplies } = this.need()
+    openReplies.add(ask)
+    return (value) => {
+      openReplies.delete(ask)
+      this.core.asks.answer(ask, value)
+    }
+  }
+
+  pipe<A, E>(effect: Effect.Effect<A, E>, message: (exit: Exit.Exit<A, E>) => unknown): void {
+    const { pipes } = this.need()
+    invariant(
+      pipes.size < actorPipesMax,
+      `An actor pipes at most ${actorPipesMax} effects at once.`,
+    )
+    const fiber = this.core.dispatcher.fork(effect)
+    const exit = fiber.pollUnsafe()
+    if (exit !== undefined) {
+      this.force(message(exit))
+      return
+    }
+    pipes.add(fiber)
+    fiber.addObserver((ended) => {
+      // A pipe that its incarnation did not outlive tells nobody.
+      if (!pipes.delete(fiber)) return
+      try {
+        this.force(message(ended))
+      } catch (error) {
+        crash(this, error)
+      }
+    })
+  }
+
+  deadLetter(message: unknown, reason: string): void {
+    const turn = this.currentTurn()
+    invariant(turn.left > 0, "A turn gives up each of its messages at most once.")
+    turn.left -= 1
+    this.countDead()
+    this.bury(message, turn.ask, reason, undefined)
+    turn.ask = undefined
+  }
+
+  // Turns.
+
+  run(limit: number): number {
+    this.flags = (this.flags & ~scheduledBit) | touchedBit
+    if (this.state === "starting") begin(this)
+    const { behavior } = this
+    if (this.state !== "running" || behavior === undefined) return 0
+    this.flags |= runningBit
+    const done =
+      behavior.receiveBatch === undefined || (this.extra?.singles ?? 0) > 0
+        ? this.runSingles(behavior, limit)
+        : this.runBatch(behavior.receiveBatch, limit)
+    this.core.turn.cell = undefined
+    this.flags &= ~runningBit
+    this.afterTurn()
+    return done
+  }
+
+  /** Turns that wait for their effects. */
+  openTurns(): number {
+    return this.extra === undefined ? 0 : this.extra.turns.size
+  }
+
+  isBusy(): boolean {
+    return (this.flags & runningBit) !== 0 || this.openTurns() > 0
+  }
+
+  private runSingles(behavior: Behavior<unknown>, limit: number): number {
+    const { core } = this
+    let done = 0
+    const { concurrencyMax } = this.home.bounds
+    while (done < limit && this.openTurns() < concurrencyMax) {
+      if ((this.flags & stopBit) !== 0 || this.state !== "running") break
+      const turn = core.turn
+      if (!this.take(turn)) break
+      turn.cell = this
+      turn.left = 1
+      done += 1
+      core.untilSample -= 1
+      if (core.untilSample <= 0) this.sample(turn)
+      try {
+        const result = behavior.receive(turn.message)
+        if (result !== undefined && this.follow(turn, result)) continue
+      } catch (error) {
+        this.failTurn(turn, error)
+        break
+      }
+      this.inTurn -= turn.left
+      this.handled += turn.left
+      if (turn.startMillis >= 0) this.report(turn, "handled")
+    }
+    if (this.extra !== undefined && this.extra.singles > 0) {
+      this.extra.singles = Math.max(0, this.extra.singles - done)
+    }
+    core.turn.message = undefined
+    core.turn.ask = undefined
+    return done
+  }
+
+  private runBatch(
+    receiveBatch: (messages: readonly unknown[]) => undefined | void | Effect.Effect<void, unknown>,
+    limit: number,
+  ): number {
+    if (this.openTurns() >= this.home.bounds.concurrencyMax) return 0
+    const turn = this.core.turn
+    const batch: unknown[] = []
+    const size = Math.min(limit, turnBatchMax)
+    while (batch.length < size && !(batch.length > 0 && this.nextIsAsk()) && this.take(turn)) {
+      batch.push(turn.message)
+      if (turn.ask !== undefined) break
+    }
+    if (batch.length === 0) return 0
+    turn.cell = this
+    turn.left = batch.length
+    turn.batch = batch
+    turn.message = undefined
+    this.core.untilSample -= 1
+    if (this.core.untilSample <= 0) this.sample(turn)
+    try {
+      const result = receiveBatch(batch)
+      if (result !== undefined && this.follow(turn, result)) return batch.length
+      this.closeTurn(turn)
+    } catch (error) {
+      this.failTurn(turn, error)
+    }
+    turn.batch = undefined
+    turn.ask = undefined
+    return batch.length
+  }
+
+  /** Runs the effect of a turn; true where the turn stays open for it. */
+  private follow(turn: Turn, effect: Effect.Effect<void, unknown>): boolean {
+    if (!Effect.isEffect(effect)) return false
+    const fiber = this.core.dispatcher.fork(effect)
+    const exit = fiber.pollUnsafe()
+    if (exit !== undefined) {
+      if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
+      return false
+    }
+    this.core.turn = new Turn()
+    turn.fiber = fiber
+    this.need().turns.add(turn)
+    fiber.addObserver((ended) => this.endTurn(turn, ended))
+    return true
+  }
+
+  private endTurn(turn: Turn, exit: Exit.Exit<void, unknown>): void {
+    if (this.extra?.turns.delete(turn) !== true) return
+    if (Exit.isSuccess(exit)) this.closeTurn(turn)
+    else this.failTurn(turn, Cause.squash(exit.cause))
+    if ((this.flags & runningBit) === 0) this.afterTurn()
+  }
+
+  private closeTurn(turn: Turn): void {
+    this.inTurn -= turn.left
+    this.handled += turn.left
+    turn.left = 0
+    if (turn.startMillis >= 0) this.report(turn, "handled")
+  }
+
+  private afterTurn(): void {
+    if (this.state === "ending") finishEnd(this)
+    else if ((this.flags & stopBit) !== 0 && !this.isBusy()) stopSelf(this)
+    else if ((this.flags & scheduledBit) === 0 && this.queued() > 0) this.wake()
+  }
+
+  /** A failed turn: its messages come again or are dead letters, and the incarnation ends. */
+  private failTurn(turn: Turn, error: unknown): void {
+    const { batch, ask } = turn
+    turn.ask = undefined
+    turn.batch = undefined
+    if (turn.startMillis >= 0) this.report(turn, "failed")
+    if (turn.left > 0 && batch !== undefined && batch.length > 1 && turn.left === batch.length) {
+      for (let i = batch.length - 1; i >= 0; i--) this.putBack(batch[i], undefined)
+      this.need().singles = batch.length
+    } else if (turn.left > 0) {
+      for (const message of batch ?? [turn.message]) this.failMessage(message, ask, error)
+    } else if (ask !== undefined) this.core.asks.fail(ask, this.lost(textOf(error)))
+    turn.left = 0
+    crash(this, error)
+  }
+
+  private failMessage(message: unknown, ask: Ask | undefined, error: unknown): void {
+    const extra = this.need()
+    extra.failures = extra.failing === message ? extra.failures + 1 : 1
+    extra.failing = message
+    if (extra.failures < this.home.failuresMax) {
+      this.putBack(message, ask)
+      if (extra.singles > 0) extra.singles += 1
+      return
+    }
+    extra.failures = 0
+    extra.failing = undefined
+    this.countDead()
+    this.bury(message, ask, "failed", textOf(error))
+  }
+
+  /** Keeps a dead letter that is counted already, and tells its asker. */
+  bury(message: unknown, ask: Ask | undefined, reason: string, error: string | undefined): void {
+    const { core } = this
+    core.deadLetters.add({
+      address: this.address,
+      message,
+      reason,
+      error,
+      atMicros: core.host.wallMicros(),
+      bytes: this.bytesOf(message),
+    })
+    if (ask !== undefined) core.asks.fail(ask, this.lost(error ?? reason))
+  }
+
+  lost(why: string): Unavailable {
+    return new Unavailable({
+      message: `${this.label()} gave no answer: ${why}.`,
+      retryAfterMillis: 1,
+    })
+  }
+
+  private currentTurn(): Turn {
+    const { turn } = this.core
+    if (turn.cell === this) return turn
+    const open = this.extra?.turns
+    const [only] = open ?? []
+    invariant(
+      only !== undefined && open?.size === 1,
+      "This belongs into a turn; with several turns at once, before the first effect of it.",
+    )
+    return only
+  }
+
+  private sample(turn: Turn): void {
+    const { core } = this
+    core.untilSample = core.observer?.everyTurns ?? neverMind
+    if (core.observer === undefined) return
+    turn.startMillis = core.host.nowMillis()
+    turn.startMicros = core.host.wallMicros()
+  }
+
+  private report(turn: Turn, outcome: "handled" | "failed"): void {
+    const { startMillis, startMicros, batch } = turn
+    turn.startMillis = -1
+    this.core.observer?.turn({
+      address: this.address,
+      messages: batch?.length ?? 1,
+      startMicros,
+      durationMillis: this.host.nowMillis() - startMillis,
+      outcome,
+    })
+  }
+
+  // What the mailbox asks of its cell.
+
+  protected wake(): void {
+    if (this.state !== "running" && this.state !== "starting") return
+    if (this.extra !== undefined && this.extra.turns.size >= this.home.bounds.concurrencyMax) return
+    this.flags |= scheduledBit
+    this.core.dispatcher.schedule(this)
+  }
+
+  /** Runs soon, with or without a message. */
+  schedule(): void {
+    if ((this.flags & scheduledBit) === 0) this.wake()
+  }
+
+  close(): void {
+    this.flags |= closedBit | slowBit
+  }
+
+  reopen(): void {
+    this.flags &= ~(closedBit | stopBit)
+  }
+
+  refusal(): NonNullable<Admission> {
+    if (this.state === "quarantined" || this.extra?.goal === "quarantine") {
+      return new Quarantined({
+        message: `${this.label()} crashed too often and is quarantined.`,
+        mailbox: this.label(),
+      })
+    }
+    return new NotFound({ message: `${this.label()} has stopped.`, what: "actor" })
+  }
+
+  label(): string {
+    return formatAddress(this.address)
+  }
+}
+
+/** The cell behind a reference. References are made by the system only. */
+export function cellOf(ref: ActorRef<never>): Cell {
+  invariant(
+    ref instanceof Cell,
+    `${formatAddress(ref.address)} is no reference of a spawned actor.`,
+  )
+  return ref
+}
+
+/** What a person reads of an error. */
+export function textOf(error: unknown): string {
+  if (error instanceof Error) return error.message === "" ? error.name : error.message
+  return typeof error === "string" ? error : String(error)
+}

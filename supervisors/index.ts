@@ -1,0 +1,2 @@
+/** The public face of the supervisors. */
+export { supervisor } from "./supervisor.ts"
