@@ -79,8 +79,10 @@ export const passivateIdleMillisDefault = 300_000
 /** Actors that the idle sweep looks at before the host may run other work. */
 export const passivateStepMax = 2048
 /** State of passive actors in memory: of one, and together; an actor that finds no room stays. */
-export const passiveStateBytesMax = 64 * 1024
+export const passiveStateBytesMax = 64 * 1024 - 1
 export const passiveBytesMax = 512 * 1024 ** 2
+/** Virtual actors in trouble that a view of their type lists one by one. */
+export const viewTroubledMax = 256
 /** The control lane: small, never used by data, handled first. */
 export const controlDepthMax = 64
 /** Messages that an actor may put aside before it must handle or refuse. */
@@ -200,6 +202,13 @@ export const logLineLengthMax = 8 * 1024
 /** One turn in this many has a span, unless configured; and spans kept until they are exported. */
 export const turnSpanEvery = 1024
 export const spansQueuedMax = 2048
+export const spansPerExportMax = 512
+export const spanExportMillisMax = 10_000
+/** Bytes that one process writes to a file of spans. */
+export const spanFileBytesMax = 64 * 1024 ** 2
+export const logLinesPerSecondMax = 200
+/** How finely the delay of the event loop is measured. */
+export const eventLoopResolutionMillis = 10
 /** Characters of a unix socket's path; longer ones move to the temporary folder. */
 export const socketPathBytesMax = 100
 /** Bytes of one request or answer on the node's own socket. */

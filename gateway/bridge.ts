@@ -1,0 +1,32 @@
+/**
+ * The one place of the edge where effects are run. An effect that completes at once gives its value,
+ * not a promise, so that reads of the embedded store cost no turn of the event loop per field.
+ */
+import type { Fiber } from "effect"
+import { Cause, Effect, Exit } from "effect"
+
+/** Throws (or rejects with) the effect's typed error, or its defect. */
+export function run<A, E>(effect: Effect.Effect<A, E>): A | Promise<A> {
+  const fiber = Effect.runFork(effect)
+  const exit = fiber.pollUnsafe()
+  return exit === undefined ? wait(fiber) : settled(exit)
+}
+
+const wait = <A, E>(fiber: Fiber.Fiber<A, E>): Promise<A> =>
+  new Promise((resolve, reject) => {
+    fiber.addObserver((exit) =>
+      Exit.isSuccess(exit) ? resolve(exit.value) : reject(Cause.squash(exit.cause)),
+    )
+  })
+
+function settled<A, E>(exit: Exit.Exit<A, E>): A {
+  if (Exit.isSuccess(exit)) return exit.value
+  throw Cause.squash(exit.cause)
+}
+
+export const isPromise = <A>(value: A | Promise<A>): value is Promise<A> =>
+  typeof value === "object" && value !== null && "then" in value
+
+/** `then`, at once where the value is there. */
+export const andThen = <A, B>(value: A | Promise<A>, next: (value: A) => B): B | Promise<B> =>
+  isPromise(value) ? value.then(next) : next(value)

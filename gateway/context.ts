@@ -1,0 +1,48 @@
+/** What one request carries through its resolvers: whose it is, and what it may still read. */
+
+import type { Effect } from "effect"
+import type { IntelNode } from "../actors/index.ts"
+import { DeadlineExceeded } from "../protocols/errors.ts"
+import { queryMillisMax, queryRowsMax } from "../protocols/limits.ts"
+import type { GraphReadsShape } from "../stores/index.ts"
+import { run } from "./bridge.ts"
+import { exceeded } from "./cost.ts"
+
+/** What the edge reads from. Without a node only the graph answers. */
+export interface Sources {
+  readonly reads: GraphReadsShape
+  readonly node?: IntelNode | undefined
+}
+
+export class QueryContext {
+  readonly sources: Sources
+  readonly tenant: string
+  readonly #endMillis: number
+  #rows = 0
+
+  constructor(sources: Sources, tenant: string) {
+    this.sources = sources
+    this.tenant = tenant
+    this.#endMillis = performance.now() + queryMillisMax
+  }
+
+  /** Runs a read; refused when the request has used up its time. */
+  read<A, E>(effect: Effect.Effect<A, E>): A | Promise<A> {
+    if (performance.now() > this.#endMillis) {
+      throw new DeadlineExceeded({
+        message: `The query took longer than ${queryMillisMax} ms and was given up.`,
+        retryAfterMillis: 0,
+      })
+    }
+    return run(effect)
+  }
+
+  /** Counts rows that were read, page sizes aside: lists without one are bounded here. */
+  spend<A>(rows: readonly A[]): readonly A[] {
+    this.#rows += rows.length
+    if (this.#rows > queryRowsMax) {
+      throw exceeded("queryRowsMax", queryRowsMax, this.#rows, "rows read")
+    }
+    return rows
+  }
+}

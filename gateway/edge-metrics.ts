@@ -1,0 +1,69 @@
+/** What the edge counts of itself, and what it shows of the node: actors, sources, broken equations. */
+import type { IntelNode } from "../actors/index.ts"
+import type { Counter, Histogram, MetricRegistry } from "../runtime/index.ts"
+import { collectActors } from "../runtime/index.ts"
+import type { Documents } from "./document.ts"
+
+/** Seconds. */
+const durationBounds = [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10]
+
+export interface EdgeMetrics {
+  readonly answered: (route: string, status: number) => Counter
+  readonly duration: Histogram
+  readonly masked: Counter
+  readonly dropped: Counter
+}
+
+export function edgeMetrics(registry: MetricRegistry, documents: Documents): EdgeMetrics {
+  const requests = registry.counter(
+    "intelgraph_http_requests_total",
+    "HTTP requests by route and status.",
+    ["route", "status"],
+  )
+  const cache = registry.counter(
+    "intelgraph_graphql_documents_total",
+    "Documents by whether they were known.",
+    ["found"],
+  )
+  registry.onCollect(() => {
+    cache.with("hit").observe(documents.hits)
+    cache.with("miss").observe(documents.misses)
+  })
+  return {
+    answered: (route, status) => requests.with(route, String(status)),
+    duration: registry
+      .histogram("intelgraph_graphql_duration_seconds", "Duration of requests.", durationBounds)
+      .with(),
+    masked: registry
+      .counter("intelgraph_errors_masked_total", "Errors whose reason is in the log only.")
+      .with(),
+    dropped: registry
+      .counter("intelgraph_http_connections_dropped_total", "Connections over the bound.")
+      .with(),
+  }
+}
+
+export function nodeMetrics(registry: MetricRegistry, node: IntelNode): void {
+  collectActors(registry, () => node.actors())
+  const labels = ["tenant", "source"]
+  const records = registry.counter("intelgraph_records_total", "Records of current runs.", [
+    ...labels,
+    "outcome",
+  ])
+  const rate = registry.gauge("intelgraph_records_per_second", "Records read per second.", labels)
+  const depth = registry.gauge("intelgraph_mailbox_blocks", "Blocks that wait.", ["tenant"])
+  const refused = registry.counter("intelgraph_blocks_refused_total", "Refused blocks.", labels)
+  const broken = registry.gauge("intelgraph_broken_equations", "Counts that do not add up.")
+  registry.onCollect(() => {
+    for (const metric of [records, rate, depth, refused]) metric.clear()
+    for (const { tenant, source, counters, ...run } of node.progress()) {
+      for (const [outcome, total] of Object.entries(counters)) {
+        records.with(tenant, source, outcome).add(total)
+      }
+      rate.with(tenant, source).set(run.seconds > 0 ? counters.read / run.seconds : 0)
+      refused.with(tenant, source).add(run.refusedBlocks)
+      depth.with(tenant).set(run.mailboxDepth)
+    }
+    broken.with().set(node.brokenEquations().length)
+  })
+}

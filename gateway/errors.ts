@@ -1,0 +1,64 @@
+/**
+ * Errors as a client sees them: a sentence, a stable code of the catalogue, its family and the next
+ * step. What a client can do something about is told as it is; everything else is masked, logged with
+ * an id, and only the id is shown. No stack, path or statement ever leaves the node.
+ */
+import { randomUUID } from "node:crypto"
+import type { GraphQLFormattedError } from "graphql"
+import { GraphQLError } from "graphql"
+import type { ErrorCode, IntelGraphError } from "../protocols/errors.ts"
+import { catalogue, isIntelGraphError } from "../protocols/errors.ts"
+import { queryErrorsShownMax } from "../protocols/limits.ts"
+
+/** Told about each masked error: the id that the client saw, and what was behind it. */
+export type OnMasked = (errorId: string, error: unknown) => void
+
+export const formatErrors = (
+  errors: readonly unknown[],
+  onMasked: OnMasked,
+): readonly GraphQLFormattedError[] =>
+  errors.slice(0, queryErrorsShownMax).map((error) => formatError(error, onMasked))
+
+export function formatError(error: unknown, onMasked: OnMasked): GraphQLFormattedError {
+  if (!(error instanceof GraphQLError)) return bodyOf(error, onMasked)
+  const place = {
+    ...(error.locations === undefined ? {} : { locations: error.locations }),
+    ...(error.path === undefined ? {} : { path: error.path }),
+  }
+  const cause = error.originalError
+  if (cause === undefined || cause instanceof GraphQLError) {
+    return { message: error.message, ...place, extensions: extensionsOf("Invalid", {}) }
+  }
+  return { ...bodyOf(cause, onMasked), ...place }
+}
+
+function bodyOf(error: unknown, onMasked: OnMasked): GraphQLFormattedError {
+  if (isIntelGraphError(error) && isTold(error)) {
+    return { message: error.message, extensions: extensionsOf(error._tag, detailsOf(error)) }
+  }
+  const errorId = randomUUID()
+  onMasked(errorId, error)
+  const code = isIntelGraphError(error) ? error._tag : "InvariantBroken"
+  const details = { ...(isIntelGraphError(error) ? retryOf(error) : {}), errorId }
+  const message = "The node could not answer this. Its log has the reason under the id given here."
+  return { message, extensions: extensionsOf(code, details) }
+}
+
+/** Refusals speak of the request; other families speak of the node. */
+const isTold = (error: IntelGraphError) =>
+  error.family === "Refused" || error._tag === "DeadlineExceeded"
+
+const extensionsOf = (code: ErrorCode, details: { readonly [name: string]: unknown }) => ({
+  code,
+  family: catalogue[code].family,
+  next: catalogue[code].next,
+  ...details,
+})
+
+const detailsOf = (error: IntelGraphError) =>
+  error._tag === "LimitExceeded"
+    ? { limit: error.limit, bound: error.bound, value: error.value }
+    : retryOf(error)
+
+const retryOf = (error: IntelGraphError) =>
+  error.family === "Retryable" ? { retryAfterMillis: error.retryAfterMillis } : {}

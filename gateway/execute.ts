@@ -1,0 +1,115 @@
+/**
+ * One GraphQL request without HTTP: what the edge does with it, and what `intelgraph query` does
+ * without a running node. A request that a limit refuses has read nothing.
+ */
+import { Effect } from "effect"
+import type { ExecutionResult, GraphQLFormattedError, OperationDefinitionNode } from "graphql"
+import { execute } from "graphql"
+import { Invalid } from "../protocols/errors.ts"
+import { queryAnswerLengthMax } from "../protocols/limits.ts"
+import { isPromise } from "./bridge.ts"
+import type { Sources } from "./context.ts"
+import { QueryContext } from "./context.ts"
+import type { Variables } from "./cost.ts"
+import { checkCost, exceeded } from "./cost.ts"
+import type { ReadyDocument } from "./document.ts"
+import { Documents } from "./document.ts"
+import type { OnMasked } from "./errors.ts"
+import { formatErrors } from "./errors.ts"
+import { servedSchema } from "./schema.ts"
+
+export interface QueryRequest {
+  readonly tenant: string
+  readonly document: string
+  readonly variables?: Variables | undefined
+  readonly operationName?: string | undefined
+}
+
+/** `data` is missing where the request was refused before anything was read. */
+export interface QueryAnswer {
+  readonly data?: unknown
+  readonly errors?: readonly GraphQLFormattedError[]
+}
+
+/** Keeps the documents that it has seen, so one is made per process and used for all requests. */
+export class Engine {
+  readonly documents: Documents
+  readonly #sources: Sources
+  readonly #onMasked: OnMasked
+
+  constructor(sources: Sources, onMasked: OnMasked) {
+    this.documents = new Documents(servedSchema())
+    this.#sources = sources
+    this.#onMasked = onMasked
+  }
+
+  /** Never throws or rejects. A plain value where every read completed at once. */
+  answer(request: QueryRequest): QueryAnswer | Promise<QueryAnswer> {
+    const prepared = this.documents.prepare(request.document)
+    if ("refused" in prepared) return this.#refuse(prepared.refused)
+    try {
+      const operation = operationOf(prepared.ready, request.operationName)
+      const variables = request.variables ?? {}
+      checkCost(servedSchema(), prepared.ready, operation, variables)
+      const result = execute({
+        schema: servedSchema(),
+        document: prepared.ready.document,
+        contextValue: new QueryContext(this.#sources, request.tenant),
+        variableValues: variables,
+        operationName: request.operationName,
+      })
+      return isPromise(result)
+        ? result.then(this.#show, (error) => this.#refuse([error]))
+        : this.#show(result)
+    } catch (error) {
+      return this.#refuse([error])
+    }
+  }
+
+  readonly #show = (result: ExecutionResult): QueryAnswer => {
+    if (result.errors === undefined) return { data: result.data }
+    const errors = formatErrors(result.errors, this.#onMasked)
+    return "data" in result ? { errors, data: result.data } : { errors }
+  }
+
+  #refuse(errors: readonly unknown[]): QueryAnswer {
+    return { errors: formatErrors(errors, this.#onMasked) }
+  }
+}
+
+function operationOf(ready: ReadyDocument, name: string | undefined): OperationDefinitionNode {
+  const { operations } = ready
+  const [only] = operations
+  if (name === undefined && only !== undefined && operations.length === 1) return only
+  const named = operations.find((operation) => operation.name?.value === name)
+  if (name !== undefined && named !== undefined) return named
+  const message =
+    operations.length === 0
+      ? "The document has no operation."
+      : "The document has several operations or none of that name; operationName must name one."
+  throw new Invalid({ what: "operationName", message })
+}
+
+/** The answer as JSON text; one over the bound becomes a refusal. */
+export function encodeAnswer(answer: QueryAnswer, onMasked: OnMasked): string {
+  const text = JSON.stringify(answer)
+  if (text.length <= queryAnswerLengthMax) return text
+  const limit = exceeded("queryAnswerLengthMax", queryAnswerLengthMax, text.length, "characters")
+  return JSON.stringify({ errors: formatErrors([limit], onMasked) })
+}
+
+/**
+ * Answers one document, with or without a running node. Errors are part of the answer; the exit code
+ * of a command is that of the first error's `extensions.code` in the catalogue.
+ */
+export const executeQuery = (
+  sources: Sources,
+  request: QueryRequest,
+  onMasked: OnMasked = ignore,
+): Effect.Effect<QueryAnswer> =>
+  Effect.suspend(() => {
+    const answer = new Engine(sources, onMasked).answer(request)
+    return isPromise(answer) ? Effect.promise(() => answer) : Effect.succeed(answer)
+  })
+
+const ignore: OnMasked = () => undefined

@@ -1,0 +1,133 @@
+/**
+ * Starts and ends the edge. Until tokens exist it listens on loopback only and everybody who reaches it
+ * reads the one open tenant; any other bind is refused.
+ */
+import type { Server } from "node:http"
+import type { AddressInfo } from "node:net"
+import { Effect, type Scope } from "effect"
+import type { IntelNode } from "../actors/index.ts"
+import { Invalid, Unavailable } from "../protocols/errors.ts"
+import { retryMillisMax, shutdownMillisMax } from "../protocols/limits.ts"
+import type { MetricRegistry } from "../runtime/index.ts"
+import type { GraphReadsShape } from "../stores/index.ts"
+import { run } from "./bridge.ts"
+import { isLoopback } from "./door.ts"
+import { edgeMetrics, nodeMetrics } from "./edge-metrics.ts"
+import type { OnMasked } from "./errors.ts"
+import { Engine } from "./execute.ts"
+import { graphiqlPages } from "./graphiql.ts"
+import { makeServer } from "./server.ts"
+
+export interface GatewayOptions {
+  readonly reads: GraphReadsShape
+  /** Without one there are no actors to show, and the graph is only read. */
+  readonly node?: IntelNode | undefined
+  readonly metrics: MetricRegistry
+  /** 0 takes any free port. */
+  readonly port: number
+  readonly host?: string
+  /** Serves GraphiQL at /graphiql. */
+  readonly development: boolean
+  /** Whose data the open node answers with. */
+  readonly tenant: string
+  /** Told what the client was not told; the log's business. */
+  readonly onMasked?: OnMasked
+}
+
+export interface Gateway {
+  /** Where GraphQL is asked. */
+  readonly url: string
+  /** Where a person asks; `undefined` in production. */
+  readonly pageUrl: string | undefined
+  /** Takes no new requests and lets those under way finish. Also done when the scope closes. */
+  readonly close: Effect.Effect<void>
+}
+
+export const startGateway = Effect.fn("gateway.start")(function* (options: GatewayOptions) {
+  const host = options.host ?? "127.0.0.1"
+  if (!isLoopback(host)) return yield* Effect.fail(refuseHost(host))
+  const onMasked = options.onMasked ?? (() => undefined)
+  const engine = new Engine({ reads: options.reads, node: options.node }, onMasked)
+  const metrics = edgeMetrics(options.metrics, engine.documents)
+  if (options.node !== undefined) nodeMetrics(options.metrics, options.node)
+  const pages = options.development ? graphiqlPages() : new Map()
+  let closing = false
+  const server = makeServer({
+    engine,
+    registry: options.metrics,
+    metrics,
+    onMasked: (errorId, error) => {
+      metrics.masked.add()
+      onMasked(errorId, error)
+    },
+    tenantOf: () => options.tenant,
+    notReady: () => (closing ? "The node is ending." : readsAnswer(options)),
+    pages,
+  })
+  yield* listen(server, host, options.port)
+  const close = Effect.suspend(() => {
+    closing = true
+    return closeServer(server)
+  })
+  yield* Effect.addFinalizer(() => close)
+  const base = baseOf(server, host)
+  const pageUrl = pages.size > 0 ? `${base}/graphiql` : undefined
+  return { url: `${base}/graphql`, pageUrl, close } satisfies Gateway
+}) as (options: GatewayOptions) => Effect.Effect<Gateway, Invalid | Unavailable, Scope.Scope>
+
+const refuseHost = (host: string) =>
+  new Invalid({
+    what: "host",
+    message:
+      `The node does not listen on ${JSON.stringify(host)}: without tokens it serves this ` +
+      "machine only. Use 127.0.0.1, and from elsewhere an SSH tunnel: ssh -L 4000:127.0.0.1:4000.",
+  })
+
+/** One read that finds nothing: the store can be asked. */
+async function readsAnswer(options: GatewayOptions): Promise<string | undefined> {
+  try {
+    await run(options.reads.entity(options.tenant, "readiness", "readiness"))
+    return undefined
+  } catch {
+    return "The graph cannot be read."
+  }
+}
+
+const listen = (server: Server, host: string, port: number): Effect.Effect<void, Unavailable> =>
+  Effect.callback((resume) => {
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      resume(Effect.fail(cannotListen(error, host, port))),
+    )
+    server.listen({ host, port }, () => {
+      server.removeAllListeners("error")
+      resume(Effect.void)
+    })
+  })
+
+const cannotListen = (error: NodeJS.ErrnoException, host: string, port: number) =>
+  new Unavailable({
+    retryAfterMillis: retryMillisMax,
+    message:
+      error.code === "EADDRINUSE"
+        ? `Port ${port} on ${host} is in use; name another with --port, or 0 for any.`
+        : `The node cannot listen on ${host}, port ${port} (${error.code ?? "unknown reason"}).`,
+  })
+
+/** Waits for requests under way, then for no longer than `shutdownMillisMax`. */
+const closeServer = (server: Server): Effect.Effect<void> =>
+  server.listening ? endServer(server) : Effect.void
+
+const endServer = (server: Server): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    const cut = setTimeout(() => server.closeAllConnections(), shutdownMillisMax)
+    server.close(() => {
+      clearTimeout(cut)
+      resume(Effect.void)
+    })
+    server.closeIdleConnections()
+  })
+
+function baseOf(server: Server, host: string): string {
+  const { port } = server.address() as AddressInfo
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`
+}
