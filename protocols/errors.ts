@@ -9,7 +9,7 @@
  * `message` is a sentence for a person and `next` says what to do about it; neither ever holds a
  * secret or another tenant's words.
  */
-import { Data } from "effect"
+import * as Data from "effect/Data"
 
 export type ErrorFamily = "Retryable" | "Refused" | "Terminal" | "Fenced"
 
@@ -110,7 +110,7 @@ export class DiskFull extends Data.TaggedError("DiskFull")<Told & { readonly pat
 export class DataDirectoryRefused extends Data.TaggedError("DataDirectoryRefused")<
   Told & {
     readonly path: string
-    readonly reason: "locked" | "newer-format" | "not-writable" | "missing"
+    readonly reason: "locked" | "newer-format" | "not-writable" | "missing" | "foreign"
   }
 > {
   readonly family = "Terminal"

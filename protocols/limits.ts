@@ -219,3 +219,26 @@ export const recipesCachedMax = 256
 export const countMillis = 50
 /** How often a drain looks whether everything is committed. */
 export const drainPollMillis = 10
+
+/** Bytes of a path in a configuration. */
+export const pathBytesMax = 4096
+/** Tenants that one configuration may name; more come by themselves with their data. */
+export const tenantsConfiguredMax = 1024
+/** The highest pace that a connector can be told to keep; above it nothing is shaped. */
+export const recordsPerSecondMax = 10_000_000
+/** Bytes of a query or its variables given on the command line. */
+export const argumentBytesMax = 256 * 1024
+/** The first Ctrl-C lets what was admitted finish for at most this long. */
+export const drainMillisMax = 10_000
+/** How often progress is drawn on a terminal, and how often it is told elsewhere. */
+export const progressDrawMillis = 200
+export const progressTellMillis = 2_000
+/** Connections to the node's own socket at once, and how long one may take to say what it wants. */
+export const socketConnectionsMax = 16
+export const socketRequestMillisMax = 5_000
+/** The request line on the node's own socket. */
+export const socketRequestBytesMax = 256 * 1024
+/** Free space below which `doctor` warns. */
+export const diskFreeBytesLow = 1024 ** 3
+/** Dead letters that `dlq ls` shows unless told otherwise. */
+export const deadLettersShownDefault = 20
