@@ -54,7 +54,7 @@ export class Dispatcher {
         this.head = (this.head + 1) & (this.ready.length - 1)
         this.count -= 1
         if (cell === undefined) continue
-        const done = cell.run(budget < turnBatchMax ? budget : turnBatchMax)
+        const done = cell.run(Math.min(budget, turnBatchMax))
         budget -= done > 0 ? done : 1
       }
     } finally {

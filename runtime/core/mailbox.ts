@@ -52,19 +52,14 @@ class Side {
   parked: Ring | undefined = undefined
   readonly waiters = new Set<Waiter>()
   bytes = 0
-  tokens: number
-  tokensAtMillis: number
+  /** When the rate's burst is whole again. */
+  wholeAtMillis = Number.NEGATIVE_INFINITY
   refused = 0
   deadLettered = 0
   expired = 0
   shed = 0
   sinceBulk = 0
   depthFull: MailboxFull | undefined = undefined
-
-  constructor(burst: number, nowMillis: number) {
-    this.tokens = burst
-    this.tokensAtMillis = nowMillis
-  }
 
   owes(): boolean {
     return (this.stash?.count ?? 0) + (this.parked?.count ?? 0) + this.waiters.size > 0
@@ -266,10 +261,7 @@ export abstract class Mailbox<H extends MailboxHome = MailboxHome> {
   }
 
   protected needSide(): Side {
-    if (this.side === undefined) {
-      const { bounds, host } = this.home
-      this.side = new Side(bounds.rateBurst, host.nowMillis())
-    }
+    this.side ??= new Side()
     return this.side
   }
 
@@ -425,17 +417,25 @@ export abstract class Mailbox<H extends MailboxHome = MailboxHome> {
     return bounds.maxAgeMillis === Number.POSITIVE_INFINITY ? 0 : host.nowMillis()
   }
 
-  /** The clock is read here, where a message may be refused, and never left to a drain (D1). */
+  /**
+   * The rate as a virtual schedule (GCRA, ITU-T I.371): each message moves the instant at which the
+   * burst is whole again. The clock is read here, where a message may be refused, and never left to a
+   * drain, which would not come while all are refused (architecture D1).
+   */
   private spendToken(side: Side): boolean {
-    const { ratePerSecondMax, rateBurst } = this.home.bounds
+    const { ratePerSecondMax } = this.home.bounds
     if (ratePerSecondMax === Number.POSITIVE_INFINITY) return true
     const now = this.home.host.nowMillis()
-    const earned = ((now - side.tokensAtMillis) * ratePerSecondMax) / 1000
-    side.tokens = Math.min(rateBurst, side.tokens + earned)
-    side.tokensAtMillis = now
-    if (side.tokens < 1) return false
-    side.tokens -= 1
+    if (this.rateWaitMillis(side, now) > 0) return false
+    side.wholeAtMillis = Math.max(side.wholeAtMillis, now) + 1000 / ratePerSecondMax
     return true
+  }
+
+  /** Milliseconds until there is room for one more message; whole microseconds, so that sums agree. */
+  private rateWaitMillis(side: Side, now: number): number {
+    const { ratePerSecondMax, rateBurst } = this.home.bounds
+    const room = ((rateBurst - 1) * 1000) / ratePerSecondMax
+    return Math.round((side.wholeAtMillis - room - now) * 1000) / 1000
   }
 
   protected refuse(refusal: Admission): Admission {
@@ -457,12 +457,11 @@ export abstract class Mailbox<H extends MailboxHome = MailboxHome> {
   }
 
   private fullRate(side: Side): MailboxFull {
-    const missing = (1 - side.tokens) / this.home.bounds.ratePerSecondMax
     return new MailboxFull({
       message: `The mailbox of ${this.label()} is full: rate is at its bound.`,
       mailbox: this.label(),
       limit: "rate",
-      retryAfterMillis: Math.max(1, Math.ceil(missing * 1000)),
+      retryAfterMillis: Math.ceil(this.rateWaitMillis(side, this.home.host.nowMillis())),
     })
   }
 
