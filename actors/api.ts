@@ -1,5 +1,5 @@
 /** What a node offers to the command line, the edge and the simulator (`node.ts` makes one). */
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import type { SourceCounters } from "../protocols/counters.ts"
 import type { IntelGraphError } from "../protocols/errors.ts"
 import type { ActorView } from "../runtime/index.ts"

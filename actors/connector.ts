@@ -9,7 +9,8 @@
  * What may fail beneath: the source (what came before stands, the run fails), the log or the state
  * (unavailable: tried again; broken or fenced: the node ends).
  */
-import { Effect, Exit } from "effect"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { formatAddress } from "../protocols/address.ts"
 import { noSourceCounters, type SourceCounters } from "../protocols/counters.ts"
 import { type IntelGraphError, TooManyBad } from "../protocols/errors.ts"

@@ -8,7 +8,7 @@
  * fail beneath: the store may be unavailable (tried again for ever, while mailboxes fill and senders
  * wait) or broken (the node ends).
  */
-import { Exit } from "effect"
+import * as Exit from "effect/Exit"
 import {
   commitRecordsMax,
   retryMillisMax,

@@ -1,5 +1,5 @@
 /** What the actors of a node say to each other. */
-import type { Exit } from "effect"
+import type * as Exit from "effect/Exit"
 import type { Partition } from "../protocols/address.ts"
 import type { Fenced, LogDamaged } from "../protocols/errors.ts"
 import type { BlockEffects } from "../protocols/graph.ts"

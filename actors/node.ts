@@ -12,14 +12,15 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { noSourceCounters } from "../protocols/counters.ts"
-import { type IntelGraphError, InvariantBroken } from "../protocols/errors.ts"
+import type { IntelGraphError } from "../protocols/errors.ts"
 import { drainPollMillis, shardCount } from "../protocols/limits.ts"
 import {
   type ActorRef,
+  type ActorSystem,
   type ActorView,
   makeSystem,
   type Ownership,
-  type TurnObserver,
+  type SystemOptions,
   takeOver,
 } from "../runtime/index.ts"
 import { supervisor } from "../supervisors/index.ts"
@@ -32,7 +33,8 @@ import { type Ports, World } from "./world.ts"
 
 export interface NodeOptions {
   readonly tenants: readonly TenantSettings[]
-  readonly observer?: TurnObserver
+  /** Who sees turns (telemetry), and crashes, restarts and quarantines (the log). */
+  readonly watch?: Pick<SystemOptions, "observer" | "events">
 }
 
 const allShards = Array.from({ length: shardCount }, (_, shard) => shard)
@@ -53,13 +55,17 @@ export const makeNode: (
       owned: new Map(owned.map((owner) => [owner.shard, owner])),
       onFailure: (error) => Deferred.doneUnsafe(failure, Effect.succeed(error)),
     })
-    const system = yield* makeSystem({ host: ports.host, supervisor, observer: options.observer })
+    const system = yield* Effect.acquireRelease(
+      Effect.sync(() => makeSystem({ ...options.watch, host: ports.host, supervisor })),
+      (running) => running.stop,
+    )
     const memory = new RootMemory()
-    const root = system.spawn(rootType, "root", { world, shards: allShards, memory })
+    const place = { tenant: "system", key: "node" }
+    const root = system.spawn(rootType, place, { world, shards: allShards, memory })
     const tenants = new Tenants(world, root)
     for (const settings of options.tenants) yield* tenants.ensure(settings)
     for (const tail of yield* ports.log.tails) yield* tenants.ensure({ tenant: tail.tenant })
-    return new RunningNode({ world, memory, root, tenants, failure, view: () => system.view() })
+    return new RunningNode({ world, memory, root, tenants, failure, system })
   },
 )
 
@@ -69,7 +75,7 @@ interface NodeParts {
   readonly root: ActorRef<RootMessage>
   readonly tenants: Tenants
   readonly failure: Deferred.Deferred<IntelGraphError>
-  readonly view: () => ActorView
+  readonly system: ActorSystem
 }
 
 class RunningNode implements IntelNode {
@@ -101,10 +107,7 @@ class RunningNode implements IntelNode {
   }
 
   actors(tenant?: string): ActorView {
-    const view = this.#withDurable(this.#parts.view())
-    if (tenant === undefined) return view
-    const children = view.children.filter((child) => child.address.tenant === tenant)
-    return { ...view, children }
+    return this.#withDurable(this.#parts.system.view(tenant))
   }
 
   drain(millis: number): Effect.Effect<boolean> {
@@ -126,7 +129,8 @@ class RunningNode implements IntelNode {
   }
 
   brokenEquations(): readonly string[] {
-    return this.#parts.world.mailboxes.broken()
+    const { world, system } = this.#parts
+    return [...world.mailboxes.broken(), ...system.brokenEquations()]
   }
 
   /** A partition's mailbox is in the log: its view shows that one's counters. */

@@ -8,7 +8,7 @@
  * letter with the error, and the actor goes on. Keeps nothing that a restart may not forget but the
  * count of failures, which its tenant keeps for it.
  */
-import { Exit } from "effect"
+import * as Exit from "effect/Exit"
 import { fnv1a32, type Partition, parseAddress } from "../protocols/address.ts"
 import { type Block, decodeBlock } from "../protocols/block.ts"
 import { Fenced, InvariantBroken } from "../protocols/errors.ts"

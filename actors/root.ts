@@ -36,7 +36,7 @@ export interface RootArgument {
 }
 
 export const rootType: ActorType<RootMessage, RootArgument> = {
-  kind: "root",
+  kind: "node",
   restart: "permanent",
   supervision: { strategy: "one-for-one" },
   start: (context, argument) => new RootActor(context, argument),
@@ -90,6 +90,6 @@ class RootActor implements Behavior<RootMessage> {
       return reader
     }
     const argument = { world, tenant, readerOf, ...known }
-    this.#tenants.set(tenant, this.#context.spawn(tenantType, tenant, argument))
+    this.#tenants.set(tenant, this.#context.spawn(tenantType, tenant, argument, { tenant }))
   }
 }

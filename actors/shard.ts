@@ -8,7 +8,8 @@
  * somebody else (`Fenced`: the node ends). Holds at most `pulledBytesMax` with all other shards of the
  * node; what exceeds it goes back to the log, from above what the partition works on.
  */
-import { Cause, Exit } from "effect"
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
 import type { Partition } from "../protocols/address.ts"
 import { InvariantBroken, isIntelGraphError } from "../protocols/errors.ts"
 import { pulledBytesMax, retryMillisMax } from "../protocols/limits.ts"

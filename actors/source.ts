@@ -2,8 +2,10 @@
  * Where records come from: the port that a connector reads through, and the recipe by which bytes
  * become records and records become assertions.
  */
-import type { Effect, Scope } from "effect"
+
 import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type { Invalid, SourceUnreadable } from "../protocols/errors.ts"
 import type { SourceEvent } from "../protocols/event.ts"
 import type { Mapping } from "../protocols/mapping.ts"

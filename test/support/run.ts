@@ -1,5 +1,7 @@
 /** The tests' way into Effect: the only place in `test/` that runs one. */
-import { Effect, type Exit, Scope } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import { onTestFinished } from "vitest"
 
 export const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> => Effect.runPromise(effect)
