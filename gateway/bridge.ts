@@ -1,6 +1,7 @@
 /**
- * The one place of the edge where effects are run. An effect that completes at once gives its value,
- * not a promise, so that reads of the embedded store cost no turn of the event loop per field.
+ * The one place of the edge where effects are run. An effect that completes at once gives its
+ * value, not a promise, so that reads of the embedded store cost no turn of the event loop per
+ * field.
  */
 import type { Fiber } from "effect"
 import { Cause, Effect, Exit } from "effect"

@@ -26,7 +26,10 @@ import type { Fragments, ReadyDocument } from "./document.ts"
 
 export type Variables = { readonly [name: string]: unknown }
 
-/** Whole-number arguments with their limit's name and bound; the schema uses these names for nothing else. */
+/**
+ * Whole-number arguments with their limit's name and bound; the schema uses these names for
+ * nothing else.
+ */
 const boundedArguments: ReadonlyMap<string, readonly [limit: string, bound: number]> = new Map([
   ["first", ["pageSizeMax", pageSizeMax]],
   ["hops", ["neighborsHopsMax", neighborsHopsMax]],
@@ -138,8 +141,13 @@ function costOfField(walk: Walk, node: FieldNode, parent: GraphQLNamedType): Cos
   if (node.selectionSet === undefined || !isObjectType(type)) return free
   const inner = costOfSet(walk, node.selectionSet, type)
   const scans = isQuery(walk, parent) && scanningFields.has(field.name) ? 1 : 0
-  return { rows: size * (1 + inner.rows), scans: scans + size * inner.scans }
+  const own = isItems(field.name, parent) ? 0 : 1
+  return { rows: size * (own + inner.rows), scans: scans + size * inner.scans }
 }
+
+/** A page's size is that of the field that asked for it, so its items are counted already. */
+const isItems = (name: string, parent: GraphQLNamedType) =>
+  name === "items" && parent.name.endsWith("Page")
 
 const isQuery = (walk: Walk, type: GraphQLNamedType) => type === walk.schema.getQueryType()
 

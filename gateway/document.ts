@@ -2,9 +2,9 @@
  * A GraphQL document made ready: parsed, checked against the limits on its shape, validated. Ready
  * documents are kept, bounded in number and length, the longest unused forgotten first.
  *
- * Limits come before validation, and validation before anything is read. Aliases and depth are counted
- * as if fragments were written out, each fragment visited once, so that a small document cannot hide a
- * large one; a cycle of fragments is left to validation, which refuses it by name.
+ * Limits come before validation, and validation before anything is read. Aliases and depth are
+ * counted as if fragments were written out, each fragment visited once, so that a small document
+ * cannot hide a large one; a cycle of fragments is left to validation, which refuses it by name.
  */
 import type {
   DocumentNode,
@@ -96,7 +96,10 @@ const tooManyTokens = () =>
     message: `The document has more than ${queryTokensMax} tokens.`,
   })
 
-/** The parser's refusal of a long document looks like any syntax error; the lexer tells them apart. */
+/**
+ * The parser's refusal of a long document looks like any syntax error; the lexer tells them
+ * apart.
+ */
 function hasTooManyTokens(text: string): boolean {
   const lexer = new Lexer(new Source(text))
   try {

@@ -1,9 +1,9 @@
 /**
  * Who may speak to this node at all, checked first on every request and upgrade (contracts §10).
  *
- * A page of another site can make a browser send requests to a loopback port. It cannot choose the Host
- * header of a name that it does not own, so a name other than loopback is refused (DNS rebinding); and
- * it cannot hide its Origin, so any other than this node's own is refused.
+ * A page of another site can make a browser send requests to a loopback port. It cannot choose
+ * the Host header of a name that it does not own, so a name other than loopback is refused (DNS
+ * rebinding); and it cannot hide its Origin, so any other than this node's own is refused.
  */
 import type { IncomingMessage } from "node:http"
 import { isIPv4 } from "node:net"

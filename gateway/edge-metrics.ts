@@ -1,4 +1,7 @@
-/** What the edge counts of itself, and what it shows of the node: actors, sources, broken equations. */
+/**
+ * What the edge counts of itself, and what it shows of the node: actors, sources, broken
+ * equations.
+ */
 import type { IntelNode } from "../actors/index.ts"
 import type { Counter, Histogram, MetricRegistry } from "../runtime/index.ts"
 import { collectActors } from "../runtime/index.ts"

@@ -99,8 +99,8 @@ export function encodeAnswer(answer: QueryAnswer, onMasked: OnMasked): string {
 }
 
 /**
- * Answers one document, with or without a running node. Errors are part of the answer; the exit code
- * of a command is that of the first error's `extensions.code` in the catalogue.
+ * Answers one document, with or without a running node. Errors are part of the answer; the exit
+ * code of a command is that of the first error's `extensions.code` in the catalogue.
  */
 export const executeQuery = (
   sources: Sources,

@@ -1,6 +1,7 @@
 /**
- * GraphiQL as the query page of development: its published files from `node_modules`, read once, and a
- * page around them. The browser is told to load nothing from anywhere else and may ask only this node.
+ * GraphiQL as the query page of development: its published files from `node_modules`, read once,
+ * and a page around them. The browser is told to load nothing from anywhere else and may ask only
+ * this node.
  */
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"

@@ -1,6 +1,6 @@
 /**
- * GraphQL over HTTP (the working draft of the GraphQL foundation): which answer type the client reads,
- * where the parameters of a request are, and which status an answer has.
+ * GraphQL over HTTP (the working draft of the GraphQL foundation): which answer type the client
+ * reads, where the parameters of a request are, and which status an answer has.
  */
 import type { IncomingMessage } from "node:http"
 import { httpBodyBytesMax, httpUrlLengthMax } from "../protocols/limits.ts"
@@ -144,7 +144,9 @@ export function checkUrlLength(url: string): void {
   })
 }
 
-/** The body, never holding more of it than its bound. How long it may take is the server's bound. */
+/**
+ * The body, never holding more of it than its bound. How long it may take is the server's bound.
+ */
 export function readBody(request: IncomingMessage): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     if (Number(request.headers["content-length"] ?? 0) > httpBodyBytesMax) {

@@ -1,4 +1,7 @@
-/** The schema of `protocols/graphql.ts` with the resolvers attached; made once, when first asked for. */
+/**
+ * The schema of `protocols/graphql.ts` with the resolvers attached; made once, when first asked
+ * for.
+ */
 import type { GraphQLFieldResolver, GraphQLSchema } from "graphql"
 import { buildSchema, isObjectType } from "graphql"
 import { invariant } from "../protocols/errors.ts"

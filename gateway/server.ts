@@ -1,10 +1,11 @@
 /**
- * The edge's HTTP server on bare `node:http`: routes, bounds on everything that a client sends, and an
- * end that lets requests under way finish.
+ * The edge's HTTP server on bare `node:http`: routes, bounds on everything that a client sends,
+ * and an end that lets requests under way finish.
  *
- * Promises: who may not speak to the node is refused before anything else is looked at; a request that
- * cannot be understood gets a 4xx with a sentence; no request makes the process fail; what went wrong
- * inside is told by an id only. Does not promise to be fair among clients: that comes with tokens.
+ * Promises: who may not speak to the node is refused before anything else is looked at; a request
+ * that cannot be understood gets a 4xx with a sentence; no request makes the process fail; what
+ * went wrong inside is told by an id only. Does not promise to be fair among clients: that comes
+ * with tokens.
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import { createServer, STATUS_CODES } from "node:http"

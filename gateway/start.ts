@@ -1,6 +1,6 @@
 /**
- * Starts and ends the edge. Until tokens exist it listens on loopback only and everybody who reaches it
- * reads the one open tenant; any other bind is refused.
+ * Starts and ends the edge. Until tokens exist it listens on loopback only and everybody who
+ * reaches it reads the one open tenant; any other bind is refused.
  */
 import type { Server } from "node:http"
 import type { AddressInfo } from "node:net"

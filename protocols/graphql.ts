@@ -1,6 +1,6 @@
 /**
- * The GraphQL schema as text: what the edge answers (contracts §9). `schema.graphql` beside this file
- * is the same text for tools; a test keeps the two equal.
+ * The GraphQL schema as text: what the edge answers (contracts §9). `schema.graphql` beside this
+ * file is the same text for tools; a test keeps the two equal.
  *
  * Lists that may be long are pages `{ items, end, hasMore }`: `after` takes the `end` of the page
  * before. Nobody asked for a cursor per item, and without edges a query is two levels flatter.

@@ -7,7 +7,10 @@
 export const blockEventsMax = 512
 /** Bytes of records in a block. A record larger than this travels alone. */
 export const blockBytesMax = 512 * 1024
-/** A larger record becomes a dead letter: with its header it would pass the broker's 1 MiB payload. */
+/**
+ * A larger record becomes a dead letter: with its header it would pass the broker's 1 MiB
+ * payload.
+ */
 export const recordBytesMax = 768 * 1024
 /** A block is sent at most this long after its first record. */
 export const blockLingerMillis = 20
@@ -24,14 +27,19 @@ export const partitionMailboxBlocksMax = 16
 export const logBytesMax = 8 * 1024 ** 3
 /** Sender chains that the log remembers; the longest silent are forgotten first. */
 export const logChainsMax = 100_000
-/** Blocks of a sender whose places the log remembers after they are gone, so that a repeat is known. */
+/**
+ * Blocks of a sender whose places the log remembers after they are gone, so that a repeat is
+ * known.
+ */
 export const chainReceiptsMax = 16
 /** Bytes of appended blocks that the log keeps in memory until they are pulled. */
 export const appendedBytesHeldMax = 32 * 1024 ** 2
 /** What one transaction of the log takes at most: a commit of this size stays below 20 ms. */
 export const logCommitOperationsMax = 256
 export const logCommitBytesMax = 4 * 1024 ** 2
-/** Calls of the log and the state that may wait for a transaction; further ones are `Unavailable`. */
+/**
+ * Calls of the log and the state that may wait for a transaction; further ones are `Unavailable`.
+ */
 export const logCallsWaitingMax = 65_536
 /** A record of the actor state: a parked block with its name is the largest. */
 export const stateValueBytesMax = 1024 ** 2
@@ -172,7 +180,9 @@ export const httpRequestMillisMax = 30_000
 export const queryTokensMax = 2_000
 export const queryDepthMax = 12
 export const queryAliasesMax = 50
-/** Rows that one GraphQL answer may hold, from the page sizes asked for, before anything is read. */
+/**
+ * Rows that one GraphQL answer may hold, from the page sizes asked for, before anything is read.
+ */
 export const queryRowsMax = 20_000
 /** Fields of one GraphQL request that may search widely: rank, path, neighbors, stats, actors. */
 export const queryScansMax = 8
@@ -242,3 +252,37 @@ export const socketRequestBytesMax = 256 * 1024
 export const diskFreeBytesLow = 1024 ** 3
 /** Dead letters that `dlq ls` shows unless told otherwise. */
 export const deadLettersShownDefault = 20
+
+/** The embedded graph store. */
+/** Page cache of the writing connection. */
+export const graphCacheKibibytes = 64 * 1024
+/** Pages of write-ahead log after which they are moved into the database. */
+export const graphCheckpointPages = 4_000
+/** Bytes to which the write-ahead log is cut after that. */
+export const graphWalBytesKept = 64 * 1024 ** 2
+/** A connection waits this long for another process's lock before it is `Unavailable`. */
+export const storeBusyMillisMax = 5_000
+/** Requests that the writer's thread holds; further ones wait with their caller. */
+export const commitsQueuedMax = 8
+/** Young generation of the writer's thread: small, so that the node's memory stays flat. */
+export const writerYoungMebibytes = 24
+/** Tenants of one store, and entities of one tenant: the two halves of a node's number. */
+export const tenantsMax = 2 ** 16
+export const nodesPerTenantMax = 2 ** 36
+/** Names of tenants, sources and types whose numbers the writer remembers. */
+export const internedNamesMax = 10_000
+/** Characters of one entity that text search looks at. */
+export const searchedCharactersMax = 16 * 1024
+/** Words of a search, and entities that it may match before it is to be narrowed. */
+export const searchWordsMax = 16
+export const searchedMatchesMax = 100_000
+/** Bytes of all dead letters of a tenant; further ones are kept without theirs. */
+export const deadLetterBytesPerTenantMax = 256 * 1024 ** 2
+/** Relationships of one neighbourhood. */
+export const neighborsRelationshipsMax = 10_000
+/** Relationships looked at, per direction, at one entity on the way. */
+export const edgesPerNodeScannedMax = 100_000
+/** Relationships that one ranking follows. */
+export const rankEdgesScannedMax = 5_000_000
+/** Rows that the graph hash reads before others may run. */
+export const hashRowsPerTurn = 2_000

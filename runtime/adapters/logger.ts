@@ -2,8 +2,9 @@
  * Structured logs: one JSON object per line, or a readable line where a person watches a terminal.
  *
  * Promises: a line is at most `logLineLengthMax` characters; in one second at most
- * `logLinesPerSecondMax` are written, the rest counted in one line; what looks like a secret, by name
- * or as a token, is not written; writing never throws. Goes to stderr, because stdout is for answers.
+ * `logLinesPerSecondMax` are written, the rest counted in one line; what looks like a secret, by
+ * name or as a token, is not written; writing never throws. Goes to stderr, because stdout is for
+ * answers.
  */
 import { isIntelGraphError } from "../../protocols/errors.ts"
 import { logLineLengthMax, logLinesPerSecondMax } from "../../protocols/limits.ts"

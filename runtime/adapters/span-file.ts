@@ -1,4 +1,7 @@
-/** Spans as JSON lines in a file of bounded size; further ones are dropped. For a look without a server. */
+/**
+ * Spans as JSON lines in a file of bounded size; further ones are dropped. For a look without a
+ * server.
+ */
 import { appendFile } from "node:fs/promises"
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace-node"
 import { spanFileBytesMax } from "../../protocols/limits.ts"

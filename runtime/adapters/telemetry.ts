@@ -1,10 +1,10 @@
 /**
  * Spans of turns by OpenTelemetry, where somebody asked for them.
  *
- * Promises: a turn that was looked at becomes one span with its address, size and outcome; spans wait
- * in a bounded queue and are lost, not waited for, where the exporter is slow or fails: telemetry
- * never holds up a turn. The library is loaded only here and only then, so that a node without spans
- * starts without it.
+ * Promises: a turn that was looked at becomes one span with its address, size and outcome; spans
+ * wait in a bounded queue and are lost, not waited for, where the exporter is slow or fails:
+ * telemetry never holds up a turn. The library is loaded only here and only then, so that a node
+ * without spans starts without it.
  */
 import type { Tracer } from "@opentelemetry/api"
 import type { SpanExporter } from "@opentelemetry/sdk-trace-node"

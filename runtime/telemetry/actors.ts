@@ -1,4 +1,7 @@
-/** Mailboxes of the whole tree as metrics, summed per tenant and kind so that their number is bounded. */
+/**
+ * Mailboxes of the whole tree as metrics, summed per tenant and kind so that their number is
+ * bounded.
+ */
 import type { MailboxCounters } from "../../protocols/counters.ts"
 import { pendingOf } from "../../protocols/counters.ts"
 import type { ActorView } from "../core/actor.ts"

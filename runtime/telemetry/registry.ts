@@ -28,7 +28,9 @@ export interface Histogram {
 export interface Series {
   readonly labels: readonly string[]
   value: number
-  /** Only of histograms: how many values were at most the bound of the same index, not cumulated. */
+  /**
+   * Only of histograms: how many values were at most the bound of the same index, not cumulated.
+   */
   readonly buckets: Float64Array
   count: number
 }
