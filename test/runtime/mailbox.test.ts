@@ -30,7 +30,7 @@ test("admits up to its depth and refuses the next one, typed, with a time to try
 
 test("has the default depth where its type names none", () => {
   const { spawn } = makeActorWorld()
-  const ref = spawn<number>(recording([]))
+  const ref = spawn<number>(recording<number>([]))
   let admitted = 0
   while (ref.tell(admitted) === undefined) admitted += 1
   expect(admitted).toBe(mailboxDepthMaxDefault)
@@ -61,7 +61,9 @@ test("refuses by bytes, and lets a message alone through that is larger than the
 
 test("refuses by rate and says when there will be room, also while nothing runs", () => {
   const { host, spawn } = makeActorWorld()
-  const ref = spawn<number>(recording([]), { mailbox: { ratePerSecondMax: 10, rateBurst: 2 } })
+  const ref = spawn<number>(recording<number>([]), {
+    mailbox: { ratePerSecondMax: 10, rateBurst: 2 },
+  })
   expect([ref.tell(1), ref.tell(2)]).toEqual([undefined, undefined])
   expect(ref.tell(3)).toMatchObject({ limit: "rate", retryAfterMillis: 100 })
   host.skip(99)
@@ -76,7 +78,7 @@ test("never admits more than burst and rate allow, in any stretch of time", () =
     fc.property(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 1, max: 8 }), steps, (...a) => {
       const [ratePerSecondMax, rateBurst, plan] = a
       const { host, spawn } = makeActorWorld()
-      const ref = spawn<number>(recording([]), { mailbox: { ratePerSecondMax, rateBurst } })
+      const ref = spawn<number>(recording<number>([]), { mailbox: { ratePerSecondMax, rateBurst } })
       const admitted: number[] = []
       for (const { wait, offers } of plan) {
         host.advance(wait)
@@ -98,9 +100,12 @@ test("never admits more than burst and rate allow, in any stretch of time", () =
 test("lets a message that waited too long expire, and tells its asker", () => {
   const { host, spawn, begin } = makeActorWorld()
   const log: string[] = []
-  const ref = spawn<string>(() => ({ receive: (m) => (m === "wait" ? Effect.sleep(100) : void log.push(m)) }), {
-    mailbox: { maxAgeMillis: 50 },
-  })
+  const ref = spawn<string>(
+    () => ({ receive: (m) => (m === "wait" ? Effect.sleep(100) : void log.push(m)) }),
+    {
+      mailbox: { maxAgeMillis: 50 },
+    },
+  )
   ref.tell("wait")
   host.settle()
   ref.tell("too old")
@@ -189,7 +194,7 @@ test("forgets a sender that gave up waiting", () => {
 
 test("refuses an offer at once where its policy is not to wait", () => {
   const { spawn, begin } = makeActorWorld()
-  const ref = spawn<string>(recording([]), { mailbox: { depthMax: 1 } })
+  const ref = spawn<string>(recording<string>([]), { mailbox: { depthMax: 1 } })
   ref.tell("first")
   expect(JSON.stringify(begin(ref.offer("second")).exit())).toContain("MailboxFull")
 })
@@ -271,7 +276,7 @@ test("a pool gives the ring of a size back to the next that asks for it", () => 
 
 test("an idle mailbox holds no ring", () => {
   const { host, spawn } = makeActorWorld()
-  const ref = spawn<number>(recording([]))
+  const ref = spawn<number>(recording<number>([]))
   for (let n = 0; n < 100; n++) ref.tell(n)
   expect(ref).toHaveProperty("ring.count", 100)
   host.settle()
