@@ -124,6 +124,8 @@ export const shutdownMillisMax = 10_000
 
 /** Bytes read from a source at once. */
 export const sourceChunkBytes = 256 * 1024
+/** Bytes of a source from which its layout is told: its CSV header, its array, its first record. */
+export const sourceHeadBytes = 1024 ** 2
 /** Decompression stops where output passes this many times the input (a gzip bomb). */
 export const inflateRatioMax = 200
 /** The ratio is judged from here on: a small file of zeros is not an attack. */

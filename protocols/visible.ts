@@ -28,7 +28,7 @@ const rankOfVersion = (assertion: RankedAssertion) => assertion.version ?? Numbe
 
 /** The properties that are seen, in no particular order of names. */
 export function mergeProperties(assertions: readonly RankedAssertion[]): Properties {
-  const merged: { [name: string]: PropertyValue } = {}
+  const merged: { [name: string]: PropertyValue } = Object.create(null)
   for (const assertion of [...assertions].sort(compareAssertions)) {
     for (const name of Object.keys(assertion.properties)) {
       const value = assertion.properties[name]

@@ -9,7 +9,7 @@
  * happened although the caller saw `Unavailable`; the caller repeats it.
  */
 import type { Effect } from "effect"
-import { Context } from "effect"
+import * as Context from "effect/Context"
 import type { SourceCounters } from "../../protocols/counters.ts"
 import type {
   DiskFull,
@@ -239,6 +239,8 @@ export interface GraphReadsShape {
   readonly rank: (tenant: string, request: RankRequest) => Read<readonly RankRow[]>
   readonly counts: (tenant: string) => Read<GraphCounts>
   readonly sources: (tenant: string) => Read<readonly SourceSummary[]>
+  /** What one run of a source has counted so far; all zero for a run that the store does not know. */
+  readonly runCounters: (tenant: string, source: string, run: Run) => Read<SourceCounters>
   readonly deadLetters: (
     tenant: string,
     query: { readonly source?: string; readonly reason?: string; readonly id?: string },

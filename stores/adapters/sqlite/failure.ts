@@ -1,0 +1,65 @@
+/** What SQLite says, in the words of the error catalogue. */
+import {
+  DataDirectoryRefused,
+  DiskFull,
+  StoreFailed,
+  Unavailable,
+} from "../../../protocols/errors.ts"
+import { retryMillisMax } from "../../../protocols/limits.ts"
+
+/** A failure as plain data: it crosses from the worker's thread. */
+export interface Failure {
+  readonly tag: "StoreFailed" | "DiskFull" | "Unavailable"
+  readonly message: string
+}
+
+// Primary result codes (sqlite3.h).
+const busy = 5
+const locked = 6
+const full = 13
+const readOnly = 8
+const cannotOpen = 14
+
+export function failureOf(cause: unknown): Failure {
+  const text = cause instanceof Error ? cause.message : String(cause)
+  const code = codeOf(cause)
+  if (code === full || isNoSpace(cause))
+    return { tag: "DiskFull", message: "The graph store's disk is full." }
+  if (code === busy || code === locked) {
+    return { tag: "Unavailable", message: "The graph store is busy with another writer." }
+  }
+  return { tag: "StoreFailed", message: `The graph store failed: ${text}.` }
+}
+
+export function errorOfFailure(failure: Failure, path: string) {
+  const { tag, message } = failure
+  switch (tag) {
+    case "DiskFull":
+      return new DiskFull({ path, message })
+    case "Unavailable":
+      return new Unavailable({ message, retryAfterMillis: retryMillisMax })
+    case "StoreFailed":
+      return new StoreFailed({ store: path, message })
+  }
+}
+
+/** The error of a call to SQLite on `path`. */
+export const storeError = (cause: unknown, path: string) => errorOfFailure(failureOf(cause), path)
+
+/** Of opening: errors of the catalogue pass, others become one of it. */
+export function openError(cause: unknown, path: string) {
+  if (cause instanceof DataDirectoryRefused) return cause
+  const code = codeOf(cause)
+  if (code !== readOnly && code !== cannotOpen) return storeError(cause, path)
+  const message = `The graph store ${path} cannot be opened for writing: check its folder's rights.`
+  return new DataDirectoryRefused({ path, reason: "not-writable", message })
+}
+
+const isNoSpace = (cause: unknown): boolean =>
+  typeof cause === "object" && cause !== null && "code" in cause && cause.code === "ENOSPC"
+
+function codeOf(cause: unknown): number | undefined {
+  if (typeof cause !== "object" || cause === null || !("errcode" in cause)) return undefined
+  // The low byte of an extended code is the primary one.
+  return typeof cause.errcode === "number" ? cause.errcode & 0xff : undefined
+}

@@ -1,0 +1,161 @@
+/**
+ * Relationships as records assert them. A link whose ends are both known by key is attached to its edge
+ * at once; one with an end by alias waits until the transaction settles, when claims are decided.
+ */
+import { invariant } from "../../../protocols/errors.ts"
+import { type End, endOf, type Origin } from "./nodes.ts"
+import type { EdgeRow, LinkRow } from "./statements.ts"
+import type { Transaction } from "./transaction.ts"
+import type { WireLink } from "./wire.ts"
+
+/** Makes the record's links those of `links`; those that are there already stay as they are. */
+export function replaceLinks(
+  tx: Transaction,
+  origin: Origin,
+  heldIds: readonly number[],
+  links: readonly WireLink[],
+): readonly number[] {
+  const { tenant } = origin
+  const held = new Map<string, LinkRow[]>()
+  for (const id of heldIds) {
+    const link = tx.statements.linkById.get(id, tenant)
+    invariant(link !== undefined, "A link stands as long as a record asserts it.")
+    const name = nameOfRow(tx, tenant, link)
+    const same = held.get(name)
+    if (same === undefined) held.set(name, [link])
+    else same.push(link)
+  }
+  const ids = links.map((link) => {
+    const type = tx.type(tenant, link[0])
+    const [from, to] = [endOf(tx, tenant, link[1]), endOf(tx, tenant, link[2])]
+    const kept = held.get(nameOf(type, from, to, link))?.pop()
+    if (kept === undefined) return assertLink(tx, origin, type, from, to, link)
+    touchWherePartOfMany(tx, tenant, kept)
+    return kept[0]
+  })
+  for (const rest of held.values()) for (const link of rest) dropLink(tx, tenant, link)
+  return ids
+}
+
+/** Attaches a link to the edge of these ends, and makes that where there is none. */
+export function attach(
+  tx: Transaction,
+  tenant: number,
+  link: LinkRow,
+  ends: { readonly from: number; readonly to: number },
+  properties: string,
+): void {
+  const { statements } = tx
+  const [id, type, , , , , discriminator, derived, , , source] = link
+  const edge = statements.edgeByEnds.get(ends.from, type, ends.to, discriminator, tenant)
+  if (edge !== undefined) {
+    touchEdge(tx, tenant, edge)
+    if (edge[5] === 1) statements.spellOutLink(edge[6], edge[0], tenant)
+    statements.attachLink(edge[0], properties, id, tenant)
+    statements.countEdge(1, edge[0], tenant)
+    return
+  }
+  const made = statements.insertEdge.get(
+    tenant,
+    type,
+    ends.from,
+    ends.to,
+    discriminator,
+    derived,
+    properties,
+  )
+  invariant(made !== undefined, "An edge that was just written has an id.")
+  statements.attachLink(made[0], null, id, tenant)
+  tx.add(tenant, derived === 1 ? "derived" : "relationship", 0, 1)
+  tx.add(tenant, "relationshipOfType", type, 1)
+  tx.add(tenant, derived === 1 ? "derivedOfSource" : "relationshipOfSource", source, 1)
+}
+
+/** Takes a link off its edge and answers its properties; the edge is decided when all settles. */
+export function detach(tx: Transaction, tenant: number, link: LinkRow, edge: EdgeRow): string {
+  touchEdge(tx, tenant, edge)
+  tx.statements.countEdge(-1, edge[0], tenant)
+  return link[9] ?? edge[6]
+}
+
+/** Remembers how the edge was before this transaction, once. */
+export function touchEdge(tx: Transaction, tenant: number, edge: EdgeRow): void {
+  const [id, , , , derived] = edge
+  const { edges } = tx.touched(tenant)
+  if (edges.has(id)) return
+  const rows = tx.statements.sourcesOfEdge.all(id, tenant)
+  const sources = new Map(rows.map(([source, own]) => [source, own === 1]))
+  edges.set(id, { derived: derived === 1, sources })
+}
+
+export function edgeOf(tx: Transaction, tenant: number, id: number): EdgeRow {
+  const edge = tx.statements.edgeById.get(id, tenant)
+  invariant(edge !== undefined, "An edge stands as long as a link is attached to it.")
+  return edge
+}
+
+function assertLink(
+  tx: Transaction,
+  { tenant, source, record }: Origin,
+  type: number,
+  from: End,
+  to: End,
+  link: WireLink,
+): number {
+  const [, , , discriminator, derived, properties] = link
+  const made = tx.statements.insertLink.get(
+    tenant,
+    record,
+    type,
+    from.node,
+    from.alias,
+    to.node,
+    to.alias,
+    discriminator,
+    derived,
+    properties,
+  )
+  invariant(made !== undefined, "A link that was just written has an id.")
+  tx.add(tenant, "assertion", 0, 1)
+  if (from.node === null || to.node === null) {
+    tx.touched(tenant).links.add(made[0])
+  } else {
+    const { node: fromNode, alias: fromAlias } = from
+    const { node: toNode, alias: toAlias } = to
+    const ends = [fromNode, fromAlias, toNode, toAlias] as const
+    const row: LinkRow = [made[0], type, ...ends, discriminator, derived, null, properties, source]
+    attach(tx, tenant, row, { from: from.node, to: to.node }, properties)
+  }
+  return made[0]
+}
+
+function dropLink(tx: Transaction, tenant: number, link: LinkRow): void {
+  const [id, , , fromAlias, , toAlias, , , edge] = link
+  if (edge !== null) detach(tx, tenant, link, edgeOf(tx, tenant, edge))
+  const touched = tx.touched(tenant)
+  touched.links.delete(id)
+  if (fromAlias !== null) touched.aliases.add(fromAlias)
+  if (toAlias !== null) touched.aliases.add(toAlias)
+  tx.statements.deleteLink(id, tenant)
+  tx.add(tenant, "assertion", 0, -1)
+}
+
+// The record's version may have changed, and with it who of several speaks for the edge.
+function touchWherePartOfMany(tx: Transaction, tenant: number, link: LinkRow): void {
+  if (link[8] === null) return
+  const edge = edgeOf(tx, tenant, link[8])
+  if (edge[5] > 1) touchEdge(tx, tenant, edge)
+}
+
+function nameOfRow(tx: Transaction, tenant: number, link: LinkRow): string {
+  const [, type, fromNode, fromAlias, toNode, toAlias, discriminator, derived, edge, own] = link
+  const properties = own ?? (edge === null ? "" : edgeOf(tx, tenant, edge)[6])
+  const ends = `${fromNode}/${fromAlias}/${toNode}/${toAlias}`
+  return `${type}/${ends}/${derived}/${JSON.stringify(discriminator)}/${properties}`
+}
+
+function nameOf(type: number, from: End, to: End, link: WireLink): string {
+  const [, , , discriminator, derived, properties] = link
+  const ends = `${from.node}/${from.alias}/${to.node}/${to.alias}`
+  return `${type}/${ends}/${derived}/${JSON.stringify(discriminator)}/${properties}`
+}

@@ -1,0 +1,70 @@
+/** Opens `graph.db`: with its writer for a node, or for reading alone. */
+import { existsSync } from "node:fs"
+import { DatabaseSync } from "node:sqlite"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { DataDirectoryRefused } from "../../../protocols/errors.ts"
+import type { GraphReadsShape, GraphSinkShape, StoreBroken } from "../../graph/port.ts"
+import { openError } from "./failure.ts"
+import { ReadStore } from "./read-store.ts"
+import { readsOf } from "./reads.ts"
+import { migrate, writerPragmas } from "./schema.ts"
+import { sinkOf } from "./sink.ts"
+import { WriterThread } from "./writer-thread.ts"
+
+export interface GraphStore {
+  readonly sink: GraphSinkShape
+  readonly reads: GraphReadsShape
+}
+
+type OpenFailure = DataDirectoryRefused | StoreBroken
+
+/**
+ * Opens the store at `path`, makes it where there is none, and starts its writer's thread. One process
+ * at a time writes; who that is, is decided before (the data directory's lock). Closing the scope lets
+ * what was sent to the writer finish.
+ */
+export const openGraphStore = (options: {
+  readonly path: string
+}): Effect.Effect<GraphStore, OpenFailure, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { path } = options
+    yield* attempt(path, () => prepare(path))
+    const thread = yield* Effect.acquireRelease(
+      attempt(path, () => new WriterThread(path)),
+      (opened) => opened.close,
+    )
+    const store = yield* openReadStore(path)
+    return { sink: sinkOf(path, thread, store), reads: readsOf(store) }
+  })
+
+/** Opens the store at `path` for reading; a node may be writing to it, or have died doing so. */
+export const openGraphReads = (
+  path: string,
+): Effect.Effect<GraphReadsShape, OpenFailure, Scope.Scope> =>
+  Effect.map(openReadStore(path), readsOf)
+
+const openReadStore = (path: string): Effect.Effect<ReadStore, OpenFailure, Scope.Scope> =>
+  Effect.acquireRelease(
+    attempt(path, () => {
+      if (!existsSync(path)) {
+        const message = `There is no graph store at ${path}.`
+        throw new DataDirectoryRefused({ path, reason: "missing", message })
+      }
+      return new ReadStore(path)
+    }),
+    (store) => Effect.sync(() => store.close()),
+  )
+
+function prepare(path: string): void {
+  const db = new DatabaseSync(path)
+  try {
+    for (const pragma of writerPragmas) db.exec(pragma)
+    migrate(db, path)
+  } finally {
+    db.close()
+  }
+}
+
+const attempt = <A>(path: string, use: () => A): Effect.Effect<A, OpenFailure> =>
+  Effect.try({ try: use, catch: (cause) => openError(cause, path) })

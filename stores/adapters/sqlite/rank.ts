@@ -1,0 +1,156 @@
+/** Entities of a type by how many distinct entities a way through the graph reaches. */
+import { Invalid, LimitExceeded } from "../../../protocols/errors.ts"
+import { rankEdgesScannedMax, rankStepsMax } from "../../../protocols/limits.ts"
+import { compareUtf8 } from "../../../protocols/visible.ts"
+import type { RankRequest, RankRow, RankStep, VisibleEntity } from "../../graph/port.ts"
+import { sizeOf } from "./page.ts"
+import { entityAt } from "./read-entities.ts"
+import type { ReadStore } from "./read-store.ts"
+
+/** A step with numbers for names, and what is known already of the nodes at its beginning. */
+interface Way {
+  readonly relationship: number
+  readonly incoming: boolean
+  readonly type: number
+  readonly source: number | undefined
+  readonly ends: Map<number, readonly number[]>
+  readonly leadsOn: Map<number, boolean>
+}
+
+export function rankRows(
+  store: ReadStore,
+  tenant: number,
+  request: RankRequest,
+): readonly RankRow[] {
+  const { steps, count } = request
+  const first = sizeOf(request)
+  if (steps.length < 1 || steps.length > rankStepsMax) {
+    const message = `A ranking follows 1 to ${rankStepsMax} steps, not ${steps.length}.`
+    throw new Invalid({ what: "steps", message })
+  }
+  if (!Number.isInteger(count) || count < 0 || count >= steps.length) {
+    const message = `The step to count is 0 to ${steps.length - 1}, not ${count}.`
+    throw new Invalid({ what: "count", message })
+  }
+  const walker = new Walker(store, tenant, steps)
+  const groups = store.query<[id: number, properties: string]>(
+    "SELECT id, properties FROM node WHERE tenant = ? AND type = ? AND asserted > 0",
+  )
+  const excluding = request.unless.map((name) => `${JSON.stringify(name)}:true`)
+  const ranked: { readonly node: number; readonly count: number }[] = []
+  for (const [node, properties] of groups.iterate(tenant, store.type(tenant, request.type))) {
+    // As in `isRevoked`: in canonical JSON these characters are nothing else.
+    if (excluding.some((text) => properties.includes(text))) continue
+    const reached = walker.reached(node, count)
+    if (reached > 0) ranked.push({ node, count: reached })
+  }
+  return firstOf(ranked, first, (node) => entityAt(store, tenant, node))
+}
+
+/** The first rows, ties by name, then key; entities are read only down to the last count shown. */
+function firstOf(
+  ranked: { readonly node: number; readonly count: number }[],
+  first: number,
+  read: (node: number) => VisibleEntity | undefined,
+): readonly RankRow[] {
+  ranked.sort((a, b) => b.count - a.count)
+  const least = ranked[first - 1]?.count ?? 0
+  const rows: RankRow[] = []
+  for (const { node, count } of ranked) {
+    if (count < least) break
+    const entity = read(node)
+    if (entity !== undefined) rows.push({ entity, count })
+  }
+  rows.sort(
+    (a, b) =>
+      b.count - a.count ||
+      compareUtf8(nameOf(a.entity), nameOf(b.entity)) ||
+      compareUtf8(a.entity.key, b.entity.key),
+  )
+  return rows.slice(0, first)
+}
+
+const nameOf = ({ properties, key }: VisibleEntity): string =>
+  typeof properties.name === "string" ? properties.name : key
+
+class Walker {
+  readonly #store: ReadStore
+  readonly #tenant: number
+  readonly #ways: readonly Way[]
+  #scanned = 0
+
+  constructor(store: ReadStore, tenant: number, steps: readonly RankStep[]) {
+    this.#store = store
+    this.#tenant = tenant
+    const sources = store.query<[id: number]>("SELECT id FROM source WHERE tenant = ? AND name = ?")
+    this.#ways = steps.map((step) => ({
+      relationship: store.type(tenant, step.relationship),
+      incoming: step.direction === "in",
+      type: store.type(tenant, step.type),
+      source: step.source === undefined ? undefined : (sources.get(tenant, step.source)?.[0] ?? -1),
+      ends: new Map(),
+      leadsOn: new Map(),
+    }))
+  }
+
+  /** Distinct ends of step `count` from which the rest of the way can be gone. */
+  reached(node: number, count: number): number {
+    let ends: ReadonlySet<number> = new Set([node])
+    for (let step = 0; step <= count; step++) {
+      ends = new Set([...ends].flatMap((at) => this.#ends(step, at)))
+    }
+    let reached = 0
+    for (const end of ends) if (this.#leadsOn(count + 1, end)) reached++
+    return reached
+  }
+
+  #leadsOn(step: number, node: number): boolean {
+    const way = this.#ways[step]
+    if (way === undefined) return true
+    let leads = way.leadsOn.get(node)
+    if (leads === undefined) {
+      leads = this.#ends(step, node).some((end) => this.#leadsOn(step + 1, end))
+      way.leadsOn.set(node, leads)
+    }
+    return leads
+  }
+
+  #ends(step: number, node: number): readonly number[] {
+    const way = this.#ways[step]
+    if (way === undefined) return []
+    const known = way.ends.get(node)
+    if (known !== undefined) return known
+    const rows = this.#rows(way, node)
+    this.#scanned += rows.length + 1
+    if (this.#scanned > rankEdgesScannedMax) {
+      throw new LimitExceeded({
+        limit: "rankEdgesScannedMax",
+        bound: rankEdgesScannedMax,
+        value: this.#scanned,
+        message: `The ranking followed more than ${rankEdgesScannedMax} relationships and gave up.`,
+      })
+    }
+    const ends = [...new Set(rows.map(([end]) => end))]
+    const fitting = ends.filter((end) => this.#describes(way.source, end))
+    way.ends.set(node, fitting)
+    return fitting
+  }
+
+  #rows({ incoming, relationship, type }: Way, node: number) {
+    const [here, there] = incoming ? ["to_node", "from_node"] : ["from_node", "to_node"]
+    const rows = this.#store.query<[end: number]>(
+      `SELECT e.${there} FROM edge e JOIN node n ON n.id = e.${there}
+       WHERE e.${here} = ? AND e.type = ? AND e.tenant = ? AND n.type = ? LIMIT ?`,
+    )
+    return rows.all(node, relationship, this.#tenant, type, rankEdgesScannedMax + 1)
+  }
+
+  #describes(source: number | undefined, node: number): boolean {
+    if (source === undefined) return true
+    const rows = this.#store.query<[one: number]>(
+      `SELECT 1 FROM assertion a JOIN record r ON r.id = a.record
+       WHERE a.node = ? AND a.tenant = ? AND r.source = ? LIMIT 1`,
+    )
+    return rows.get(node, this.#tenant, source) !== undefined
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * A read-only connection to `graph.db`. It needs no running node: beside one it reads the last commit,
+ * and after a crash what the write-ahead log holds. A read is one snapshot, however many statements.
+ */
+import { DatabaseSync } from "node:sqlite"
+import * as Effect from "effect/Effect"
+import { Invalid, LimitExceeded, StoreFailed, Unavailable } from "../../../protocols/errors.ts"
+import type { StoreBroken } from "../../graph/port.ts"
+import { storeError } from "./failure.ts"
+import { formatOf, readerPragmas } from "./schema.ts"
+import { type Query, query } from "./statement.ts"
+
+export class ReadStore {
+  readonly path: string
+  readonly #db: DatabaseSync
+  readonly #queries = new Map<string, unknown>()
+
+  /** Throws what SQLite says, or `DataDirectoryRefused` for a newer format. */
+  constructor(path: string) {
+    this.path = path
+    this.#db = new DatabaseSync(path, { readOnly: true })
+    for (const pragma of readerPragmas) this.#db.exec(pragma)
+    formatOf(this.#db, path)
+  }
+
+  /** A statement, prepared once per text; texts are of the program, never of a request. */
+  query<A extends readonly unknown[]>(sql: string): Query<A> {
+    const known = this.#queries.get(sql)
+    if (known !== undefined) return known as Query<A>
+    const prepared = query<A>(this.#db, sql)
+    this.#queries.set(sql, prepared)
+    return prepared
+  }
+
+  /** Number of a tenant; of one that the store does not know, a number that no row carries. */
+  tenant(name: string): number {
+    return this.query<[id: number]>("SELECT id FROM tenant WHERE name = ?").get(name)?.[0] ?? -1
+  }
+
+  /** Number of a type, likewise. */
+  type(tenant: number, name: string): number {
+    const types = this.query<[id: number]>("SELECT id FROM type WHERE tenant = ? AND name = ?")
+    return types.get(tenant, name)?.[0] ?? -1
+  }
+
+  /** `use` in one snapshot, at once; refusals that it throws are failures of the effect. */
+  run<A>(use: () => A): Effect.Effect<A, StoreBroken> {
+    return this.read(use) as Effect.Effect<A, StoreBroken>
+  }
+
+  read<A>(use: () => A): Effect.Effect<A, Invalid | LimitExceeded | StoreBroken> {
+    return Effect.try({
+      try: () => this.snapshot(use),
+      catch: (cause) => (isExpected(cause) ? cause : storeError(cause, this.path)),
+    })
+  }
+
+  snapshot<A>(use: () => A): A {
+    this.#db.exec("BEGIN")
+    try {
+      return use()
+    } finally {
+      if (this.#db.isTransaction) this.#db.exec("COMMIT")
+    }
+  }
+
+  /** Begins a snapshot that outlives the call; ended by `close`. */
+  hold(): void {
+    this.#db.exec("BEGIN")
+  }
+
+  close(): void {
+    this.#queries.clear()
+    if (this.#db.isOpen) this.#db.close()
+  }
+}
+
+const isExpected = (cause: unknown): cause is Invalid | LimitExceeded | StoreFailed | Unavailable =>
+  cause instanceof Invalid ||
+  cause instanceof LimitExceeded ||
+  cause instanceof StoreFailed ||
+  cause instanceof Unavailable

@@ -1,0 +1,44 @@
+/** `GraphReads` over a read-only connection. */
+import * as Effect from "effect/Effect"
+import type { GraphReadsShape } from "../../graph/port.ts"
+import { graphHashOf } from "./graph-hash.ts"
+import { neighborhoodOf } from "./neighbors.ts"
+import { pathBetween } from "./path.ts"
+import { rankRows } from "./rank.ts"
+import { assertionsAt, entitiesPage, entityAt, nodeAt } from "./read-entities.ts"
+import type { ReadStore } from "./read-store.ts"
+import { relationshipsPage } from "./relationships.ts"
+import { countsOf, deadLettersPage, runCountersOf, sourcesOf } from "./summary.ts"
+
+export function readsOf(store: ReadStore): GraphReadsShape {
+  const of = <A>(name: string, use: (tenant: number) => A) =>
+    store.read(() => use(store.tenant(name)))
+  return {
+    entity: (name, type, key) =>
+      of(name, (tenant) => {
+        const node = nodeAt(store, tenant, type, key)
+        return node === undefined ? undefined : entityAt(store, tenant, node)
+      }),
+    assertions: (name, type, key) => of(name, (tenant) => assertionsAt(store, tenant, type, key)),
+    entities: (name, query, page) => of(name, (tenant) => entitiesPage(store, tenant, query, page)),
+    relationships: (name, at, query, page) =>
+      of(name, (tenant) => relationshipsPage(store, tenant, at, query, page)),
+    neighbors: (name, at, query) => of(name, (tenant) => neighborhoodOf(store, tenant, at, query)),
+    path: (name, from, to, hopsMax) =>
+      of(name, (tenant) => pathBetween(store, tenant, from, to, hopsMax)),
+    rank: (name, request) => of(name, (tenant) => rankRows(store, tenant, request)),
+    counts: (name) => of(name, (tenant) => countsOf(store, tenant)),
+    sources: (name) => of(name, (tenant) => sourcesOf(store, tenant)),
+    runCounters: (name, source, run) =>
+      of(name, (tenant) => runCountersOf(store, tenant, source, run)),
+    deadLetters: (name, query, page) =>
+      of(name, (tenant) => deadLettersPage(store, tenant, query, page)),
+    tenants: store.read(() =>
+      store
+        .query<[name: string]>("SELECT name FROM tenant ORDER BY name")
+        .all()
+        .map(([name]) => name),
+    ),
+    graphHash: (name) => Effect.suspend(() => graphHashOf(store.path, name)),
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * What one transaction knows beside its rows: names already looked up, the next ids, counts to be added
+ * at its end, and per tenant what has been touched and must be settled (`settle.ts`).
+ *
+ * Names and ids outlive a transaction; after a roll-back all of it is forgotten and read again.
+ */
+import { invariant } from "../../../protocols/errors.ts"
+import { internedNamesMax, nodesPerTenantMax, tenantsMax } from "../../../protocols/limits.ts"
+import type { Statements } from "./statements.ts"
+
+/** Per tenant: what a count is of, and the id that it is for (0 where there is none). */
+export type Tally =
+  | "entity"
+  | "stub"
+  | "relationship"
+  | "derived"
+  | "relationshipOfType"
+  | "assertion"
+  | "ambiguous"
+  | "deadLetter"
+  | "deadLetterBytes"
+  | "entityOfSource"
+  | "relationshipOfSource"
+  | "derivedOfSource"
+
+/** How a node was before this transaction touched it. */
+export interface NodeBefore {
+  readonly asserted: boolean
+  readonly sources: ReadonlySet<number>
+}
+
+/** How an edge was; `visible` is whether it is relationship or derived, undefined where it was not. */
+export interface EdgeBefore {
+  readonly derived: boolean
+  readonly sources: ReadonlyMap<number, boolean>
+}
+
+/** What a transaction has touched of one tenant and not settled yet. */
+export interface Touched {
+  readonly nodes: Map<number, NodeBefore>
+  readonly aliases: Set<number>
+  readonly links: Set<number>
+  readonly edges: Map<number, EdgeBefore>
+  /** Nodes that may be nobody's any more. */
+  readonly orphans: Set<number>
+}
+
+/** First id of a tenant's nodes; the ids of a tenant are below the next one's. */
+export const firstNodeOf = (tenant: number): number => tenant * nodesPerTenantMax
+
+export class Transaction {
+  readonly statements: Statements
+  readonly #tenants = new Map<string, number>()
+  readonly #sources = new Map<string, number>()
+  readonly #types = new Map<string, number>()
+  readonly #lastNodes = new Map<number, number>()
+  #lastRecord = 0
+  readonly #tallies = new Map<string, [tenant: number, what: Tally, of: number, count: number]>()
+  readonly #touched = new Map<number, Touched>()
+
+  constructor(statements: Statements) {
+    this.statements = statements
+    this.forget()
+  }
+
+  /** After a roll-back: what is known may never have been written. */
+  forget(): void {
+    this.#tenants.clear()
+    this.#sources.clear()
+    this.#types.clear()
+    this.#lastNodes.clear()
+    this.#tallies.clear()
+    this.#touched.clear()
+    this.#lastRecord = this.statements.lastRecord.get()?.[0] ?? 0
+  }
+
+  tenant(name: string): number {
+    const { tenantByName, insertTenant } = this.statements
+    return intern(this.#tenants, name, () => {
+      const id = tenantByName.get(name)?.[0] ?? insertTenant.get(name)?.[0]
+      invariant(id !== undefined && id < tenantsMax, `The store holds ${tenantsMax} tenants.`)
+      return id
+    })
+  }
+
+  source(tenant: number, name: string): number {
+    const { sourceByName, insertSource } = this.statements
+    return intern(this.#sources, `${tenant}/${name}`, () =>
+      idOf(sourceByName.get(tenant, name) ?? insertSource.get(tenant, name)),
+    )
+  }
+
+  type(tenant: number, name: string): number {
+    const { typeByName, insertType } = this.statements
+    return intern(this.#types, `${tenant}/${name}`, () =>
+      idOf(typeByName.get(tenant, name) ?? insertType.get(tenant, name)),
+    )
+  }
+
+  nextRecord(): number {
+    return ++this.#lastRecord
+  }
+
+  nextNode(tenant: number): number {
+    const end = firstNodeOf(tenant + 1)
+    const last =
+      this.#lastNodes.get(tenant) ??
+      this.statements.lastNode.get(end, tenant)?.[0] ??
+      firstNodeOf(tenant)
+    invariant(last + 1 < end, `A tenant has at most ${nodesPerTenantMax} entities.`)
+    this.#lastNodes.set(tenant, last + 1)
+    return last + 1
+  }
+
+  add(tenant: number, what: Tally, of: number, count: number): void {
+    const name = `${tenant}/${what}/${of}`
+    const tally = this.#tallies.get(name)
+    if (tally === undefined) this.#tallies.set(name, [tenant, what, of, count])
+    else tally[3] += count
+  }
+
+  tallyOf(tenant: number, what: Tally): number {
+    const added = this.#tallies.get(`${tenant}/${what}/0`)?.[3] ?? 0
+    return added + (this.statements.tallyOf.get(tenant, what, 0)?.[0] ?? 0)
+  }
+
+  touched(tenant: number): Touched {
+    let touched = this.#touched.get(tenant)
+    if (touched === undefined) {
+      touched = {
+        nodes: new Map(),
+        aliases: new Set(),
+        links: new Set(),
+        edges: new Map(),
+        orphans: new Set(),
+      }
+      this.#touched.set(tenant, touched)
+    }
+    return touched
+  }
+
+  /** Tenants of which something is touched. */
+  touchedTenants(): readonly number[] {
+    return [...this.#touched.keys()]
+  }
+
+  /** All that was touched is in order again. */
+  settled(): void {
+    this.#touched.clear()
+  }
+
+  writeTallies(): void {
+    for (const [tenant, what, of, count] of this.#tallies.values()) {
+      if (count !== 0) this.statements.addTally(tenant, what, of, count)
+    }
+    this.#tallies.clear()
+  }
+}
+
+function intern(names: Map<string, number>, name: string, find: () => number): number {
+  const known = names.get(name)
+  if (known !== undefined) return known
+  if (names.size >= internedNamesMax) names.clear()
+  const id = find()
+  names.set(name, id)
+  return id
+}
+
+function idOf(row: readonly [number, ...unknown[]] | undefined): number {
+  invariant(row !== undefined, "A row that was just written has an id.")
+  return row[0]
+}

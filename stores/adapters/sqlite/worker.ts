@@ -1,0 +1,87 @@
+/**
+ * Entry of the writer's thread. Takes requests in order; commits that wait one behind the other share a
+ * transaction of up to `commitRecordsMax` records, so that one flush to disk serves them all.
+ */
+import { DatabaseSync } from "node:sqlite"
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads"
+import { invariant } from "../../../protocols/errors.ts"
+import { commitRecordsMax } from "../../../protocols/limits.ts"
+import { failureOf } from "./failure.ts"
+import { writerPragmas } from "./schema.ts"
+import type { Answer, Request } from "./wire.ts"
+import { decodeBlocks } from "./wire.ts"
+import { GraphWriter } from "./writer.ts"
+
+type Commit = Request & { readonly kind: "commit" }
+
+const port = parentPort
+invariant(port !== null, "The graph writer runs in a thread of its own.")
+const db = new DatabaseSync(String(workerData))
+for (const pragma of writerPragmas) db.exec(pragma)
+const writer = new GraphWriter(db)
+
+port.on("message", (first: Request) => {
+  let next: Request | undefined = first
+  while (next !== undefined) {
+    if (next.kind !== "commit") {
+      single(next)
+      next = received()
+      continue
+    }
+    const group: Commit[] = [next]
+    let records = next.records
+    next = received()
+    while (next?.kind === "commit" && records + next.records <= commitRecordsMax) {
+      group.push(next)
+      records += next.records
+      next = received()
+    }
+    commit(group)
+  }
+})
+
+const received = (): Request | undefined =>
+  port === null ? undefined : receiveMessageOnPort(port)?.message
+
+function commit(group: readonly Commit[]): void {
+  try {
+    const blocks = group.map((request) => decodeBlocks(request.bytes))
+    const outcomes = writer.commit(blocks.flat())
+    let at = 0
+    for (let i = 0; i < group.length; i++) {
+      const count = blocks[i]?.length ?? 0
+      answer({ id: idOf(group[i]), kind: "committed", outcomes: outcomes.slice(at, at + count) })
+      at += count
+    }
+  } catch (cause) {
+    const failure = failureOf(cause)
+    for (const request of group) answer({ id: request.id, kind: "failed", failure })
+  }
+}
+
+function single(request: Exclude<Request, Commit>): void {
+  const { id } = request
+  try {
+    switch (request.kind) {
+      case "guard":
+        answer({ id, kind: "guard", answer: writer.guard(request.logId, request.guards) })
+        return
+      case "configure":
+        writer.configureSource(request.tenant, request.source, request.priority)
+        answer({ id, kind: "done" })
+        return
+      case "close":
+        db.close()
+        answer({ id, kind: "done" })
+        port?.close()
+    }
+  } catch (cause) {
+    answer({ id, kind: "failed", failure: failureOf(cause) })
+  }
+}
+
+const idOf = (request: Commit | undefined): number => request?.id ?? 0
+
+function answer(message: Answer): void {
+  port?.postMessage(message)
+}

@@ -1,0 +1,111 @@
+/**
+ * The node's end of the writer's thread: sends requests, bounded in number, and hands back answers.
+ *
+ * Promises: requests are worked in the order in which they were sent; at most `commitsQueuedMax` are
+ * with the writer, further ones wait here. An interrupted request may still be worked. What may fail
+ * beneath: the thread may end; every request then fails with `StoreFailed`, now and later.
+ */
+import { Worker } from "node:worker_threads"
+import * as Effect from "effect/Effect"
+import { commitsQueuedMax, writerYoungMebibytes } from "../../../protocols/limits.ts"
+import type { StoreBroken } from "../../graph/port.ts"
+import { errorOfFailure, type Failure } from "./failure.ts"
+import type { Answer, Request } from "./wire.ts"
+
+type WithoutId<A> = A extends unknown ? Omit<A, "id"> : never
+export type Ask = WithoutId<Request>
+
+export type Result = Exclude<Answer, { readonly kind: "failed" }>
+
+type Resume = (effect: Effect.Effect<Result, StoreBroken>) => void
+
+interface Waiting {
+  readonly ask: () => Ask
+  readonly resume: Resume
+}
+
+export class WriterThread {
+  readonly #path: string
+  readonly #worker: Worker
+  readonly #asked = new Map<number, Resume>()
+  readonly #waiting = new Set<Waiting>()
+  readonly #ended: Promise<void>
+  #lastId = 0
+  #failure: Failure | undefined
+
+  constructor(path: string) {
+    this.#path = path
+    this.#worker = new Worker(new URL("./worker.ts", import.meta.url), {
+      workerData: path,
+      execArgv: [],
+      resourceLimits: { maxYoungGenerationSizeMb: writerYoungMebibytes },
+    })
+    this.#worker.on("message", (answer: Answer) => this.#answered(answer))
+    this.#worker.on("error", (error) => this.#fail(`its thread failed: ${messageOf(error)}`))
+    this.#ended = new Promise((resolve) => {
+      this.#worker.on("exit", () => {
+        this.#fail("its thread has ended")
+        resolve()
+      })
+    })
+  }
+
+  /** `ask` is called once there is room, on this thread. */
+  request(ask: () => Ask): Effect.Effect<Result, StoreBroken> {
+    return Effect.callback((resume) => {
+      const waiting: Waiting = { ask, resume }
+      this.#waiting.add(waiting)
+      this.#send()
+      return Effect.sync(() => {
+        this.#waiting.delete(waiting)
+      })
+    })
+  }
+
+  /** Lets what was sent finish, closes the file and ends the thread. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.#failure === undefined) {
+      this.#worker.postMessage({ id: ++this.#lastId, kind: "close" } satisfies Request)
+    }
+    return Effect.promise(() => this.#ended)
+  })
+
+  #send(): void {
+    for (const waiting of this.#waiting) {
+      if (this.#failure !== undefined) {
+        this.#waiting.delete(waiting)
+        waiting.resume(Effect.fail(errorOfFailure(this.#failure, this.#path)))
+        continue
+      }
+      if (this.#asked.size >= commitsQueuedMax) return
+      this.#waiting.delete(waiting)
+      const id = ++this.#lastId
+      try {
+        const request = { id, ...waiting.ask() } as Request
+        this.#worker.postMessage(request, request.kind === "commit" ? [request.bytes.buffer] : [])
+        this.#asked.set(id, waiting.resume)
+      } catch (defect) {
+        waiting.resume(Effect.die(defect))
+      }
+    }
+  }
+
+  #answered(answer: Answer): void {
+    const resume = this.#asked.get(answer.id)
+    this.#asked.delete(answer.id)
+    this.#send()
+    if (answer.kind !== "failed") resume?.(Effect.succeed(answer))
+    else resume?.(Effect.fail(errorOfFailure(answer.failure, this.#path)))
+  }
+
+  #fail(why: string): void {
+    this.#failure ??= { tag: "StoreFailed", message: `The graph store failed: ${why}.` }
+    const error = errorOfFailure(this.#failure, this.#path)
+    for (const resume of this.#asked.values()) resume(Effect.fail(error))
+    this.#asked.clear()
+    this.#send()
+  }
+}
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error)
