@@ -1,4 +1,10 @@
 import { makeEmbeddedWorld } from "../support/embedded-world.ts"
 import { logConformance } from "./log-conformance.ts"
+import { logModelConformance } from "./log-model.ts"
+import { stateConformance } from "./state-conformance.ts"
 
-logConformance("embedded", (bounds) => makeEmbeddedWorld(bounds ? { bounds } : {}))
+const make = (bounds = {}) => makeEmbeddedWorld({ bounds })
+
+logConformance("embedded", make)
+logModelConformance("embedded", make)
+stateConformance("embedded", make)
