@@ -49,6 +49,8 @@ export const stateGroupEntriesMax = 1000
 export const statePathBytesMax = 2048
 /** Bytes of all records of the actor state; with the log's bound it bounds the file. */
 export const stateBytesMax = 8 * 1024 ** 3
+/** Pages that a backup copies before it lets other work run. */
+export const backupPagesPerStep = 1024
 /** How long a statement waits for a lock of another process on the same file. */
 export const fileLockMillisMax = 5_000
 /** Bytes of pulled and not yet acknowledged blocks that a node holds. */
@@ -186,7 +188,7 @@ export const queryAliasesMax = 50
  * Rows that one GraphQL answer may hold, from the page sizes asked for, before anything is read.
  */
 export const queryRowsMax = 20_000
-/** Fields of one GraphQL request that may search widely: rank, path, neighbors, stats, actors. */
+/** Fields of one GraphQL request that may search widely: rank, path, neighbors, filters, … */
 export const queryScansMax = 8
 /** Values of an `in` filter, and of other lists in an argument. */
 export const queryListMax = 500
