@@ -80,7 +80,7 @@ export function checkCost(
       "queryScansMax",
       queryScansMax,
       scans,
-      "of rank, path, neighbors, stats and actors",
+      "wide searches (rank, path, neighbors, stats, actors, filters)",
     )
   }
   if (rows > queryRowsMax) {
@@ -140,10 +140,15 @@ function costOfField(walk: Walk, node: FieldNode, parent: GraphQLNamedType): Cos
   const type = getNamedType(field.type)
   if (node.selectionSet === undefined || !isObjectType(type)) return free
   const inner = costOfSet(walk, node.selectionSet, type)
-  const scans = isQuery(walk, parent) && scanningFields.has(field.name) ? 1 : 0
+  const scans = isQuery(walk, parent) && searchesWidely(node) ? 1 : 0
   const own = isItems(field.name, parent) ? 0 : 1
   return { rows: size * (own + inner.rows), scans: scans + size * inner.scans }
 }
+
+/** A filter may look at many entities to find few. */
+const searchesWidely = (node: FieldNode) =>
+  scanningFields.has(node.name.value) ||
+  (node.arguments ?? []).some((argument) => argument.name.value === "filter")
 
 /** A page's size is that of the field that asked for it, so its items are counted already. */
 const isItems = (name: string, parent: GraphQLNamedType) =>

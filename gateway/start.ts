@@ -46,7 +46,10 @@ export interface Gateway {
 export const startGateway = Effect.fn("gateway.start")(function* (options: GatewayOptions) {
   const host = options.host ?? "127.0.0.1"
   if (!isLoopback(host)) return yield* Effect.fail(refuseHost(host))
-  const onMasked = options.onMasked ?? (() => undefined)
+  const onMasked: OnMasked = (errorId, error) => {
+    metrics.masked.add()
+    options.onMasked?.(errorId, error)
+  }
   const engine = new Engine({ reads: options.reads, node: options.node }, onMasked)
   const metrics = edgeMetrics(options.metrics, engine.documents)
   if (options.node !== undefined) nodeMetrics(options.metrics, options.node)
@@ -56,10 +59,7 @@ export const startGateway = Effect.fn("gateway.start")(function* (options: Gatew
     engine,
     registry: options.metrics,
     metrics,
-    onMasked: (errorId, error) => {
-      metrics.masked.add()
-      onMasked(errorId, error)
-    },
+    onMasked,
     tenantOf: () => options.tenant,
     notReady: () => (closing ? "The node is ending." : readsAnswer(options)),
     pages,

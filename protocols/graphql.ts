@@ -261,7 +261,7 @@ type Neighborhood {
   entities: [Neighbor!]!
   "Relationships that were followed or lie among these entities."
   relationships: [Relationship!]!
-  "A hop had more than ${neighborsNodesPerHopMax} entities; the first of them in order are here."
+  "There is more: a hop passed ${neighborsNodesPerHopMax} entities, or relationships their bound."
   truncated: Boolean!
 }
 
@@ -293,13 +293,13 @@ type RankRow {
 const nodeSdl = `
 "How much the graph holds."
 type Stats {
-  "Entities, stubs included."
+  "Entities that some source describes."
   entities: Count!
-  "Entities that others point to and no source describes."
+  "Entities that others point to and no source describes; counted beside the others."
   stubs: Count!
-  "Relationships, derived ones included."
+  "Relationships that a record of their own describes."
   relationships: Count!
-  "Relationships made from references within entities."
+  "Relationships made from references within entities; counted beside the others."
   derived: Count!
   "Rows of provenance: what one record says of one thing."
   assertions: Count!
@@ -307,7 +307,7 @@ type Stats {
   ambiguous: Count!
   "Records that stand aside."
   deadLetters: Count!
-  "Entities per type."
+  "Entities per type, without stubs."
   byType: [TypeCount!]!
   "Relationships per type."
   byRelationship: [TypeCount!]!
@@ -343,7 +343,7 @@ type SourceStats {
   deadLettered: Count!
   "Entities that it describes now."
   entities: Count!
-  "Relationships that it describes now."
+  "Relationships that it describes now, in records of their own."
   relationships: Count!
   "Relationships made from references within its entities."
   derived: Count!

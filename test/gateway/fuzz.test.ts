@@ -4,10 +4,11 @@ import { executeQuery } from "../../gateway/index.ts"
 import { entityId, entityOfId } from "../../protocols/graph.ts"
 import { isErrorCode } from "../support/errors.ts"
 import { run } from "../support/run.ts"
-import { stubReads as reads } from "./stub.ts"
+import { graphOf } from "./graph.ts"
 import { ask, post, raw, started } from "./support.ts"
 
 const runs = { numRuns: 150 }
+const graph = graphOf([])
 
 /** Words of the schema and of the language in any order: most are nonsense, some are queries. */
 const words = [
@@ -33,7 +34,7 @@ describe("whatever is sent,", () => {
     await fc.assert(
       fc.asyncProperty(fc.oneof(documents, text), variables, async (document, given) => {
         const request = { tenant: "demo", document, variables: given }
-        const { data, errors } = await run(executeQuery({ reads }, request))
+        const { data, errors } = await run(executeQuery(graph, request))
         expect(data !== undefined || errors !== undefined).toBe(true)
         for (const { extensions } of errors ?? []) {
           expect(isErrorCode(extensions?.code)).toBe(true)
@@ -45,7 +46,7 @@ describe("whatever is sent,", () => {
   })
 
   it("a body of any bytes or JSON gets an answer or a refusal", async () => {
-    const { url } = await started({ reads })
+    const { url } = await started(graph)
     const bodies = fc.oneof(
       fc.uint8Array({ maxLength: 200 }),
       fc.json(),
@@ -66,7 +67,7 @@ describe("whatever is sent,", () => {
   })
 
   it("an address and headers of any text get an answer or a refusal", async () => {
-    const { url } = await started({ reads })
+    const { url } = await started(graph)
     const token = fc.string({ unit: fc.constantFrom(...'aZ09-/;,*=."q '), maxLength: 30 })
     const names = fc.constantFrom("accept", "content-type", "content-encoding", "x-other", "range")
     await fc.assert(
@@ -83,7 +84,7 @@ describe("whatever is sent,", () => {
   })
 
   it("bytes that are no HTTP get a refusal or a closed socket, and the node goes on", async () => {
-    const { url } = await started({ reads })
+    const { url } = await started(graph)
     const { host } = new URL(url)
     const lines = fc.string({ unit: fc.constantFrom(..."GET /:\r\n\0 HTP1.x%&?"), maxLength: 80 })
     await fc.assert(
@@ -110,7 +111,7 @@ describe("whatever is sent,", () => {
       fc.asyncProperty(text, async (id) => {
         const document = "query ($id: ID!) { entity(id: $id) { key } }"
         const request = { tenant: "demo", document, variables: { id } }
-        const { data, errors } = await run(executeQuery({ reads }, request))
+        const { data, errors } = await run(executeQuery(graph, request))
         const isId = entityOfId(id) !== undefined
         expect(data).toEqual({ entity: null })
         expect(errors?.[0]?.extensions?.code).toBe(isId ? undefined : "Invalid")

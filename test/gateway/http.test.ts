@@ -8,14 +8,15 @@ import { httpBodyBytesMax, httpHeaderBytesMax, httpUrlLengthMax } from "../../pr
 import { MetricRegistry } from "../../runtime/index.ts"
 import { parsePrometheus } from "../support/prometheus.ts"
 import { run, runExit } from "../support/run.ts"
-import { stubReads as reads } from "./stub.ts"
+import { graphOf } from "./graph.ts"
 import { ask, post, query, raw, started } from "./support.ts"
 
 const simple = "{ __typename }"
+const graph = graphOf([])
 
 describe("GraphQL over HTTP", () => {
   it("passes every audit of graphql-http", async () => {
-    const { url } = await started({ reads })
+    const { url } = await started(graph)
     const results = await auditServer({ url })
     const failed = results.filter((result) => result.status !== "ok")
     expect(failed.map((result) => `${result.id} ${result.name}`)).toEqual([])
@@ -23,7 +24,7 @@ describe("GraphQL over HTTP", () => {
   })
 
   it("chooses the answer type by the client's weights, refuses what it cannot write", async () => {
-    const { url } = await started({ reads })
+    const { url } = await started(graph)
     const typeFor = async (accept: string) => {
       const { status, headers } = await post(url, { query: simple }, { accept })
       return [status, String(headers["content-type"]).split(";")[0]]
@@ -36,7 +37,7 @@ describe("GraphQL over HTTP", () => {
   })
 
   it("refuses a wrong method, content type, encoding and charset", async () => {
-    const { url } = await started({ reads })
+    const { url } = await started(graph)
     const put = await ask(url, { method: "PUT" })
     expect([put.status, put.headers.allow]).toEqual([405, "GET, POST"])
     const body = JSON.stringify({ query: simple })
@@ -51,14 +52,14 @@ describe("GraphQL over HTTP", () => {
   })
 
   it("answers no preflight, so that no page elsewhere may send JSON", async () => {
-    const { url } = await started({ reads })
+    const { url } = await started(graph)
     const answer = await ask(url, { method: "OPTIONS" })
     expect(answer.status).toBe(405)
     expect(Object.keys(answer.headers).filter((name) => name.startsWith("access-"))).toEqual([])
   })
 
   it("refuses a body, an address and headers over their bounds, by name", async () => {
-    const { url } = await started({ reads })
+    const { url } = await started(graph)
     const large = await post(url, { query: simple, pad: "x".repeat(httpBodyBytesMax) })
     expect(large.status).toBe(413)
     expect(large.json().errors?.[0]?.extensions).toMatchObject({
@@ -74,7 +75,7 @@ describe("GraphQL over HTTP", () => {
   })
 
   it("bounds a body whose length was not told", async () => {
-    const { url } = await started({ reads })
+    const { url } = await started(graph)
     const { host } = new URL(url)
     const chunk = "x".repeat(64 * 1024)
     const chunks = `${chunk.length.toString(16)}\r\n${chunk}\r\n`.repeat(5)
@@ -87,7 +88,7 @@ describe("GraphQL over HTTP", () => {
   })
 
   it("answers 404 with the way to GraphQL, and 400 to what is not HTTP", async () => {
-    const { url } = await started({ reads })
+    const { url } = await started(graph)
     const nowhere = await ask(new URL("/graphiql", url).href)
     expect(nowhere.status).toBe(404)
     expect(nowhere.text).toContain("/graphql")
@@ -105,7 +106,7 @@ describe("the door", () => {
 
   beforeAll(async () => {
     const scope = await run(Scope.make())
-    const options = { reads, port: 0, development: false, tenant: "demo" }
+    const options = { reads: graph.reads, port: 0, development: false, tenant: "demo" }
     const gateway = startGateway({ ...options, metrics: new MetricRegistry() })
     url = (await run(Scope.provide(gateway, scope))).url
     return () => run(Scope.close(scope, Exit.void))
@@ -185,11 +186,23 @@ describe("the door", () => {
 })
 
 describe("the edge's life", () => {
-  const options = { reads, metrics: new MetricRegistry(), port: 0, development: false }
+  const start = (given: { readonly host?: string; readonly port?: number }) =>
+    runExit(
+      Effect.scoped(
+        startGateway({
+          reads: graph.reads,
+          metrics: new MetricRegistry(),
+          port: 0,
+          development: false,
+          tenant: "demo",
+          ...given,
+        }),
+      ),
+    )
 
   it("listens on this machine only, and says what to do instead", async () => {
     for (const host of ["0.0.0.0", "::", "192.168.0.1", "node.example", ""]) {
-      const exit = await runExit(Effect.scoped(startGateway({ ...options, tenant: "demo", host })))
+      const exit = await start({ host })
       const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
       expect(error).toMatchObject({ _tag: "Invalid", message: expect.stringContaining("ssh -L") })
     }
@@ -200,7 +213,7 @@ describe("the edge's life", () => {
     await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve))
     onTestFinished(() => void other.close())
     const { port } = other.address() as AddressInfo
-    const exit = await runExit(Effect.scoped(startGateway({ ...options, tenant: "demo", port })))
+    const exit = await start({ port })
     const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
     expect(error).toMatchObject({
       _tag: "Unavailable",
@@ -211,7 +224,10 @@ describe("the edge's life", () => {
   it("is healthy while it runs, ready while the graph answers", async () => {
     let broken = false
     const { url } = await started({
-      reads: { ...reads, entity: (...at) => (broken ? Effect.die("disk") : reads.entity(...at)) },
+      reads: {
+        ...graph.reads,
+        entity: (...at) => (broken ? Effect.die("disk") : graph.reads.entity(...at)),
+      },
     })
     const at = (path: string) => ask(new URL(path, url).href)
     expect((await at("/healthz")).status).toBe(200)
@@ -232,7 +248,7 @@ describe("the edge's life", () => {
     let answer: ((entity: undefined) => void) | undefined
     const gateway = await started({
       reads: {
-        ...reads,
+        ...graph.reads,
         entity: () =>
           Effect.callback((resume) => {
             answer = (entity) => resume(Effect.succeed(entity))
@@ -249,7 +265,7 @@ describe("the edge's life", () => {
   })
 
   it("counts requests by route and status in metrics that parse", async () => {
-    const { url } = await started({ reads })
+    const { url } = await started(graph)
     await query(url, simple)
     await query(url, simple)
     await ask(new URL("/nowhere/of/many", url).href)
@@ -270,7 +286,7 @@ describe("the edge's life", () => {
 
 describe("GraphiQL", () => {
   it("is served in development and may load nothing from elsewhere", async () => {
-    const { url, pageUrl } = await started({ reads, development: true })
+    const { url, pageUrl } = await started({ reads: graph.reads, development: true })
     expect(pageUrl).toBe(new URL("/graphiql", url).href)
     const page = await ask(pageUrl ?? "")
     expect(page.status).toBe(200)
@@ -285,7 +301,7 @@ describe("GraphiQL", () => {
   })
 
   it("is not there in production", async () => {
-    const { url, pageUrl } = await started({ reads, development: false })
+    const { url, pageUrl } = await started({ reads: graph.reads, development: false })
     expect(pageUrl).toBeUndefined()
     expect((await ask(new URL("/graphiql", url).href)).status).toBe(404)
   })

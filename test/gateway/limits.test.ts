@@ -19,12 +19,14 @@ import {
   searchTextBytesMax,
 } from "../../protocols/limits.ts"
 import { run } from "../support/run.ts"
-import { stubReads } from "./stub.ts"
+import { graphOf } from "./graph.ts"
+
+const graph = graphOf([])
 
 /** Reads that count, so that a test sees whether anything was read. */
 function watched(): Sources & { readonly count: () => number } {
   let count = 0
-  const reads = new Proxy(stubReads, {
+  const reads = new Proxy(graph.reads, {
     get: (target, name, receiver) => {
       const read = Reflect.get(target, name, receiver)
       return (...given: unknown[]) => {
@@ -132,6 +134,11 @@ describe("a query over a limit is refused by name before anything is read:", () 
   it("too many wide searches", async () => {
     const stats = Array.from({ length: queryScansMax + 1 }, (_, i) => `s${i}: stats { stubs }`)
     expect(await limitOf(`{ ${stats.join(" ")} }`)).toEqual(["queryScansMax", queryScansMax])
+    const filters = Array.from(
+      { length: queryScansMax + 1 },
+      (_, i) => `f${i}: entities(first: 1, filter: { text: "a" }) { end }`,
+    )
+    expect((await limitOf(`{ ${filters.join(" ")} }`))[0]).toBe("queryScansMax")
     const spread = `${"...F ".repeat(queryScansMax + 1)}`
     expect(await limitOf(`{ ${spread} } fragment F on Query { stats { stubs } }`)).toEqual([
       "queryScansMax",
@@ -180,7 +187,7 @@ describe("what limits leave open", () => {
     }))
     const entity = { type: "a", key: "b", stub: false, properties: {}, aliases: [] }
     const reads = {
-      ...stubReads,
+      ...graph.reads,
       entity: () => Effect.succeed(entity),
       assertions: () => Effect.succeed(many),
     }

@@ -41,7 +41,7 @@ export const ask = (url: string, asked: Asked = {}): Promise<Answer> =>
     const { method = "GET", headers = {}, body } = asked
     const request = httpRequest(url, { method, headers, agent: false }, (response) => {
       const parts: Buffer[] = []
-      response.on("data", (part) => parts.push(part))
+      response.on("data", (part) => parts.push(Buffer.from(part)))
       response.on("error", reject)
       response.on("end", () => {
         const text = Buffer.concat(parts).toString("utf8")
@@ -69,7 +69,7 @@ export const raw = (url: string, bytes: string | Uint8Array): Promise<string> =>
     const { hostname, port } = new URL(url)
     const socket = connect(Number(port), hostname)
     const parts: Buffer[] = []
-    socket.on("data", (part) => parts.push(part))
+    socket.on("data", (part) => parts.push(Buffer.from(part)))
     socket.on("error", () => undefined)
     socket.on("close", () => resolve(Buffer.concat(parts).toString("utf8")))
     socket.write(bytes)
