@@ -219,6 +219,7 @@ export class ValueCutter implements Cutter {
     const next = this.#heldOffset + end
     const bytes = this.#kept ?? all.subarray(offset - this.#heldOffset, end)
     const { reason, detail } = this.#fault ?? { reason: "truncated", detail: "" }
+    this.#fault = undefined
     this.#cuts.fault(reason, detail, { offset, bytes, lengthBytes: next - offset, next })
   }
 
