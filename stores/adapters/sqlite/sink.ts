@@ -57,7 +57,7 @@ function answerOfGuard(answer: GuardAnswer): Effect.Effect<void, Fenced | LogDam
   }
 }
 
-function cursorsOf(store: ReadStore, tenant: string | undefined): readonly Cursor[] {
+export function cursorsOf(store: ReadStore, tenant: string | undefined): readonly Cursor[] {
   const rows = store
     .query<[tenant: string, partition: number, sequence: number, epoch: number]>(
       `SELECT t.name, c.partition, c.sequence, c.epoch FROM cursor c JOIN tenant t ON t.id = c.tenant

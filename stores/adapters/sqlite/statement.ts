@@ -18,10 +18,21 @@ export function query<A extends Row>(db: DatabaseSync, sql: string): Query<A> {
   }
 }
 
-/** Rows changed. */
-export type Change = (...parameters: SQLInputValue[]) => number
+export type Change = (...parameters: SQLInputValue[]) => void
 
+/**
+ * A change whose rows nobody counts. Unlike `run` it does not read the number of the last row, which
+ * the text index leaves beyond 2^53.
+ */
 export function change(db: DatabaseSync, sql: string): Change {
   const statement = db.prepare(sql)
+  return (...parameters) => {
+    statement.get(...parameters)
+  }
+}
+
+/** A change that answers the number of its rows. */
+export function counted(db: DatabaseSync, sql: string): (...parameters: SQLInputValue[]) => number {
+  const statement = db.prepare(sql, { readBigInts: true })
   return (...parameters) => Number(statement.run(...parameters).changes)
 }

@@ -3,7 +3,7 @@
  * id that strays from one tenant to another then finds nothing.
  */
 import type { DatabaseSync } from "node:sqlite"
-import { change, query } from "./statement.ts"
+import { change, counted, query } from "./statement.ts"
 
 export type Statements = ReturnType<typeof statementsOf>
 
@@ -21,12 +21,12 @@ const fenceStatements = (db: DatabaseSync) => ({
   metaOf: query<[value: string]>(db, "SELECT value FROM meta WHERE name = ?"),
   insertMeta: change(db, "INSERT INTO meta (name, value) VALUES (?, ?)"),
   guardOf: query<[epoch: number]>(db, "SELECT epoch FROM guard WHERE shard = ?"),
-  raiseGuard: change(
+  raiseGuard: counted(
     db,
     `INSERT INTO guard (shard, epoch) VALUES (?, ?)
      ON CONFLICT DO UPDATE SET epoch = excluded.epoch WHERE epoch <= excluded.epoch`,
   ),
-  moveCursor: change(
+  moveCursor: counted(
     db,
     `INSERT INTO cursor (tenant, partition, sequence, epoch) VALUES (?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET sequence = excluded.sequence, epoch = excluded.epoch
@@ -100,7 +100,7 @@ const recordStatements = (db: DatabaseSync) => ({
     db,
     "UPDATE record SET run_epoch = ?, run_count = ?, ordinal = ? WHERE id = ? AND tenant = ?",
   ),
-  insertDeadLetter: change(
+  insertDeadLetter: counted(
     db,
     `INSERT OR IGNORE INTO dead_letter (tenant, source, run_epoch, run_count, ordinal, record_key,
        file, offset, length, reason, detail, fingerprint, bytes)
