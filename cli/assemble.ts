@@ -1,0 +1,63 @@
+/**
+ * A node from a data directory: opens its files in the order in which they depend on each other, and
+ * hands the ports to the actors. All ends, in the opposite order, with the scope.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { fileSource, type IntelNode, makeNode, type Ports } from "../actors/index.ts"
+import type { IntelGraphError } from "../protocols/errors.ts"
+import {
+  collectProcess,
+  type DataDirectory,
+  type Logger,
+  logActorEvent,
+  MetricRegistry,
+  makeLogger,
+  makeNodeHost,
+  observeTurns,
+  openDataDirectory,
+  openEmbeddedLog,
+  spansToFile,
+} from "../runtime/index.ts"
+import { openGraphStore } from "../stores/index.ts"
+import type { Settings } from "./configuration.ts"
+
+export interface AssembledNode {
+  readonly directory: DataDirectory
+  readonly ports: Ports
+  readonly node: IntelNode
+  readonly metrics: MetricRegistry
+  readonly logger: Logger
+}
+
+export const assemble = (
+  settings: Settings,
+): Effect.Effect<AssembledNode, IntelGraphError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const logger = makeLogger({ level: settings.level.value })
+    const metrics = new MetricRegistry()
+    yield* collectProcess(metrics)
+    const directory = yield* openDataDirectory(settings.dataDir.value)
+    const { sink, reads } = yield* openGraphStore({ path: directory.files.graph })
+    const { log, state } = yield* openEmbeddedLog(directory)
+    const ports: Ports = { host: makeNodeHost(), log, state, sink, reads, sources: fileSource }
+    const node = yield* makeNode(ports, {
+      tenants: settings.tenants.map(({ tenant, partitions, sources }) => ({
+        tenant,
+        ...(partitions === undefined ? {} : { partitions }),
+        priorities: Object.fromEntries(sources.map(({ name, priority = 0 }) => [name, priority])),
+      })),
+      watch: {
+        observer: observeTurns(metrics, yield* spansOf(settings)),
+        events: logActorEvent(logger),
+      },
+    })
+    return { directory, ports, node, metrics, logger }
+  })
+
+/** Spans only where somebody named a file for them and a share of turns above none. */
+const spansOf = Effect.fnUntraced(function* ({ sampleRate, spansFile }: Settings) {
+  if (sampleRate.value === 0 || spansFile.value === undefined) return {}
+  const onSample = yield* spansToFile(spansFile.value)
+  return { everyTurns: Math.round(1 / sampleRate.value), onSample }
+})

@@ -1,0 +1,55 @@
+/** Reads `intelgraph.yaml`; loaded only where there is one. */
+import { readFileSync, statSync } from "node:fs"
+import { dirname } from "node:path"
+import { isToken } from "../protocols/address.ts"
+import { type ConfigurationDocument, ConfigurationSchema } from "../protocols/configuration.ts"
+import { Invalid } from "../protocols/errors.ts"
+import { documentBytesMax } from "../protocols/limits.ts"
+import { type ReadDocument, readYamlDocument } from "../protocols/yaml-document.ts"
+
+export interface ConfigurationFile {
+  readonly path: string
+  readonly folder: string
+  readonly document: ConfigurationDocument
+}
+
+/** Throws `Invalid`, with line and column where the document is wrong. */
+export function readConfiguration(path: string): ConfigurationFile {
+  const read = readYamlDocument(ConfigurationSchema, "configuration", textOf(path))
+  checkNames(read)
+  return { path, folder: dirname(path), document: read.value }
+}
+
+function textOf(path: string): string {
+  let why: string
+  try {
+    if (statSync(path).size <= documentBytesMax) return readFileSync(path, "utf8")
+    why = `it is longer than ${documentBytesMax} bytes`
+  } catch (error) {
+    why = error instanceof Error ? error.message : String(error)
+  }
+  throw new Invalid({
+    what: "configuration",
+    message: `The configuration ${path} cannot be read: ${why}.`,
+  })
+}
+
+/** What a schema cannot say: names of tenants, and that sources of a tenant differ in name. */
+function checkNames({ value, refuse }: ReadDocument<ConfigurationDocument>): void {
+  if (value.tenant !== undefined && !isToken(value.tenant)) {
+    throw refuse(["tenant"], "A tenant's name is 1 to 63 of a-z, 0-9 and -, no - first.")
+  }
+  for (const [tenant, { sources = [] }] of Object.entries(value.tenants ?? {})) {
+    if (!isToken(tenant)) {
+      throw refuse(["tenants", tenant], "A tenant's name is 1 to 63 of a-z, 0-9 and -, no - first.")
+    }
+    const seen = new Set<string>()
+    for (const [index, { name }] of sources.entries()) {
+      if (seen.has(name)) {
+        const path = ["tenants", tenant, "sources", index, "name"]
+        throw refuse(path, `The tenant ${tenant} has two sources ${JSON.stringify(name)}.`)
+      }
+      seen.add(name)
+    }
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * What a verb may touch of the process it runs in. Results go to stdout alone; progress, warnings and
+ * errors go to stderr.
+ */
+import type * as Effect from "effect/Effect"
+
+export interface Io {
+  /** One result: text as it is, or a value as one line of JSON. */
+  readonly out: (text: string) => void
+  /** A line for a person. */
+  readonly tell: (line: string) => void
+  /** Raw text on stderr, for what is drawn again and again. */
+  readonly draw: (text: string) => void
+  readonly isTerminal: boolean
+  readonly columns: () => number
+  readonly env: { readonly [name: string]: string | undefined }
+  readonly folder: string
+  /** Completes at the first Ctrl-C or SIGTERM; the second ends the process. */
+  readonly interrupted: Effect.Effect<void>
+}

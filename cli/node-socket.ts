@@ -1,0 +1,119 @@
+/** What a running node answers on its socket, and how a command finds that socket. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { IngestRequest } from "../actors/index.ts"
+import { DataDirectoryRefused, type IntelGraphError, Invalid } from "../protocols/errors.ts"
+import { progressDrawMillis } from "../protocols/limits.ts"
+import { openDataDirectoryReadOnly } from "../runtime/index.ts"
+import type { AssembledNode } from "./assemble.ts"
+import { backupNode } from "./backup-node.ts"
+import { ingestRequest, type PlainRequest } from "./request.ts"
+import { type Outcome, runSources } from "./run-sources.ts"
+import { callSocket, type Progress, serveSocket, socketPlace } from "./socket.ts"
+import type { SocketRequest } from "./socket-frames.ts"
+import { statusOf } from "./status-of.ts"
+
+const metaName = "socket"
+
+/** Opens the socket of a node and writes down in the data directory where it is. */
+export const openNodeSocket = (
+  assembled: AssembledNode,
+): Effect.Effect<void, IntelGraphError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { directory } = assembled
+    const path = yield* socketPlace(directory.path)
+    yield* serveSocket(path, (request, progress) => answer(assembled, request, progress))
+    yield* directory.meta.set(metaName, path)
+  })
+
+/** Says one request to the node that has this data directory open. */
+export const callNode = (
+  dataDir: string,
+  request: SocketRequest,
+  progress?: Progress,
+): Effect.Effect<unknown, IntelGraphError> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const directory = yield* openDataDirectoryReadOnly(dataDir)
+      const path = directory.meta.get(metaName)
+      if (path === undefined) {
+        const message = `${dataDir} is in use by a command that takes no requests.`
+        return yield* new DataDirectoryRefused({ path: dataDir, reason: "locked", message })
+      }
+      return yield* callSocket(path, request, progress)
+    }),
+  )
+
+function answer(
+  assembled: AssembledNode,
+  request: SocketRequest,
+  progress: Progress,
+): Effect.Effect<unknown, IntelGraphError> {
+  const { node, ports } = assembled
+  switch (request.op) {
+    case "ingest":
+      return ingestFor(assembled, request.requests, progress)
+    case "status":
+      return statusOf(ports.reads, {
+        tenant: String(request.tenant),
+        graphHash: request.graphHash === true,
+        node,
+      })
+    case "backup":
+      return backupNode(assembled, String(request.target))
+    default:
+      return Effect.fail(
+        new Invalid({ what: "request", message: "A node answers ingest, status and backup." }),
+      )
+  }
+}
+
+const ingestFor = (
+  { node, ports }: AssembledNode,
+  asked: unknown,
+  progress: Progress,
+): Effect.Effect<Outcome, IntelGraphError> =>
+  Effect.gen(function* () {
+    const requests = yield* requestsOf(asked)
+    const [first] = requests
+    if (first === undefined) {
+      return yield* new Invalid({ what: "request", message: "An ingest names at least one file." })
+    }
+    const files = new Set(requests.map(({ file }) => file))
+    const { tenant, source } = first
+    const told = Effect.sync(() =>
+      progress(
+        node
+          .progress()
+          .filter((one) => one.tenant === tenant && one.source === source && files.has(one.file)),
+      ),
+    )
+    return yield* Effect.raceFirst(
+      runSources({
+        node,
+        reads: ports.reads,
+        tenant,
+        requests,
+        order: "in turn",
+        question: undefined,
+      }),
+      Effect.forever(Effect.andThen(Effect.sleep(progressDrawMillis), told)),
+    )
+  })
+
+function requestsOf(asked: unknown): Effect.Effect<readonly IngestRequest[], Invalid> {
+  const plain = Array.isArray(asked) ? asked : []
+  return plain.every(isPlainRequest)
+    ? Effect.forEach(plain, ingestRequest)
+    : Effect.fail(new Invalid({ what: "request", message: "An ingest request is malformed." }))
+}
+
+function isPlainRequest(value: unknown): value is PlainRequest {
+  if (typeof value !== "object" || value === null) return false
+  const one = value as { readonly [name: string]: unknown }
+  return (
+    [one.tenant, one.source, one.format, one.file].every((text) => typeof text === "string") &&
+    typeof one.maxBadShare === "number" &&
+    one.again === "always"
+  )
+}

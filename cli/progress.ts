@@ -1,0 +1,95 @@
+/**
+ * What a person sees while connectors work: on a terminal a table that is drawn again in place,
+ * elsewhere a plain line per connector now and then. Everything shown is a function of what the node
+ * says; only the two loops at the end know the time.
+ */
+import * as Effect from "effect/Effect"
+import type { ConnectorProgress } from "../actors/index.ts"
+import { progressDrawMillis, progressTellMillis } from "../protocols/limits.ts"
+import type { Io } from "./io.ts"
+import { type Cell, figure, textTable } from "./text-table.ts"
+
+const header = ["source", "", "done", "records", "records/s", "mailbox", "refused", "dead-lettered"]
+
+/** The table of all connectors, one line each, none wider than `columns`. */
+export function progressLines(
+  connectors: readonly ConnectorProgress[],
+  columns: number,
+): readonly string[] {
+  const rows = connectors.map((one): readonly Cell[] => [
+    one.source,
+    one.phase,
+    `${percentOf(one)} %`,
+    one.offered,
+    rateOf(one),
+    one.mailboxDepth,
+    refusedOf(one),
+    one.counters.deadLettered,
+  ])
+  return textTable(header, rows)
+    .split("\n")
+    .map((line) => line.slice(0, Math.max(1, columns - 1)))
+}
+
+/** Moves back over what was drawn before, and draws these lines instead. */
+export function frame(lines: readonly string[], linesBefore: number): string {
+  const back = linesBefore === 0 ? "" : `\u001b[${linesBefore}A`
+  const surplus = Math.max(0, linesBefore - lines.length)
+  const blank = "\u001b[2K\n".repeat(surplus)
+  const up = surplus === 0 ? "" : `\u001b[${surplus}A`
+  return `${back}${lines.map((line) => `\u001b[2K${line}\n`).join("")}${blank}${up}`
+}
+
+export const plainLine = (one: ConnectorProgress): string =>
+  `${one.source}: ${one.phase} ${percentOf(one)} %, ${figure(one.offered)} records, ` +
+  `${figure(rateOf(one))}/s, mailbox ${one.mailboxDepth}, refused ${figure(refusedOf(one))}, ` +
+  `dead-lettered ${figure(one.counters.deadLettered)}`
+
+const isOver = ({ phase }: ConnectorProgress) =>
+  phase === "done" || phase === "skipped" || phase === "failed" || phase === "interrupted"
+
+const percentOf = (one: ConnectorProgress): number => {
+  if (one.phase === "done" || one.phase === "skipped") return 100
+  if (one.fileBytes === 0) return 0
+  return Math.min(100, Math.floor((100 * one.fileBytesRead) / one.fileBytes))
+}
+
+const rateOf = (one: ConnectorProgress): number =>
+  one.seconds > 0 ? Math.round(one.offered / one.seconds) : 0
+
+/** Blocks that a full mailbox sent back count as well: this is where back-pressure shows. */
+const refusedOf = (one: ConnectorProgress): number => one.counters.refused + one.refusedBlocks
+
+/** Shows progress while `work` runs, and its last state once it ended. */
+export function whileShown<A, E, R>(
+  progress: () => readonly ConnectorProgress[],
+  io: Io,
+  work: Effect.Effect<A, E, R>,
+): Effect.Effect<A, E, R> {
+  const show = io.isTerminal ? drawer(progress, io) : teller(progress, io)
+  const millis = io.isTerminal ? progressDrawMillis : progressTellMillis
+  const again = Effect.forever(Effect.andThen(Effect.sleep(millis), Effect.sync(show)))
+  return Effect.raceFirst(work, again).pipe(Effect.ensuring(Effect.sync(show)))
+}
+
+function drawer(progress: () => readonly ConnectorProgress[], io: Io): () => void {
+  let before = 0
+  return () => {
+    const lines = progressLines(progress(), io.columns())
+    io.draw(frame(lines, before))
+    before = lines.length
+  }
+}
+
+/** Tells each connector's end once. */
+function teller(progress: () => readonly ConnectorProgress[], io: Io): () => void {
+  const over = new Set<string>()
+  return () => {
+    for (const one of progress()) {
+      const key = `${one.tenant}/${one.source}/${one.file}`
+      if (over.has(key) || one.phase === "waiting") continue
+      if (isOver(one)) over.add(key)
+      io.tell(plainLine(one))
+    }
+  }
+}

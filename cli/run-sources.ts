@@ -1,0 +1,109 @@
+/** Runs connectors to their end and makes the summary; beside a running node as well as in one. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { IngestRequest, IntelNode } from "../actors/index.ts"
+import type { QuestionConfiguration } from "../protocols/configuration.ts"
+import {
+  catalogue,
+  DeadlineExceeded,
+  type IntelGraphError,
+  InvariantBroken,
+} from "../protocols/errors.ts"
+import { connectorsMax, drainMillisMax, retryMillisMax } from "../protocols/limits.ts"
+import type { Summary, SummaryAnswer } from "../protocols/summary.ts"
+import type { GraphReadsShape } from "../stores/index.ts"
+import type { Io } from "./io.ts"
+import { summaryOf } from "./summary.ts"
+import { exit } from "./verb.ts"
+
+export interface Outcome {
+  readonly summary: Summary
+  /** What went wrong, of the first connector that failed. */
+  readonly error: IntelGraphError | undefined
+  readonly interrupted: boolean
+}
+
+interface Work {
+  readonly node: IntelNode
+  readonly reads: GraphReadsShape
+  readonly tenant: string
+  readonly requests: readonly IngestRequest[]
+  /** `together` for sources, `in turn` for files of one source. */
+  readonly order: "together" | "in turn"
+  readonly question: QuestionConfiguration | undefined
+}
+
+/** Never fails because of one connector; the outcome says what happened to it. */
+export const runSources = (work: Work): Effect.Effect<Outcome, IntelGraphError> =>
+  Effect.gen(function* () {
+    const { node, reads, tenant, requests, order, question } = work
+    const concurrency = order === "together" ? connectorsMax : 1
+    const [elapsed, reports] = yield* Effect.timed(
+      Effect.forEach(requests, (request) => node.ingest(request), { concurrency }),
+    )
+    const sources = yield* reads.sources(tenant)
+    const counts = yield* reads.counts(tenant)
+    const answer = question === undefined ? undefined : yield* answerOf(reads, tenant, question)
+    const seconds = Duration.toSeconds(elapsed)
+    return {
+      summary: summaryOf({ reports, sources, counts, seconds, answer }),
+      error: reports.find(({ error }) => error !== undefined)?.error ?? brokenOf(node),
+      interrupted: reports.some(({ phase }) => phase === "interrupted"),
+    }
+  })
+
+const brokenOf = (node: IntelNode): IntelGraphError | undefined => {
+  const [broken] = node.brokenEquations()
+  if (broken === undefined) return undefined
+  const message = `The counters do not add up: ${broken}.`
+  return new InvariantBroken({ message })
+}
+
+export const answerOf = (
+  reads: GraphReadsShape,
+  tenant: string,
+  question: QuestionConfiguration,
+): Effect.Effect<SummaryAnswer, IntelGraphError> =>
+  reads
+    .rank(tenant, {
+      type: question.type,
+      unless: question.unless ?? [],
+      steps: question.steps,
+      count: question.count,
+      first: question.first,
+    })
+    .pipe(
+      Effect.map((rows) => ({
+        question: question.title,
+        rows: rows.map(({ entity, count }) => ({
+          name: String(entity.properties.name ?? entity.key),
+          count,
+        })),
+      })),
+    )
+
+/** At the first Ctrl-C stops reading and lets what was admitted finish, for a while. */
+export const untilInterrupted = <A, E>(
+  node: IntelNode,
+  io: Io,
+  work: Effect.Effect<A, E>,
+): Effect.Effect<A, E | DeadlineExceeded> => {
+  const drained = Effect.gen(function* () {
+    yield* io.interrupted
+    yield* Effect.sync(() => io.tell("intelgraph: Ending; Ctrl-C again ends at once."))
+    const all = yield* node.drain(drainMillisMax)
+    return yield* all ? Effect.never : Effect.fail(undrained())
+  })
+  return Effect.raceFirst(work, drained)
+}
+
+const undrained = () =>
+  new DeadlineExceeded({
+    retryAfterMillis: retryMillisMax,
+    message: "Not everything that was read is committed; the next start goes on from there.",
+  })
+
+export const exitOf = ({ error, interrupted }: Outcome): number => {
+  if (error !== undefined) return catalogue[error._tag].exitCode
+  return interrupted ? exit.failed : exit.done
+}

@@ -1,0 +1,179 @@
+/** The verbs of the command line: the only source of what is accepted and of what `--help` says. */
+import { ingestFilesMax } from "../protocols/limits.ts"
+import type { Flag, Verb } from "./verb.ts"
+
+const dataDir: Flag = {
+  value: "DIR",
+  help: "the data directory (default ./intelgraph-data)",
+}
+const tenant: Flag = { value: "NAME", help: "whose data (default demo)" }
+const json: Flag = { help: "the result as one JSON value on stdout" }
+const config: Flag = { value: "FILE", help: "the configuration (default ./intelgraph.yaml)" }
+const common = { "data-dir": dataDir, tenant, json, config }
+
+const start: Verb = {
+  name: "start",
+  words: "",
+  summary: "Run a node: read the configured sources, answer their question, serve GraphQL",
+  wordsMin: 0,
+  wordsMax: 0,
+  flags: {
+    ...common,
+    once: { help: "end after the summary instead of serving" },
+    port: { value: "N", help: "port of the edge (default 4000; 0 takes any)" },
+    host: { value: "ADDRESS", help: "loopback address of the edge (default 127.0.0.1)" },
+  },
+  examples: ["start", "start --once --json --data-dir /tmp/try"],
+  load: () => import("./verbs/start.ts"),
+}
+
+const ingest: Verb = {
+  name: "ingest",
+  words: "FILE…",
+  summary: "Read files as records of one source, also beside a running node",
+  wordsMin: 1,
+  wordsMax: ingestFilesMax,
+  flags: {
+    ...common,
+    source: { value: "NAME", help: "what the source is called (default the file's name)" },
+    format: { value: "stix|json|ndjson|csv", help: "what the files hold (default by their name)" },
+    mapping: { value: "FILE", help: "how records become entities; STIX needs none" },
+    "max-bad": { value: "SHARE", help: "share of dead letters that fails it (default 0.1)" },
+    rate: { value: "N", help: "records offered per second at most" },
+  },
+  examples: [
+    "ingest --source people --format csv --mapping people.yaml people.csv",
+    "ingest --source attack --format stix enterprise-attack.json.gz",
+  ],
+  load: () => import("./verbs/ingest.ts"),
+}
+
+const query: Verb = {
+  name: "query",
+  words: "DOCUMENT",
+  summary: "Answer a GraphQL query from the data directory, with or without a running node",
+  wordsMin: 1,
+  wordsMax: 1,
+  flags: {
+    ...common,
+    variables: { value: "JSON", help: "variables of the query" },
+  },
+  examples: ["query '{ stats { entities relationships } }'"],
+  load: () => import("./verbs/query.ts"),
+}
+
+const status: Verb = {
+  name: "status",
+  words: "",
+  summary: "Counters per source, their equations, what the graph holds",
+  wordsMin: 0,
+  wordsMax: 0,
+  flags: { ...common, "graph-hash": { help: "with the SHA-256 of the visible graph" } },
+  examples: ["status", "status --graph-hash --json"],
+  load: () => import("./verbs/status.ts"),
+}
+
+const doctor: Verb = {
+  name: "doctor",
+  words: "",
+  summary: "Check what a node stands on, each with the next step",
+  wordsMin: 0,
+  wordsMax: 0,
+  flags: {
+    "data-dir": dataDir,
+    json,
+    config,
+    port: { value: "N", help: "the port to look at (default 4000)" },
+  },
+  examples: ["doctor"],
+  load: () => import("./verbs/doctor.ts"),
+}
+
+const inferMapping: Verb = {
+  name: "mapping infer",
+  words: "FILE",
+  summary: "Propose a mapping for a file, to be read and mended by a person",
+  wordsMin: 1,
+  wordsMax: 1,
+  flags: {
+    format: { value: "json|ndjson|csv", help: "what the file holds (default by its name)" },
+    json,
+  },
+  examples: ["mapping infer people.csv > people.yaml"],
+  load: () => import("./verbs/mapping-infer.ts"),
+}
+
+const listDeadLetters: Verb = {
+  name: "dlq ls",
+  words: "",
+  summary: "List the records that were set aside",
+  wordsMin: 0,
+  wordsMax: 0,
+  flags: {
+    ...common,
+    source: { value: "NAME", help: "of this source only" },
+    reason: { value: "CODE", help: "for this reason only" },
+    first: { value: "N", help: "how many (default 20)" },
+    after: { value: "CURSOR", help: "the next ones after this page" },
+  },
+  examples: ["dlq ls --source people --reason failed-coercion"],
+  load: () => import("./verbs/dlq-ls.ts"),
+}
+
+const showDeadLetter: Verb = {
+  name: "dlq show",
+  words: "ID",
+  summary: "Show one record that was set aside, with its bytes",
+  wordsMin: 1,
+  wordsMax: 1,
+  flags: { ...common },
+  examples: ["dlq show ID-FROM-LS"],
+  load: () => import("./verbs/dlq-show.ts"),
+}
+
+const backup: Verb = {
+  name: "backup",
+  words: "DIR",
+  summary: "Copy the data directory into a new folder, also while a node runs",
+  wordsMin: 1,
+  wordsMax: 1,
+  flags: { "data-dir": dataDir, json, config },
+  examples: ["backup ../copy"],
+  load: () => import("./verbs/backup.ts"),
+}
+
+const restore: Verb = {
+  name: "restore",
+  words: "DIR",
+  summary: "Make a data directory from a backup; refuses one that exists",
+  wordsMin: 1,
+  wordsMax: 1,
+  flags: { "data-dir": dataDir, json, config },
+  examples: ["restore ../copy --data-dir ./restored"],
+  load: () => import("./verbs/restore.ts"),
+}
+
+const checkConfiguration: Verb = {
+  name: "config check",
+  words: "[FILE]",
+  summary: "Check a configuration and show what holds, and where each value comes from",
+  wordsMin: 0,
+  wordsMax: 1,
+  flags: { ...common },
+  examples: ["config check", "config check other.yaml --json"],
+  load: () => import("./verbs/config-check.ts"),
+}
+
+export const verbs: readonly Verb[] = [
+  start,
+  ingest,
+  query,
+  status,
+  doctor,
+  inferMapping,
+  listDeadLetters,
+  showDeadLetter,
+  backup,
+  restore,
+  checkConfiguration,
+]

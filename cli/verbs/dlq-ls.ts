@@ -1,0 +1,51 @@
+/** `intelgraph dlq ls`: the records that were set aside, newest run first, a page at a time. */
+import * as Effect from "effect/Effect"
+import { deadLettersShownDefault, pageSizeMax } from "../../protocols/limits.ts"
+import { openDataDirectoryReadOnly } from "../../runtime/index.ts"
+import { openGraphReads } from "../../stores/index.ts"
+import { loadSettings, wholeNumber } from "../configuration.ts"
+import { plainDeadLetter } from "../dead-letter.ts"
+import { textTable } from "../text-table.ts"
+import { attemptInvalid, exit, isOn, type RunVerb, textFlag } from "../verb.ts"
+
+export const run: RunVerb = (given, io) =>
+  Effect.gen(function* () {
+    const settings = yield* loadSettings(given, { env: io.env, folder: io.folder })
+    const source = textFlag(given, "source")
+    const reason = textFlag(given, "reason")
+    const after = textFlag(given, "after")
+    const first = yield* attemptInvalid(() =>
+      wholeNumber(1, pageSizeMax)(
+        textFlag(given, "first") ?? `${deadLettersShownDefault}`,
+        "--first",
+      ),
+    )
+    const directory = yield* openDataDirectoryReadOnly(settings.dataDir.value)
+    const reads = yield* openGraphReads(directory.files.graph)
+    const page = yield* reads.deadLetters(
+      settings.tenant.value,
+      { ...(source === undefined ? {} : { source }), ...(reason === undefined ? {} : { reason }) },
+      { first, ...(after === undefined ? {} : { after }) },
+    )
+    const letters = page.items.map(plainDeadLetter)
+    if (isOn(given, "json")) {
+      io.out(JSON.stringify({ deadLetters: letters, end: page.end ?? null, hasMore: page.hasMore }))
+      return exit.done
+    }
+    if (letters.length === 0) io.tell("intelgraph: No record was set aside.")
+    else io.out(textTable(header, letters.map(rowOf)))
+    if (page.hasMore) io.tell(`intelgraph: There are more; add --after ${page.end}.`)
+    return exit.done
+  })
+
+const header = ["id", "source", "file", "offset", "bytes", "reason", "detail"]
+
+const rowOf = (letter: ReturnType<typeof plainDeadLetter>) => [
+  letter.id,
+  letter.source,
+  letter.file,
+  letter.offset,
+  letter.lengthBytes,
+  letter.reason,
+  letter.detail,
+]

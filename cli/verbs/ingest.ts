@@ -1,0 +1,106 @@
+/** `intelgraph ingest`: reads files as one source, in a node of its own or through the running one. */
+import * as Effect from "effect/Effect"
+import type { ConnectorProgress } from "../../actors/index.ts"
+import type { IntelGraphError } from "../../protocols/errors.ts"
+import type { Settings } from "../configuration.ts"
+import { loadSettings } from "../configuration.ts"
+import { sentenceOf } from "../failure.ts"
+import type { Io } from "../io.ts"
+import { callNode } from "../node-socket.ts"
+import { whileShown } from "../progress.ts"
+import {
+  absolute,
+  formatOf,
+  ingestRequest,
+  mappingText,
+  type PlainRequest,
+  sourceNameOf,
+} from "../request.ts"
+import { exitOf, type Outcome, runSources, untilInterrupted } from "../run-sources.ts"
+import { errorOf } from "../socket-frames.ts"
+import { summaryTable } from "../summary.ts"
+import { type Given, isOn, type RunVerb, textFlag } from "../verb.ts"
+
+export const run: RunVerb = (given, io) =>
+  Effect.gen(function* () {
+    const settings = yield* loadSettings(given, { env: io.env, folder: io.folder })
+    const requests = yield* plainRequests(given, settings, io)
+    const outcome = yield* inOwnNode(settings, requests, io).pipe(
+      Effect.catchTag("DataDirectoryRefused", (refused) =>
+        refused.reason === "locked" ? throughSocket(settings, requests, io) : Effect.fail(refused),
+      ),
+    )
+    io.out(isOn(given, "json") ? JSON.stringify(outcome.summary) : summaryTable(outcome.summary))
+    if (outcome.error !== undefined) io.tell(sentenceOf(outcome.error))
+    if (requests.some(({ mapping, format }) => mapping === undefined && format !== "stix")) {
+      const file = requests[0]?.file ?? "FILE"
+      io.tell(
+        "intelgraph: Without a mapping each record is one entity of type record. " +
+          `Propose a mapping with \`npx --no intelgraph mapping infer ${file}\`.`,
+      )
+    }
+    return exitOf(outcome)
+  })
+
+const plainRequests = (
+  given: Given,
+  settings: Settings,
+  io: Io,
+): Effect.Effect<readonly PlainRequest[], IntelGraphError> =>
+  Effect.gen(function* () {
+    const named = textFlag(given, "mapping")
+    const path = named === undefined ? undefined : absolute(io.folder, named)
+    const mapping = path === undefined ? undefined : { file: path, text: yield* mappingText(path) }
+    return yield* Effect.forEach(given.words, (word) =>
+      Effect.gen(function* () {
+        return {
+          tenant: settings.tenant.value,
+          source: yield* sourceNameOf(textFlag(given, "source"), word),
+          format: yield* formatOf(textFlag(given, "format"), word),
+          mapping,
+          file: absolute(io.folder, word),
+          again: "always" as const,
+          maxBadShare: settings.maxBadShare.value,
+          ratePerSecondMax: settings.recordsPerSecondMax.value,
+        }
+      }),
+    )
+  })
+
+/** Files of one source follow each other: a source has one position. */
+const inOwnNode = (
+  settings: Settings,
+  plain: readonly PlainRequest[],
+  io: Io,
+): Effect.Effect<Outcome, IntelGraphError> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const requests = yield* Effect.forEach(plain, ingestRequest)
+      const { assemble } = yield* Effect.promise(() => import("../assemble.ts"))
+      const { node, ports } = yield* assemble(settings)
+      const tenant = settings.tenant.value
+      const work = runSources({
+        node,
+        reads: ports.reads,
+        tenant,
+        requests,
+        order: "in turn",
+        question: undefined,
+      })
+      return yield* untilInterrupted(
+        node,
+        io,
+        whileShown(() => node.progress(), io, work),
+      )
+    }),
+  )
+
+const throughSocket = (settings: Settings, requests: readonly PlainRequest[], io: Io) =>
+  Effect.gen(function* () {
+    let latest: readonly ConnectorProgress[] = []
+    const call = callNode(settings.dataDir.value, { op: "ingest", requests }, (value) => {
+      latest = value as readonly ConnectorProgress[]
+    })
+    const outcome = (yield* whileShown(() => latest, io, call)) as Outcome
+    return { ...outcome, error: errorOf(outcome.error) }
+  })

@@ -1,0 +1,48 @@
+/** `intelgraph query`: opens the graph for reading and answers one GraphQL document. */
+import * as Effect from "effect/Effect"
+import { executeQuery } from "../../gateway/index.ts"
+import { Invalid } from "../../protocols/errors.ts"
+import { argumentBytesMax } from "../../protocols/limits.ts"
+import { openDataDirectoryReadOnly } from "../../runtime/index.ts"
+import { openGraphReads } from "../../stores/index.ts"
+import { loadSettings } from "../configuration.ts"
+import { exit, type Given, isOn, type RunVerb, textFlag } from "../verb.ts"
+
+export const run: RunVerb = (given, io) =>
+  Effect.gen(function* () {
+    const settings = yield* loadSettings(given, { env: io.env, folder: io.folder })
+    const [document = ""] = given.words
+    if (Buffer.byteLength(document, "utf8") > argumentBytesMax) {
+      const message = `A query has at most ${argumentBytesMax} bytes.`
+      return yield* new Invalid({ what: "query", message })
+    }
+    const variables = yield* variablesOf(given)
+    const directory = yield* openDataDirectoryReadOnly(settings.dataDir.value)
+    const reads = yield* openGraphReads(directory.files.graph)
+    const request = { tenant: settings.tenant.value, document, variables }
+    const answer = yield* executeQuery({ reads }, request)
+    io.out(isOn(given, "json") ? JSON.stringify(answer) : JSON.stringify(answer, undefined, 2))
+    if (answer.errors === undefined) return exit.done
+    const code = answer.errors[0]?.extensions?.code
+    if (code === "LIMIT_EXCEEDED") return exit.refused
+    return answer.data === undefined ? exit.usage : exit.failed
+  })
+
+function variablesOf(given: Given): Effect.Effect<{ readonly [name: string]: unknown }, Invalid> {
+  const text = textFlag(given, "variables") ?? "{}"
+  const refused = (why: string) =>
+    Effect.fail(new Invalid({ what: "variables", message: `--variables ${why}.` }))
+  if (Buffer.byteLength(text, "utf8") > argumentBytesMax) {
+    return refused(`has at most ${argumentBytesMax} bytes`)
+  }
+  return Effect.suspend(() => {
+    try {
+      const value: unknown = JSON.parse(text)
+      const isObject = typeof value === "object" && value !== null && !Array.isArray(value)
+      if (!isObject) return refused('is a JSON object, such as \'{"key": "value"}\'')
+      return Effect.succeed(value as { readonly [name: string]: unknown })
+    } catch {
+      return refused("is no JSON")
+    }
+  })
+}

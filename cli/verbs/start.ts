@@ -1,0 +1,103 @@
+/** `intelgraph start`: reads the configured sources, answers their question, and serves. */
+import * as Effect from "effect/Effect"
+import type { IngestRequest } from "../../actors/index.ts"
+import { startGateway } from "../../gateway/index.ts"
+import type { IntelGraphError } from "../../protocols/errors.ts"
+import { type AssembledNode, assemble } from "../assemble.ts"
+import { loadSettings, type Settings, type TenantSettings } from "../configuration.ts"
+import { sentenceOf } from "../failure.ts"
+import type { Io } from "../io.ts"
+import { openNodeSocket } from "../node-socket.ts"
+import { whileShown } from "../progress.ts"
+import { ingestRequest, mappingText } from "../request.ts"
+import { exitOf, type Outcome, runSources, untilInterrupted } from "../run-sources.ts"
+import { shippedConfiguration } from "../shipped.ts"
+import { answerText, summaryTable } from "../summary.ts"
+import { exit, isOn, type RunVerb } from "../verb.ts"
+
+export const run: RunVerb = (given, io) =>
+  Effect.gen(function* () {
+    const place = { env: io.env, folder: io.folder, fallback: shippedConfiguration }
+    const settings = yield* loadSettings(given, place)
+    const assembled = yield* assemble(settings)
+    const { node } = assembled
+    yield* openNodeSocket(assembled)
+    const once = isOn(given, "once")
+    const json = isOn(given, "json")
+    const outcomes = yield* untilInterrupted(node, io, readAll(settings, assembled, io))
+    for (const outcome of outcomes) show(outcome, json, io)
+    const failed = outcomes.find(({ error, interrupted }) => error !== undefined || interrupted)
+    if (once || failed?.interrupted === true)
+      return failed === undefined ? exit.done : exitOf(failed)
+    yield* serve(settings, assembled, io)
+    return exit.done
+  })
+
+/** Tenants in turn, the sources of each together. */
+const readAll = (settings: Settings, { node, ports }: AssembledNode, io: Io) =>
+  whileShown(
+    () => node.progress(),
+    io,
+    Effect.forEach(settings.tenants, (tenant) =>
+      Effect.gen(function* () {
+        return yield* runSources({
+          node,
+          reads: ports.reads,
+          tenant: tenant.tenant,
+          requests: yield* requestsOf(settings, tenant),
+          order: "together",
+          question: tenant.question,
+        })
+      }),
+    ),
+  )
+
+const requestsOf = (
+  settings: Settings,
+  { tenant, sources }: TenantSettings,
+): Effect.Effect<readonly IngestRequest[], IntelGraphError> =>
+  Effect.forEach(sources, ({ name, format, file, mapping }) =>
+    Effect.gen(function* () {
+      const text = mapping === undefined ? undefined : yield* mappingText(mapping)
+      return yield* ingestRequest({
+        tenant,
+        source: name,
+        format,
+        file,
+        mapping: mapping === undefined || text === undefined ? undefined : { file: mapping, text },
+        again: "once",
+        maxBadShare: settings.maxBadShare.value,
+        ratePerSecondMax: settings.recordsPerSecondMax.value,
+      })
+    }),
+  )
+
+function show({ summary, error }: Outcome, json: boolean, io: Io): void {
+  if (json) io.out(JSON.stringify(summary))
+  else {
+    io.out(`\n${summaryTable(summary)}`)
+    if (summary.answer !== null) io.out(`\n${answerText(summary.answer)}\n`)
+  }
+  if (error !== undefined) io.tell(sentenceOf(error))
+}
+
+/** Until Ctrl-C, or until the node cannot go on. */
+const serve = (settings: Settings, { node, ports, metrics, logger }: AssembledNode, io: Io) =>
+  Effect.gen(function* () {
+    const gateway = yield* startGateway({
+      reads: ports.reads,
+      node,
+      metrics,
+      port: settings.port.value,
+      host: settings.host.value,
+      development: settings.development.value,
+      tenant: settings.tenant.value,
+      onMasked: (errorId, error) => logger.error("request failed", { errorId, error }),
+    })
+    io.tell(`GraphQL: ${gateway.url}`)
+    if (gateway.pageUrl !== undefined) io.tell(`Ask by hand: ${gateway.pageUrl}`)
+    io.tell("Ctrl-C ends the node.")
+    const broken = Effect.flatMap(node.failed, (error) => Effect.fail(error))
+    yield* Effect.raceFirst(io.interrupted, broken)
+    io.tell("intelgraph: Ending; Ctrl-C again ends at once.")
+  })

@@ -1,0 +1,91 @@
+/** `intelgraph status`: asks the running node, or looks into its data where none runs. */
+import * as Effect from "effect/Effect"
+import type { IntelGraphError } from "../../protocols/errors.ts"
+import { openDataDirectoryReadOnly } from "../../runtime/index.ts"
+import { openGraphReads } from "../../stores/index.ts"
+import { loadSettings } from "../configuration.ts"
+import { callSocket } from "../socket.ts"
+import { type Status, statusOf } from "../status-of.ts"
+import { figure, textTable } from "../text-table.ts"
+import { exit, isOn, type RunVerb } from "../verb.ts"
+
+export const run: RunVerb = (given, io) =>
+  Effect.gen(function* () {
+    const settings = yield* loadSettings(given, { env: io.env, folder: io.folder })
+    const asked = { tenant: settings.tenant.value, graphHash: isOn(given, "graph-hash") }
+    const status = yield* read(settings.dataDir.value, asked)
+    if (isOn(given, "json")) io.out(JSON.stringify(status))
+    else io.out(statusText(status))
+    return status.broken.length === 0 ? exit.done : exit.failed
+  })
+
+interface Asked {
+  readonly tenant: string
+  readonly graphHash: boolean
+}
+
+/** A node that was killed leaves the name of a socket that nobody answers: then its data answers. */
+const read = (dataDir: string, asked: Asked): Effect.Effect<Status, IntelGraphError> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const directory = yield* openDataDirectoryReadOnly(dataDir)
+      const fromData = Effect.flatMap(openGraphReads(directory.files.graph), (reads) =>
+        statusOf(reads, { ...asked, node: undefined }),
+      )
+      const socket = directory.meta.get("socket")
+      if (socket === undefined) return yield* fromData
+      return yield* callSocket(socket, { op: "status", ...asked }).pipe(
+        Effect.map((value) => value as Status),
+        Effect.catchTag("Unavailable", () => fromData),
+      )
+    }),
+  )
+
+export function statusText({
+  tenant,
+  running,
+  counts,
+  sources,
+  broken,
+  graphHash,
+}: Status): string {
+  const rows = sources.map(({ source, counters, entities, relationships, derived }) => [
+    source,
+    counters.read,
+    counters.accepted,
+    counters.duplicates,
+    counters.stale,
+    counters.replayed,
+    counters.refused,
+    counters.deadLettered,
+    entities,
+    relationships,
+    derived,
+  ])
+  return [
+    `tenant ${tenant}, ${running ? "node running" : "no node running"}`,
+    "",
+    textTable(header, rows),
+    "",
+    `${figure(counts.entities)} entities and ${figure(counts.stubs)} stubs, ` +
+      `${figure(counts.relationships)} relationships beside ${figure(counts.derived)} derived, ` +
+      `${figure(counts.assertions)} assertions, ${figure(counts.ambiguous)} ambiguous aliases, ` +
+      `${figure(counts.deadLetters)} dead letters`,
+    broken.length === 0 ? "equations hold" : `equations broken: ${broken.join("; ")}`,
+    ...(graphHash === undefined ? [] : [`graph hash ${graphHash}`]),
+  ].join("\n")
+}
+
+const header = [
+  "source",
+  "read",
+  "accepted",
+  "duplicates",
+  "stale",
+  "replayed",
+  "refused",
+  "dead-lettered",
+  "entities",
+  "relationships",
+  "derived",
+]

@@ -1,0 +1,124 @@
+/**
+ * The configuration document `intelgraph.yaml`. It is data; nothing in it is code, and it holds no
+ * secret: what is secret comes from the environment or from a file that an entry names.
+ * `docs/configuration.md` explains it, `docs/schemas/configuration.schema.json` is made from the schema
+ * here. Relative paths are relative to the document.
+ */
+import * as Schema from "effect/Schema"
+import {
+  connectorsMax,
+  nameBytesMax,
+  pageSizeMax,
+  partitionsMax,
+  pathBytesMax,
+  rankStepsMax,
+  recordsPerSecondMax,
+  tenantsConfiguredMax,
+} from "./limits.ts"
+import { publishedSchema } from "./published-schema.ts"
+
+const described = (description: string) =>
+  Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(nameBytesMax)).annotate({
+    description,
+  })
+const path = (description: string) =>
+  Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(pathBytesMax)).annotate({
+    description,
+  })
+const whole = (minimum: number, maximum: number, description: string) =>
+  Schema.Int.check(Schema.isBetween({ minimum, maximum })).annotate({ description })
+const share = (description: string) =>
+  Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })).annotate({ description })
+
+export const sourceFormats = ["stix", "json", "ndjson", "csv"] as const
+export const logLevelNames = ["debug", "info", "warn", "error"] as const
+
+const Source = Schema.Struct({
+  name: described("What the source is called in counters and provenance"),
+  format: Schema.Literals(sourceFormats),
+  file: path("The file to read; gzip is recognised by its content"),
+  mapping: Schema.optionalKey(path("A mapping document; STIX needs none")),
+  priority: Schema.optionalKey(
+    whole(-pathBytesMax, pathBytesMax, "Where sources disagree the higher one is seen; default 0"),
+  ),
+})
+
+const RankStep = Schema.Struct({
+  relationship: described("Type of the relationships that are followed"),
+  direction: Schema.Literals(["out", "in"]),
+  type: described("Type of the entity at the end of the step"),
+  source: Schema.optionalKey(described("Only entities that this source describes")),
+})
+
+/** A question that `start` answers after its summary: which entities reach the most others. */
+const Question = Schema.Struct({
+  title: described("The question in words"),
+  type: described("Type of the entities that are ranked"),
+  unless: Schema.optionalKey(
+    Schema.Array(described("A property"))
+      .check(Schema.isMaxLength(rankStepsMax))
+      .annotate({ description: "Leaves out entities of which one of these properties is true" }),
+  ),
+  steps: Schema.Array(RankStep).check(Schema.isBetweenLength(1, rankStepsMax)),
+  count: whole(0, rankStepsMax - 1, "The step, from 0, whose distinct entities are counted"),
+  first: whole(1, pageSizeMax, "How many are shown"),
+})
+
+const Tenant = Schema.Struct({
+  partitions: Schema.optionalKey(
+    whole(1, partitionsMax, "Kept with the tenant when it is made; default 4"),
+  ),
+  sources: Schema.optionalKey(Schema.Array(Source).check(Schema.isMaxLength(connectorsMax))),
+  question: Schema.optionalKey(Question),
+})
+
+const Gateway = Schema.Struct({
+  port: Schema.optionalKey(whole(0, 65_535, "Default 4000; 0 takes any free port")),
+  host: Schema.optionalKey(described("A loopback address; default 127.0.0.1")),
+  development: Schema.optionalKey(
+    Schema.Boolean.annotate({ description: "Serves GraphiQL; default true" }),
+  ),
+})
+
+const Telemetry = Schema.Struct({
+  level: Schema.optionalKey(
+    Schema.Literals(logLevelNames).annotate({ description: "Lowest level logged; default warn" }),
+  ),
+  sampleRate: Schema.optionalKey(share("Share of turns that become spans; default 0")),
+  spansFile: Schema.optionalKey(path("Where spans are written, one JSON object a line")),
+})
+
+const Limits = Schema.Struct({
+  maxBadShare: Schema.optionalKey(share("Dead letters that fail a run; default 0.1")),
+  recordsPerSecondMax: Schema.optionalKey(
+    whole(
+      1,
+      recordsPerSecondMax,
+      "Records that one connector offers per second; default unbounded",
+    ),
+  ),
+})
+
+export const ConfigurationSchema = Schema.Struct({
+  version: Schema.Literal(1),
+  dataDir: Schema.optionalKey(path("The data directory; default ./intelgraph-data")),
+  tenant: Schema.optionalKey(described("The tenant that commands mean; default demo")),
+  tenants: Schema.optionalKey(
+    Schema.Record(Schema.String, Tenant).check(Schema.isBetweenProperties(0, tenantsConfiguredMax)),
+  ),
+  gateway: Schema.optionalKey(Gateway),
+  telemetry: Schema.optionalKey(Telemetry),
+  limits: Schema.optionalKey(Limits),
+}).annotate({
+  title: "IntelGraph configuration",
+  description: "What a node reads, where it keeps it, and how it serves it",
+})
+
+export type ConfigurationDocument = typeof ConfigurationSchema.Type
+export type SourceConfiguration = typeof Source.Type
+export type TenantConfiguration = typeof Tenant.Type
+export type QuestionConfiguration = typeof Question.Type
+
+/** The published JSON Schema of the document (draft 2020-12). */
+export const configurationJsonSchema = (): { readonly [name: string]: unknown } =>
+  publishedSchema(ConfigurationSchema)
