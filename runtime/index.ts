@@ -1,6 +1,7 @@
 /** The public face of the runtime: how actors run, and the ports they stand on. */
 
 export { logActorEvent } from "./adapters/actor-log.ts"
+export * from "./adapters/embedded/backup.ts"
 export * from "./adapters/embedded/data-directory.ts"
 export * from "./adapters/embedded/open.ts"
 export * from "./adapters/logger.ts"

@@ -1,13 +1,14 @@
 /**
- * What a log knows of its blocks while it runs: places, slots, chains and readers. Pure and synchronous;
- * the adapter around it makes decisions durable and moves the bytes.
+ * What a log knows of its blocks while it runs: places, slots, chains and readers. Pure and
+ * synchronous; the adapter around it makes decisions durable and moves the bytes.
  *
- * Promises: a decision is taken at once and in call order, so an adapter that stores decisions in that
- * order never stores two that contradict each other; a block can be taken by a reader only after
- * `settle` said that it is durable. What may fail beneath: storing a decision. The adapter then stops
- * for good (this index is ahead of the disk) and a new one is loaded from what is durable. A block that
- * turns out to break its chain is taken back with `withdraw`; its sequence stays unused.
- * Does not promise anything about bytes: hashes are compared where the bytes are stored.
+ * Promises: a decision is taken at once and in call order, so an adapter that stores decisions in
+ * that order never stores two that contradict each other; a block can be taken by a reader only
+ * after `settle` said that it is durable. What may fail beneath: storing a decision. The adapter
+ * then stops for good (this index is ahead of the disk) and a new one is loaded from what is
+ * durable. A block that turns out to break its chain is taken back with `withdraw`; its sequence
+ * stays unused. Does not promise anything about bytes: hashes are compared where the bytes are
+ * stored.
  */
 import type { Partition } from "../../protocols/address.ts"
 import { shardOf, subjectOf } from "../../protocols/address.ts"
@@ -199,7 +200,9 @@ export class LogIndex {
     return current === owner.epoch ? undefined : fenced(owner, current)
   }
 
-  /** The next blocks for the shard's reader: in sequence order per partition, at least one if any. */
+  /**
+   * The next blocks for the shard's reader: in sequence order per partition, at least one if any.
+   */
   take(shard: number, bytesMax: number): readonly PendingBlock[] {
     const reader = this.#reader(shard)
     const taken: PendingBlock[] = []

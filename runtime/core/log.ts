@@ -1,12 +1,14 @@
 /**
- * The `MessageLog` port: durable mailboxes of partitions, on whatever log lies beneath (contracts §6).
+ * The `MessageLog` port: durable mailboxes of partitions, on whatever log lies beneath (contracts
+ * §6).
  *
- * Promises: an appended block is on stable storage before `append` answers; blocks of a partition are
- * delivered in sequence order until they are acknowledged, also after a crash; a block whose id the log
- * knows is answered with its old sequence and not stored again; the bound is enforced by the log.
- * What may fail beneath: any call may end without the caller learning its outcome (`Unavailable`); the
- * caller then repeats it with the same bytes. Bytes may be lost or changed; the chain tells (`LogDamaged`).
- * Does not promise: order among partitions, or that a block is delivered only once.
+ * Promises: an appended block is on stable storage before `append` answers; blocks of a partition
+ * are delivered in sequence order until they are acknowledged, also after a crash; a block whose id
+ * the log knows is answered with its old sequence and not stored again; the bound is enforced by
+ * the log. What may fail beneath: any call may end without the caller learning its outcome
+ * (`Unavailable`); the caller then repeats it with the same bytes. Bytes may be lost or changed;
+ * the chain tells (`LogDamaged`). Does not promise: order among partitions, or that a block is
+ * delivered only once.
  *
  * One conformance suite (`test/runtime/log-conformance.ts`) runs on every adapter.
  */
@@ -30,7 +32,9 @@ export interface Ownership {
 }
 
 export interface Offer extends Partition {
-  /** As `encodeBlock` made it. The log keeps it as it is; the caller does not change it any more. */
+  /**
+   * As `encodeBlock` made it. The log keeps it as it is; the caller does not change it any more.
+   */
   readonly block: Uint8Array
 }
 
@@ -63,21 +67,22 @@ export interface MessageLogShape {
 
   /**
    * Appends one block. Called by a sender that has no other block to this partition unanswered.
-   * `MailboxFull`: wait and offer the same bytes again. `Unavailable`: unknown, offer the same again.
-   * Refused with `LogDamaged` where the block breaks its sender's chain.
+   * `MailboxFull`: wait and offer the same bytes again. `Unavailable`: unknown, offer the same
+   * again. Refused with `LogDamaged` where the block breaks its sender's chain.
    */
   readonly append: (offer: Offer) => Effect.Effect<Receipt, MailboxFull | LogFull | LogBroken>
 
   /**
-   * Makes the caller the reader of a shard and every lower epoch a stranger: its pulls end in `Fenced`
-   * and its acknowledgements do nothing. Called once per takeover, after every sink is guarded.
+   * Makes the caller the reader of a shard and every lower epoch a stranger: its pulls end in
+   * `Fenced` and its acknowledgements do nothing. Called once per takeover, after every sink is
+   * guarded.
    */
   readonly open: (owner: Ownership) => Effect.Effect<readonly Tail[], Fenced | LogBroken>
 
   /**
-   * The next blocks of the shard that this owner does not hold, in sequence order per partition, of at
-   * most `bytesMax` together but at least one; waits until there is one. One pull at a time per shard.
-   * Interrupting the effect takes the pull back, and no block is held by it.
+   * The next blocks of the shard that this owner does not hold, in sequence order per partition, of
+   * at most `bytesMax` together but at least one; waits until there is one. One pull at a time per
+   * shard. Interrupting the effect takes the pull back, and no block is held by it.
    */
   readonly pull: (
     owner: Ownership,
@@ -97,8 +102,9 @@ export interface MessageLogShape {
   ) => Effect.Effect<void, Fenced | LogBroken>
 
   /**
-   * Ends when an offer to this partition may find room: at once where it would now, and when a block
-   * is acknowledged where the log runs in this process. A hint, perhaps never given: race it with a wait.
+   * Ends when an offer to this partition may find room: at once where it would now, and when a
+   * block is acknowledged where the log runs in this process. A hint, perhaps never given: race it
+   * with a wait.
    */
   readonly whenFree: (partition: Partition) => Effect.Effect<void>
 
@@ -106,8 +112,8 @@ export interface MessageLogShape {
   readonly tails: Effect.Effect<readonly Tail[], LogBroken>
 
   /**
-   * `use` runs while no acknowledged block is removed from storage, so that a copy of the sinks made
-   * first and a copy of the log made after it fit together. Bounded by `logBytesMax`.
+   * `use` runs while no acknowledged block is removed from storage, so that a copy of the sinks
+   * made first and a copy of the log made after it fit together. Bounded by `logBytesMax`.
    */
   readonly holdTrimming: <A, E, R>(
     use: Effect.Effect<A, E, R>,

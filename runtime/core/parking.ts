@@ -1,6 +1,6 @@
 /**
- * Names of parked blocks in the actor state: blocks that may not hold up a shard, kept aside with their
- * sequence until the last sink's cursor covers them (contracts §6).
+ * Names of parked blocks in the actor state: blocks that may not hold up a shard, kept aside with
+ * their sequence until the last sink's cursor covers them (contracts §6).
  */
 import type { Partition } from "../../protocols/address.ts"
 import type { StatePath } from "./state.ts"

@@ -1,6 +1,7 @@
 /**
- * Which shards this node owns, and how it takes and gives them up. The order of a takeover is decided by
- * `Takeover`; this drives it over the ports. A cluster brings another `Lease`; one node has them all.
+ * Which shards this node owns, and how it takes and gives them up. The order of a takeover is
+ * decided by `Takeover`; this drives it over the ports. A cluster brings another `Lease`; one node
+ * has them all.
  */
 import * as Effect from "effect/Effect"
 import type {
@@ -47,7 +48,9 @@ export interface Placement {
 
 export type TakeoverFailed = Fenced | LogBroken
 
-/** Takes the shards over, in the order of contracts §6. `LogDamaged` where a cursor passes the log. */
+/**
+ * Takes the shards over, in the order of contracts §6. `LogDamaged` where a cursor passes the log.
+ */
 export const takeOver: (placement: Placement) => Effect.Effect<Taken, TakeoverFailed> = Effect.fn(
   "runtime.takeOver",
 )(function* (placement) {

@@ -3,8 +3,9 @@
  * its epoch (the stream `ST` of contracts §6). Epochs, runs, positions, mappings, parked blocks,
  * snapshots and passivated actors are kept here.
  *
- * Promises: a group is written whole or not at all, and only while its epoch is the shard's highest;
- * what was written is on stable storage before `write` answers. Does not promise order among shards.
+ * Promises: a group is written whole or not at all, and only while its epoch is the shard's
+ * highest; what was written is on stable storage before `write` answers. Does not promise order
+ * among shards.
  */
 import type { Effect } from "effect"
 import * as Context from "effect/Context"
@@ -30,8 +31,8 @@ export type StateBroken = StoreFailed | DiskFull | Unavailable
 
 export interface ActorStateShape {
   /**
-   * Takes the shard over: the epoch rises by one, by compare-and-set. Every write of a lower epoch is
-   * `Fenced` from then on.
+   * Takes the shard over: the epoch rises by one, by compare-and-set. Every write of a lower epoch
+   * is `Fenced` from then on.
    */
   readonly claim: (shards: readonly number[]) => Effect.Effect<readonly Ownership[], StateBroken>
 

@@ -1,12 +1,13 @@
 /**
- * How a shard changes hands, as a state machine without time or I/O (contracts §6): lease, epoch, own
- * epoch into the guard of every sink, only then the cursors, then the log's tails against them, and
- * last the consumer. The order is what keeps an old owner from committing unseen: once every guard is
- * higher, what the cursors say cannot move under another's hands.
+ * How a shard changes hands, as a state machine without time or I/O (contracts §6): lease, epoch,
+ * own epoch into the guard of every sink, only then the cursors, then the log's tails against them,
+ * and last the consumer. The order is what keeps an old owner from committing unseen: once every
+ * guard is higher, what the cursors say cannot move under another's hands.
  *
- * Promises: asks for one step at a time, in this order, and ends in `owned` or at the first refusal.
- * What may fail beneath: any step; the takeover is then begun anew, with new epochs. An epoch that was
- * claimed and not used does no harm. Does not promise to keep what was taken: a higher epoch fences it.
+ * Promises: asks for one step at a time, in this order, and ends in `owned` or at the first
+ * refusal. What may fail beneath: any step; the takeover is then begun anew, with new epochs. An
+ * epoch that was claimed and not used does no harm. Does not promise to keep what was taken: a
+ * higher epoch fences it.
  */
 import type { Partition } from "../../protocols/address.ts"
 import { invariant, LogDamaged } from "../../protocols/errors.ts"
@@ -113,8 +114,8 @@ const answers = {
 } as const
 
 /**
- * A cursor above the log's last sequence: the log lost its tail, or is an old copy, and would use these
- * sequences again for other blocks. Nothing may be ingested then.
+ * A cursor above the log's last sequence: the log lost its tail, or is an old copy, and would use
+ * these sequences again for other blocks. Nothing may be ingested then.
  */
 export function checkCursors(
   tails: readonly Tail[],

@@ -32,7 +32,7 @@ async function killAfter(lines: number, folder: string): Promise<string[]> {
   return said
 }
 
-test("keeps every answered block through kill -9, and its chain, and nothing acknowledged", async () => {
+test("keeps every answered block through kill -9, and none acknowledged", async () => {
   const folder = makeFolder()
   folders.push(folder)
   const known = new Map<string, string>()

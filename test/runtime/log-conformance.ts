@@ -1,4 +1,7 @@
-/** What every adapter of `MessageLog` must do; with the schedules of contracts §13 that a log can show. */
+/**
+ * What every adapter of `MessageLog` must do; with the schedules of contracts §13 that a log can
+ * show.
+ */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
@@ -15,284 +18,346 @@ const plenty = 2 ** 30
 const tenant = "demo"
 const shard = shardOf(tenant, 0)
 
+/** A world of its own per test, and the owner of its shard. */
+class Subject {
+  world: LogWorld
+  owner: Ownership = { shard, epoch: 0 }
+
+  constructor(world: LogWorld) {
+    this.world = world
+  }
+
+  get log(): MessageLogShape {
+    return this.world.log()
+  }
+
+  async takeOver(): Promise<Ownership> {
+    const [claimed] = await run(this.world.state().claim([shard]))
+    if (claimed === undefined) throw new Error("no epoch was given")
+    await run(this.log.open(claimed))
+    this.owner = claimed
+    return claimed
+  }
+
+  crash = () => run(this.world.crash)
+  append = (offer: Parameters<MessageLogShape["append"]>[0]) => run(this.log.append(offer))
+  pull = (bytesMax = plenty) => run(this.log.pull(this.owner, bytesMax))
+  acknowledge = (of: readonly Delivery[]) => run(this.log.acknowledge(this.owner, of))
+}
+
+const sequences = (blocks: readonly Delivery[]) => blocks.map(({ sequence }) => sequence)
+
 export function logConformance(name: string, make: MakeLogWorld): void {
   describe(`${name}: message log`, () => {
-    let world: LogWorld
-    let log: MessageLogShape
-    let owner: Ownership
-
+    let subject: Subject | undefined
     beforeEach(async () => {
-      world = await run(make())
-      log = world.log()
-      owner = await takeOver()
+      subject = new Subject(await run(make()))
+      await subject.takeOver()
     })
-    afterEach(() => run(world.close))
-
-    const takeOver = async (): Promise<Ownership> => {
-      const [claimed] = await run(world.state().claim([shard]))
-      if (claimed === undefined) throw new Error("no epoch was given")
-      await run(world.log().open(claimed))
-      return claimed
+    afterEach(async () => {
+      if (subject !== undefined) await run(subject.world.close)
+    })
+    const now = () => {
+      if (subject === undefined) throw new Error("a test has its own log")
+      return subject
     }
-    const crash = async () => {
-      await run(world.crash)
-      log = world.log()
-    }
-    const append = (offer: Parameters<MessageLogShape["append"]>[0]) => run(log.append(offer))
-    const pull = (bytesMax = plenty) => run(log.pull(owner, bytesMax))
-    const acknowledge = (blocks: readonly Delivery[]) => run(log.acknowledge(owner, blocks))
-    const sequences = (blocks: readonly Delivery[]) => blocks.map(({ sequence }) => sequence)
+    appends(now)
+    chains(now)
+    bounds(now)
+    pulls(now)
+    ownership(now)
+    crashes(now)
+    trimming(now)
+  })
+}
 
-    describe("append", () => {
-      test("numbers the blocks of a partition upwards and delivers them in that order", async () => {
-        const sender = new TestSender()
-        const offers = [sender.next(0), sender.next(0), sender.next(0)]
-        const receipts = []
-        for (const offer of offers) receipts.push(await append(offer))
-        const delivered = await pull()
-        expect(delivered.map(({ block }) => block)).toEqual(offers.map(({ block }) => block))
-        expect(sequences(delivered)).toEqual(receipts.map(({ sequence }) => sequence))
-        expect(sequences(delivered)).toEqual([...sequences(delivered)].sort((a, b) => a - b))
-        expect(delivered.map(({ attempt }) => attempt)).toEqual([1, 1, 1])
-      })
-
-      test("answers a repeat with the old sequence and stores nothing", async () => {
-        const sender = new TestSender()
-        const offer = sender.next(0)
-        const first = await append(offer)
-        expect(await append(offer)).toEqual({ sequence: first.sequence, repeated: true })
-        expect(await pull()).toHaveLength(1)
-      })
-
-      test("knows a repeat after the block was acknowledged, and after a crash", async () => {
-        const sender = new TestSender()
-        const offers = [sender.next(0), sender.next(0)]
-        for (const offer of offers) await append(offer)
-        await acknowledge(await pull())
-        const [older, newest] = offers
-        if (older === undefined || newest === undefined) throw new Error("two were made")
-        expect((await append(newest)).repeated).toBe(true)
-        await crash()
-        expect((await append(newest)).repeated).toBe(true)
-        expect((await append(older)).repeated).toBe(true)
-        expect((await run(log.tails)).map(({ pending }) => pending)).toEqual([0])
-      })
-
-      test("stores a block once whose answer was lost (schedule 10)", async () => {
-        const sender = new TestSender()
-        const offer = sender.next(0)
-        const fiber = Effect.forkDetach(log.append(offer), { startImmediately: true })
-        await run(Effect.flatMap(fiber, Fiber.interrupt))
-        const receipt = await append(offer)
-        await acknowledge(await pull())
-        expect(await append(offer)).toEqual({ sequence: receipt.sequence, repeated: true })
-      })
-
-      test("refuses other bytes under a known id (schedule 3)", async () => {
-        const before = new TestSender()
-        await append(before.next(0, 64))
-        const restarted = new TestSender()
-        const other = { tenant, partition: 0, block: restarted.block(1, noHash, 65) }
-        const error: LogDamaged = await run(Effect.flip(log.append(other) as never))
-        expect(error._tag).toBe("LogDamaged")
-        await acknowledge(await pull())
-        const later: LogDamaged = await run(Effect.flip(log.append(other) as never))
-        expect(later._tag).toBe("LogDamaged")
-      })
-
-      test("keeps the blocks of a sender's next start apart (schedule 3)", async () => {
-        await append(new TestSender().next(0))
-        const next = new TestSender("demo/connector/one", { epoch: 1, start: 2 })
-        expect((await append(next.next(0))).repeated).toBe(false)
-        expect(await pull()).toHaveLength(2)
-      })
-
-      test("refuses a gap or a wrong hash in a chain, and takes the right block after it", async () => {
-        const sender = new TestSender()
-        const offers = [sender.next(0), sender.next(0)]
-        const [first, second] = offers
-        if (first === undefined || second === undefined) throw new Error("two were made")
-        expect((await run(Effect.flip(log.append(second))))._tag).toBe("LogDamaged")
-        await append(first)
-        const wrong = { tenant, partition: 0, block: sender.block(2, noHash) }
-        expect((await run(Effect.flip(log.append(wrong))))._tag).toBe("LogDamaged")
-        expect((await append(second)).repeated).toBe(false)
-        const delivered = await pull()
-        expect(delivered.map(({ block }) => block)).toEqual(offers.map(({ block }) => block))
-      })
-    })
-
-    describe("the bound", () => {
-      test("refuses the block that is one too many, and takes it once a slot is free", async () => {
-        const sender = new TestSender()
-        for (let i = 0; i < partitionMailboxBlocksMax; i++) await append(sender.next(0))
-        const extra = sender.next(0)
-        const error = (await run(Effect.flip(log.append(extra)))) as MailboxFull
-        expect(error).toMatchObject({ _tag: "MailboxFull", limit: "blocks" })
-        expect(error.retryAfterMillis).toBeGreaterThan(0)
-        const delivered = await pull()
-        expect((await run(Effect.flip(log.append(extra))))._tag).toBe("MailboxFull")
-        await acknowledge(delivered.slice(3, 4))
-        expect((await append(extra)).repeated).toBe(false)
-      })
-
-      test("does not touch other partitions", async () => {
-        const sender = new TestSender()
-        for (let i = 0; i < partitionMailboxBlocksMax; i++) await append(sender.next(0))
-        expect((await append(sender.next(1))).repeated).toBe(false)
-      })
-
-      test("answers a repeat also when the mailbox is full", async () => {
-        const sender = new TestSender()
-        for (let i = 1; i < partitionMailboxBlocksMax; i++) await append(sender.next(0))
-        const last = sender.next(0)
-        await append(last)
-        expect((await append(last)).repeated).toBe(true)
-      })
-
-      test("tells a waiting sender when a slot is free", async () => {
-        const sender = new TestSender()
-        await run(log.whenFree({ tenant, partition: 0 }))
-        for (let i = 0; i < partitionMailboxBlocksMax; i++) await append(sender.next(0))
-        const waiting = run(log.whenFree({ tenant, partition: 0 }))
-        await acknowledge((await pull()).slice(0, 1))
-        await waiting
-        expect((await append(sender.next(0))).repeated).toBe(false)
-      })
-    })
-
-    describe("pull", () => {
-      test("waits until there is a block", async () => {
-        const pulled = pull()
-        const { sequence } = await append(new TestSender().next(0))
-        expect(sequences(await pulled)).toEqual([sequence])
-      })
-
-      test("takes no more bytes than allowed, but at least one block", async () => {
-        const sender = new TestSender()
-        const offers = Array.from({ length: 4 }, () => sender.next(0, 1000))
-        for (const offer of offers) await append(offer)
-        const size = offers[0]?.block.byteLength ?? 0
-        expect(await pull(1)).toHaveLength(1)
-        expect(await pull(2 * size)).toHaveLength(2)
-        expect(await pull()).toHaveLength(1)
-      })
-
-      test("holds nothing when it was interrupted", async () => {
-        const fiber = await run(Effect.forkDetach(log.pull(owner, plenty)))
-        await run(Fiber.interrupt(fiber))
-        await append(new TestSender().next(0))
-        expect(await pull()).toHaveLength(1)
-      })
-
-      test("delivers again, in order and counted, what was handed back (schedule 2)", async () => {
-        const sender = new TestSender()
-        for (let i = 0; i < 3; i++) await append(sender.next(0))
-        const [first, second, third] = await pull()
-        if (!first || !second || !third) throw new Error("three were appended")
-        await run(log.handBack(owner, [second, first]))
-        const again = await pull()
-        expect(sequences(again)).toEqual([first.sequence, second.sequence])
-        expect(again.map(({ attempt }) => attempt)).toEqual([2, 2])
-        expect(again.map(({ block }) => block)).toEqual([first.block, second.block])
-      })
-    })
-
-    describe("ownership", () => {
-      test("ends an old owner's waiting pull, which takes nothing (schedule 1)", async () => {
-        const old = run(Effect.flip(log.pull(owner, plenty)))
-        const former = owner
-        owner = await takeOver()
-        expect(((await old) as Fenced)._tag).toBe("Fenced")
-        await append(new TestSender().next(0))
-        expect((await run(Effect.flip(log.pull(former, plenty))))._tag).toBe("Fenced")
-        expect(await pull()).toHaveLength(1)
-      })
-
-      test("gives a new owner exactly what is not acknowledged, in order", async () => {
-        const sender = new TestSender()
-        for (let i = 0; i < 4; i++) await append(sender.next(0))
-        const delivered = await pull()
-        await acknowledge(delivered.slice(1, 2))
-        const former = owner
-        owner = await takeOver()
-        const late = await run(Effect.flip(log.acknowledge(former, delivered)))
-        expect(late._tag).toBe("Fenced")
-        const again = await pull()
-        expect(sequences(again)).toEqual(sequences(delivered.filter((_, i) => i !== 1)))
-        expect(again.map(({ attempt }) => attempt)).toEqual([1, 1, 1])
-      })
-
-      test("refuses a lower epoch, also after a crash", async () => {
-        const former = owner
-        owner = await takeOver()
-        expect((await run(Effect.flip(log.open(former))))._tag).toBe("Fenced")
-        expect((await run(Effect.flip(log.handBack(former, []))))._tag).toBe("Fenced")
-        await crash()
-        expect((await run(Effect.flip(log.open(former))))._tag).toBe("Fenced")
-      })
-
-      test("tells a new owner the tails of its partitions", async () => {
-        const sender = new TestSender()
-        const { sequence } = await append(sender.next(0))
-        await append(sender.next(1))
-        await acknowledge(await pull())
-        const [claimed] = await run(world.state().claim([shard]))
-        if (claimed === undefined) throw new Error("no epoch was given")
-        const tails = await run(log.open(claimed))
-        expect(tails).toEqual([{ tenant, partition: 0, lastSequence: sequence, pending: 0 }])
-        expect(await run(log.tails)).toHaveLength(2)
-      })
-    })
-
-    describe("a crash", () => {
-      test("loses nothing that was answered and brings back nothing acknowledged", async () => {
-        const sender = new TestSender()
-        const offers = Array.from({ length: 5 }, () => sender.next(0, 2000))
-        for (const offer of offers) await append(offer)
-        await acknowledge((await pull()).slice(0, 2))
-        const id = log.id
-        await crash()
-        expect(log.id).toBe(id)
-        owner = await takeOver()
-        const delivered = await pull()
-        const rest = offers.slice(2).map(({ block }) => Buffer.from(block))
-        expect(delivered.map(({ block }) => Buffer.from(block))).toEqual(rest)
-        expect((await append(sender.next(0))).repeated).toBe(false)
-      })
-
-      test("never gives a sequence twice, also when all was acknowledged", async () => {
-        const sender = new TestSender()
-        const { sequence } = await append(sender.next(0))
-        await acknowledge(await pull())
-        await crash()
-        owner = await takeOver()
-        expect((await append(sender.next(0))).sequence).toBeGreaterThan(sequence)
-      })
-
-      test("after a commit and before the acknowledgement delivers again (schedule 9)", async () => {
-        await append(new TestSender().next(0))
-        const before = await pull()
-        await crash()
-        owner = await takeOver()
-        expect(sequences(await pull())).toEqual(sequences(before))
-      })
-    })
-
-    test("frees slots while trimming is held, and removes the blocks after", async () => {
+function appends(now: () => Subject): void {
+  describe("append", () => {
+    test("numbers the blocks of a partition upwards and delivers them so", async () => {
+      const at = now()
       const sender = new TestSender()
-      await append(sender.next(0))
-      const held = log.holdTrimming(
-        Effect.gen(function* () {
-          yield* log.acknowledge(owner, yield* log.pull(owner, plenty))
-          return yield* log.tails
-        }),
-      )
-      expect((await run(held)).map(({ pending }) => pending)).toEqual([0])
-      await append(sender.next(0))
-      await crash()
-      owner = await takeOver()
-      expect(await pull()).toHaveLength(1)
+      const offers = [sender.next(0), sender.next(0), sender.next(0)]
+      const receipts = []
+      for (const offer of offers) receipts.push(await at.append(offer))
+      const delivered = await at.pull()
+      expect(delivered.map(({ block }) => block)).toEqual(offers.map(({ block }) => block))
+      expect(sequences(delivered)).toEqual(receipts.map(({ sequence }) => sequence))
+      expect(sequences(delivered)).toEqual([...sequences(delivered)].sort((a, b) => a - b))
+      expect(delivered.map(({ attempt }) => attempt)).toEqual([1, 1, 1])
     })
+
+    test("answers a repeat with the old sequence and stores nothing", async () => {
+      const at = now()
+      const sender = new TestSender()
+      const offer = sender.next(0)
+      const first = await at.append(offer)
+      expect(await at.append(offer)).toEqual({ sequence: first.sequence, repeated: true })
+      expect(await at.pull()).toHaveLength(1)
+    })
+
+    test("knows a repeat after the block was acknowledged, and after a crash", async () => {
+      const at = now()
+      const sender = new TestSender()
+      const offers = [sender.next(0), sender.next(0)]
+      for (const offer of offers) await at.append(offer)
+      await at.acknowledge(await at.pull())
+      const [older, newest] = offers
+      if (older === undefined || newest === undefined) throw new Error("two were made")
+      expect((await at.append(newest)).repeated).toBe(true)
+      await at.crash()
+      expect((await at.append(newest)).repeated).toBe(true)
+      expect((await at.append(older)).repeated).toBe(true)
+      expect((await run(at.log.tails)).map(({ pending }) => pending)).toEqual([0])
+    })
+
+    test("stores a block once whose answer was lost (schedule 10)", async () => {
+      const at = now()
+      const sender = new TestSender()
+      const offer = sender.next(0)
+      const fiber = Effect.forkDetach(at.log.append(offer), { startImmediately: true })
+      await run(Effect.flatMap(fiber, Fiber.interrupt))
+      const receipt = await at.append(offer)
+      await at.acknowledge(await at.pull())
+      expect(await at.append(offer)).toEqual({ sequence: receipt.sequence, repeated: true })
+    })
+  })
+}
+
+function chains(now: () => Subject): void {
+  describe("the chain of a sender", () => {
+    test("refuses other bytes under a known id (schedule 3)", async () => {
+      const at = now()
+      const before = new TestSender()
+      await at.append(before.next(0, 64))
+      const restarted = new TestSender()
+      const other = { tenant, partition: 0, block: restarted.block(1, noHash, 65) }
+      const error: LogDamaged = await run(Effect.flip(at.log.append(other) as never))
+      expect(error._tag).toBe("LogDamaged")
+      await at.acknowledge(await at.pull())
+      const later: LogDamaged = await run(Effect.flip(at.log.append(other) as never))
+      expect(later._tag).toBe("LogDamaged")
+    })
+
+    test("keeps the blocks of a sender's next start apart (schedule 3)", async () => {
+      const at = now()
+      await at.append(new TestSender().next(0))
+      const next = new TestSender("demo/connector/one", { epoch: 1, start: 2 })
+      expect((await at.append(next.next(0))).repeated).toBe(false)
+      expect(await at.pull()).toHaveLength(2)
+    })
+
+    test("refuses a gap or a wrong hash, and takes the right block after it", async () => {
+      const at = now()
+      const sender = new TestSender()
+      const offers = [sender.next(0), sender.next(0)]
+      const [first, second] = offers
+      if (first === undefined || second === undefined) throw new Error("two were made")
+      expect((await run(Effect.flip(at.log.append(second))))._tag).toBe("LogDamaged")
+      await at.append(first)
+      const wrong = { tenant, partition: 0, block: sender.block(2, noHash) }
+      expect((await run(Effect.flip(at.log.append(wrong))))._tag).toBe("LogDamaged")
+      expect((await at.append(second)).repeated).toBe(false)
+      const delivered = await at.pull()
+      expect(delivered.map(({ block }) => block)).toEqual(offers.map(({ block }) => block))
+    })
+  })
+}
+
+function bounds(now: () => Subject): void {
+  describe("the bound", () => {
+    test("refuses the block that is one too many, and takes it once a slot is free", async () => {
+      const at = now()
+      const sender = new TestSender()
+      for (let i = 0; i < partitionMailboxBlocksMax; i++) await at.append(sender.next(0))
+      const extra = sender.next(0)
+      const error = (await run(Effect.flip(at.log.append(extra)))) as MailboxFull
+      expect(error).toMatchObject({ _tag: "MailboxFull", limit: "blocks" })
+      expect(error.retryAfterMillis).toBeGreaterThan(0)
+      const delivered = await at.pull()
+      expect((await run(Effect.flip(at.log.append(extra))))._tag).toBe("MailboxFull")
+      await at.acknowledge(delivered.slice(3, 4))
+      expect((await at.append(extra)).repeated).toBe(false)
+    })
+
+    test("does not touch other partitions", async () => {
+      const at = now()
+      const sender = new TestSender()
+      for (let i = 0; i < partitionMailboxBlocksMax; i++) await at.append(sender.next(0))
+      expect((await at.append(sender.next(1))).repeated).toBe(false)
+    })
+
+    test("answers a repeat also when the mailbox is full", async () => {
+      const at = now()
+      const sender = new TestSender()
+      for (let i = 1; i < partitionMailboxBlocksMax; i++) await at.append(sender.next(0))
+      const last = sender.next(0)
+      await at.append(last)
+      expect((await at.append(last)).repeated).toBe(true)
+    })
+
+    test("tells a waiting sender when a slot is free", async () => {
+      const at = now()
+      const sender = new TestSender()
+      await run(at.log.whenFree({ tenant, partition: 0 }))
+      for (let i = 0; i < partitionMailboxBlocksMax; i++) await at.append(sender.next(0))
+      const waiting = run(at.log.whenFree({ tenant, partition: 0 }))
+      await at.acknowledge((await at.pull()).slice(0, 1))
+      await waiting
+      expect((await at.append(sender.next(0))).repeated).toBe(false)
+    })
+  })
+}
+
+function pulls(now: () => Subject): void {
+  describe("pull", () => {
+    test("waits until there is a block", async () => {
+      const at = now()
+      const pulled = at.pull()
+      const { sequence } = await at.append(new TestSender().next(0))
+      expect(sequences(await pulled)).toEqual([sequence])
+    })
+
+    test("takes no more bytes than allowed, but at least one block", async () => {
+      const at = now()
+      const sender = new TestSender()
+      const offers = Array.from({ length: 4 }, () => sender.next(0, 1000))
+      for (const offer of offers) await at.append(offer)
+      const size = offers[0]?.block.byteLength ?? 0
+      expect(await at.pull(1)).toHaveLength(1)
+      expect(await at.pull(2 * size)).toHaveLength(2)
+      expect(await at.pull()).toHaveLength(1)
+    })
+
+    test("holds nothing when it was interrupted", async () => {
+      const at = now()
+      const fiber = await run(Effect.forkDetach(at.log.pull(at.owner, plenty)))
+      await run(Fiber.interrupt(fiber))
+      await at.append(new TestSender().next(0))
+      expect(await at.pull()).toHaveLength(1)
+    })
+
+    test("delivers again, in order and counted, what was handed back (schedule 2)", async () => {
+      const at = now()
+      const sender = new TestSender()
+      for (let i = 0; i < 3; i++) await at.append(sender.next(0))
+      const [first, second, third] = await at.pull()
+      if (!first || !second || !third) throw new Error("three were appended")
+      await run(at.log.handBack(at.owner, [second, first]))
+      const again = await at.pull()
+      expect(sequences(again)).toEqual([first.sequence, second.sequence])
+      expect(again.map(({ attempt }) => attempt)).toEqual([2, 2])
+      expect(again.map(({ block }) => block)).toEqual([first.block, second.block])
+    })
+  })
+}
+
+function ownership(now: () => Subject): void {
+  describe("ownership", () => {
+    test("ends an old owner's waiting pull (schedule 1)", async () => {
+      const at = now()
+      const old = run(Effect.flip(at.log.pull(at.owner, plenty)))
+      const former = at.owner
+      at.owner = await at.takeOver()
+      expect(((await old) as Fenced)._tag).toBe("Fenced")
+      await at.append(new TestSender().next(0))
+      expect((await run(Effect.flip(at.log.pull(former, plenty))))._tag).toBe("Fenced")
+      expect(await at.pull()).toHaveLength(1)
+    })
+
+    test("gives a new owner exactly what is not acknowledged, in order", async () => {
+      const at = now()
+      const sender = new TestSender()
+      for (let i = 0; i < 4; i++) await at.append(sender.next(0))
+      const delivered = await at.pull()
+      await at.acknowledge(delivered.slice(1, 2))
+      const former = at.owner
+      at.owner = await at.takeOver()
+      const late = await run(Effect.flip(at.log.acknowledge(former, delivered)))
+      expect(late._tag).toBe("Fenced")
+      const again = await at.pull()
+      expect(sequences(again)).toEqual(sequences(delivered.filter((_, i) => i !== 1)))
+      expect(again.map(({ attempt }) => attempt)).toEqual([1, 1, 1])
+    })
+
+    test("refuses a lower epoch, also after a crash", async () => {
+      const at = now()
+      const former = at.owner
+      at.owner = await at.takeOver()
+      expect((await run(Effect.flip(at.log.open(former))))._tag).toBe("Fenced")
+      expect((await run(Effect.flip(at.log.handBack(former, []))))._tag).toBe("Fenced")
+      await at.crash()
+      expect((await run(Effect.flip(at.log.open(former))))._tag).toBe("Fenced")
+    })
+
+    test("tells a new owner the tails of its partitions", async () => {
+      const at = now()
+      const sender = new TestSender()
+      const { sequence } = await at.append(sender.next(0))
+      await at.append(sender.next(1))
+      await at.acknowledge(await at.pull())
+      const [claimed] = await run(at.world.state().claim([shard]))
+      if (claimed === undefined) throw new Error("no epoch was given")
+      const tails = await run(at.log.open(claimed))
+      expect(tails).toEqual([{ tenant, partition: 0, lastSequence: sequence, pending: 0 }])
+      expect(await run(at.log.tails)).toHaveLength(2)
+    })
+  })
+}
+
+function crashes(now: () => Subject): void {
+  describe("a crash", () => {
+    test("loses nothing that was answered and brings back nothing acknowledged", async () => {
+      const at = now()
+      const sender = new TestSender()
+      const offers = Array.from({ length: 5 }, () => sender.next(0, 2000))
+      for (const offer of offers) await at.append(offer)
+      await at.acknowledge((await at.pull()).slice(0, 2))
+      const id = at.log.id
+      await at.crash()
+      expect(at.log.id).toBe(id)
+      at.owner = await at.takeOver()
+      const delivered = await at.pull()
+      const rest = offers.slice(2).map(({ block }) => Buffer.from(block))
+      expect(delivered.map(({ block }) => Buffer.from(block))).toEqual(rest)
+      expect((await at.append(sender.next(0))).repeated).toBe(false)
+    })
+
+    test("never gives a sequence twice, also when all was acknowledged", async () => {
+      const at = now()
+      const sender = new TestSender()
+      const { sequence } = await at.append(sender.next(0))
+      await at.acknowledge(await at.pull())
+      await at.crash()
+      at.owner = await at.takeOver()
+      expect((await at.append(sender.next(0))).sequence).toBeGreaterThan(sequence)
+    })
+
+    test("after a commit and before the acknowledgement delivers again (schedule 9)", async () => {
+      const at = now()
+      await at.append(new TestSender().next(0))
+      const before = await at.pull()
+      await at.crash()
+      at.owner = await at.takeOver()
+      expect(sequences(await at.pull())).toEqual(sequences(before))
+    })
+  })
+}
+
+function trimming(now: () => Subject): void {
+  test("frees slots while trimming is held, and removes the blocks after", async () => {
+    const at = now()
+    const sender = new TestSender()
+    await at.append(sender.next(0))
+    const held = at.log.holdTrimming(
+      Effect.gen(function* () {
+        yield* at.log.acknowledge(at.owner, yield* at.log.pull(at.owner, plenty))
+        return yield* at.log.tails
+      }),
+    )
+    expect((await run(held)).map(({ pending }) => pending)).toEqual([0])
+    await at.append(sender.next(0))
+    await at.crash()
+    at.owner = await at.takeOver()
+    expect(await at.pull()).toHaveLength(1)
   })
 }

@@ -1,4 +1,7 @@
-/** Random schedules of appends, repeats, pulls, acknowledgements, take-overs and crashes, against a model. */
+/**
+ * Random schedules of appends, repeats, pulls, acknowledgements, take-overs and crashes, against a
+ * model.
+ */
 import * as Effect from "effect/Effect"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"

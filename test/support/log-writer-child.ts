@@ -1,6 +1,7 @@
 /**
- * A process that appends, acknowledges and says on stdout what was answered, until it is killed. Lines:
- * `appended <sender sequence> <sequence> <sha256>` and `acknowledged <sequence>`, each after its answer.
+ * A process that appends, acknowledges and says on stdout what was answered, until it is killed.
+ * Lines: `appended <sender sequence> <sequence> <sha256>` and `acknowledged <sequence>`, each after
+ * its answer.
  */
 import { writeSync } from "node:fs"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"

@@ -1,10 +1,10 @@
 /**
  * The folder of an embedded node: `lock.db`, `meta.db`, `log.db`, `graph.db` (contracts §8).
  *
- * Promises: one writer per folder, proven by an exclusive transaction on `lock.db` that ends with the
- * process, however it ends; a folder of an older format is migrated forward, one of a newer format is
- * refused by name; the folder is readable by its owner only. Refuses a folder that holds other things.
- * Does not promise anything on network file systems without locks.
+ * Promises: one writer per folder, proven by an exclusive transaction on `lock.db` that ends with
+ * the process, however it ends; a folder of an older format is migrated forward, one of a newer
+ * format is refused by name; the folder is readable by its owner only. Refuses a folder that holds
+ * other things. Does not promise anything on network file systems without locks.
  */
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"

@@ -1,8 +1,8 @@
 /**
  * The `MessageLog` of one node: decisions in memory (`LogIndex`), bytes in `log.db` (`LogWriter`).
  *
- * Promises what the port promises. What may fail beneath: the disk and the writing thread; the log then
- * fails every call with the same error until it is opened anew. While trimming is held, an
+ * Promises what the port promises. What may fail beneath: the disk and the writing thread; the log
+ * then fails every call with the same error until it is opened anew. While trimming is held, an
  * acknowledgement frees its slot at once and leaves the disk when the hold ends; a crash in between
  * delivers the block again, and the sinks' cursors say that it is applied.
  */

@@ -1,6 +1,7 @@
 /**
- * The `ActorState` of one node, in the same file and transactions as the log. Epochs are kept in memory
- * too, so that the fence is decided in call order; reads pass the writer, after the writes before them.
+ * The `ActorState` of one node, in the same file and transactions as the log. Epochs are kept in
+ * memory too, so that the fence is decided in call order; reads pass the writer, after the writes
+ * before them.
  */
 import * as Effect from "effect/Effect"
 import { Fenced, invariant, LimitExceeded } from "../../../protocols/errors.ts"

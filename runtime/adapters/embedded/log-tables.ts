@@ -2,9 +2,10 @@
  * The tables of `log.db`, and the one place that changes them. Runs in the writer's thread; the
  * read-only view of a node that is not running uses the reading half.
  *
- * Promises: `apply` is one transaction, on stable storage when it returns (WAL, synchronous=FULL); a
- * block that breaks its chain is left out and said so, while the others are stored. What may fail
- * beneath: any statement (disk full, damaged file); the transaction is rolled back and the error thrown.
+ * Promises: `apply` is one transaction, on stable storage when it returns (WAL, synchronous=FULL);
+ * a block that breaks its chain is left out and said so, while the others are stored. What may fail
+ * beneath: any statement (disk full, damaged file); the transaction is rolled back and the error
+ * thrown.
  */
 import { hash, randomUUID } from "node:crypto"
 import { DatabaseSync, type StatementSync } from "node:sqlite"
@@ -150,7 +151,8 @@ function prepareAppend(db: DatabaseSync): (operation: AppendOperation) => Result
   )
   const forget = db.prepare("delete from chains where id = ?")
   const block = db.prepare(
-    `insert into blocks(lane, sequence, chain, sender_sequence, previous_hash, hash, size_bytes, block)
+    `insert into blocks(
+       lane, sequence, chain, sender_sequence, previous_hash, hash, size_bytes, block)
      values (?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   return (operation) => {
@@ -162,7 +164,7 @@ function prepareAppend(db: DatabaseSync): (operation: AppendOperation) => Result
     if (senderSequence !== last + 1 || !sameBytes(expected, previousHash)) {
       return {
         kind: "damaged",
-        message: `Block ${senderSequence} of ${operation.chain.sender} does not follow the one before.`,
+        message: `Block ${senderSequence} of ${operation.chain.sender} does not follow its chain.`,
       }
     }
     const { id, tenant, partition } = operation.lane
@@ -308,7 +310,8 @@ function readPlaces(db: DatabaseSync): Omit<StoredLog, "readers"> {
       })),
     chains: db
       .prepare(
-        "select id, lane, sender, epoch, start, sender_sequence, receipts from chains order by used",
+        `select id, lane, sender, epoch, start, sender_sequence, receipts
+         from chains order by used`,
       )
       .all()
       .map((r) => ({

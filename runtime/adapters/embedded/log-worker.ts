@@ -1,6 +1,7 @@
 /**
- * The thread that writes `log.db`. It takes one batch at a time, answers it as a whole, and ends at the
- * first error that is not a block's own: what comes after would stand on something that is not there.
+ * The thread that writes `log.db`. It takes one batch at a time, answers it as a whole, and ends at
+ * the first error that is not a block's own: what comes after would stand on something that is not
+ * there.
  */
 import { parentPort, workerData } from "node:worker_threads"
 import { Damaged, type LogTables, openLogTables, sqliteCorrupt } from "./log-tables.ts"

@@ -1,11 +1,13 @@
 /**
- * The main thread's side of the thread that writes `log.db`: collects what waits into one transaction.
+ * The main thread's side of the thread that writes `log.db`: collects what waits into one
+ * transaction.
  *
- * Promises: operations are stored in the order of `submit`; `settle` is called once for each, after its
- * transaction is on stable storage. What may fail beneath: the transaction, the thread. Then every
- * operation that waits and every later one fails with the same error, because what was decided after
- * the lost one stands on it; the data directory is opened anew by a restart. One batch is under way at
- * a time, and what comes meanwhile waits for the next: a group commit without a timer.
+ * Promises: operations are stored in the order of `submit`; `settle` is called once for each, after
+ * its transaction is on stable storage. What may fail beneath: the transaction, the thread. Then
+ * every operation that waits and every later one fails with the same error, because what was
+ * decided after the lost one stands on it; the data directory is opened anew by a restart. One
+ * batch is under way at a time, and what comes meanwhile waits for the next: a group commit without
+ * a timer.
  */
 import { Worker } from "node:worker_threads"
 import * as Effect from "effect/Effect"
@@ -184,7 +186,9 @@ function batchLength(waiting: readonly Waiting[]): number {
   return count
 }
 
-/** The writer gets a copy of a block's bytes: the sender may offer them again and a reader has them. */
+/**
+ * The writer gets a copy of a block's bytes: the sender may offer them again and a reader has them.
+ */
 function handOver(operation: Operation, transfer: ArrayBuffer[]): Operation {
   if (operation.kind !== "append") return operation
   const block = new Uint8Array(operation.block)

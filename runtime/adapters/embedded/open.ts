@@ -39,8 +39,8 @@ export interface EmbeddedLog {
 }
 
 /**
- * `LogDamaged` where `log.db` is gone or is not the one that this directory was made with. The scope's
- * end stores what waits and closes the file.
+ * `LogDamaged` where `log.db` is gone or is not the one that this directory was made with. The
+ * scope's end stores what waits and closes the file.
  */
 export function openEmbeddedLog(
   directory: DataDirectory,

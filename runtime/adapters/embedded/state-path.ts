@@ -1,7 +1,7 @@
 /**
- * State paths as bytes that sort like the paths themselves: each name is its UTF-8 with every zero byte
- * followed by 0xFF, then a zero byte. UTF-8 has no 0xFF, so names never run into each other, and all
- * paths below a prefix lie between its bytes and its bytes with 0xFF behind.
+ * State paths as bytes that sort like the paths themselves: each name is its UTF-8 with every zero
+ * byte followed by 0xFF, then a zero byte. UTF-8 has no 0xFF, so names never run into each other,
+ * and all paths below a prefix lie between its bytes and its bytes with 0xFF behind.
  */
 import { invariant } from "../../../protocols/errors.ts"
 import type { StatePath } from "../../core/state.ts"

@@ -1,11 +1,11 @@
 /**
- * Removals that wait while a backup copies the sinks and then the log (contracts §8). Bounded, because
- * the log's bytes count until they are removed.
+ * Removals that wait while a backup copies the sinks and then the log (contracts §8). Bounded,
+ * because the log's bytes count until they are removed.
  */
 import * as Effect from "effect/Effect"
 import type { LogBroken } from "../../core/log.ts"
 import type { LogWriter } from "./log-writer.ts"
-import { isBroken, submitted } from "./submitted.ts"
+import { isBroken } from "./submitted.ts"
 import type { Operation } from "./wire.ts"
 
 interface Held {
@@ -46,14 +46,15 @@ export class TrimHold {
     })
   }
 
-  /** Everything submitted before is stored when `use` begins. */
   during<A, E, R>(use: Effect.Effect<A, E, R>): Effect.Effect<A, E | LogBroken, R> {
     const begin = Effect.suspend(() => {
+      if (this.#writer.failure !== undefined) return Effect.fail(this.#writer.failure)
       this.#holders++
-      return submitted(this.#writer, { kind: "remove", lane: 0, sequences: [] })
+      return Effect.void
     })
-    return Effect.onExit(
-      Effect.flatMap(begin, () => use),
+    return Effect.acquireUseRelease(
+      begin,
+      () => use,
       () => Effect.sync(() => this.#release()),
     )
   }
