@@ -4,7 +4,7 @@ import { connect } from "node:net"
 import type { GatewayOptions } from "../../gateway/index.ts"
 import { startGateway } from "../../gateway/index.ts"
 import { MetricRegistry } from "../../runtime/index.ts"
-import { runScoped } from "../support/run.ts"
+import { runScoped } from "../support/scoped.ts"
 
 export type Given = Partial<GatewayOptions> & Pick<GatewayOptions, "reads">
 

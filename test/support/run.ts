@@ -2,7 +2,6 @@
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import { onTestFinished } from "vitest"
 
 export const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> => Effect.runPromise(effect)
 
@@ -11,11 +10,8 @@ export const runExit = <A, E>(effect: Effect.Effect<A, E>): Promise<Exit.Exit<A,
 
 export const runSync = <A, E>(effect: Effect.Effect<A, E>): A => Effect.runSync(effect)
 
-/** Runs with a scope that closes when the test has finished. */
-export const runScoped = async <A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Promise<A> => {
-  const scope = Effect.runSync(Scope.make())
-  onTestFinished(() => Effect.runPromise(Scope.close(scope, succeeded)))
-  return Effect.runPromise(Scope.provide(effect, scope))
-}
+/** Runs in a scope that the caller closes. */
+export const openScope = (): Scope.Closeable => Effect.runSync(Scope.make())
 
-const succeeded = Effect.runSync(Effect.exit(Effect.void))
+export const closeScope = (scope: Scope.Closeable): Promise<void> =>
+  Effect.runPromise(Effect.flatMap(Effect.exit(Effect.void), (exit) => Scope.close(scope, exit)))
