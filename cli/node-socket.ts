@@ -1,30 +1,42 @@
 /** What a running node answers on its socket, and how a command finds that socket. */
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { IngestRequest } from "../actors/index.ts"
 import { DataDirectoryRefused, type IntelGraphError, Invalid } from "../protocols/errors.ts"
 import { progressDrawMillis } from "../protocols/limits.ts"
-import { openDataDirectoryReadOnly } from "../runtime/index.ts"
+import { backupDirectory } from "../runtime/index.ts"
 import type { AssembledNode } from "./assemble.ts"
-import { backupNode } from "./backup-node.ts"
 import { ingestRequest, type PlainRequest } from "./request.ts"
 import { type Outcome, runSources } from "./run-sources.ts"
 import { callSocket, type Progress, serveSocket, socketPlace } from "./socket.ts"
 import type { SocketRequest } from "./socket-frames.ts"
 import { statusOf } from "./status-of.ts"
 
-const metaName = "socket"
-
-/** Opens the socket of a node and writes down in the data directory where it is. */
+/** Opens the socket of a node, and says in the data directory where it is. */
 export const openNodeSocket = (
   assembled: AssembledNode,
 ): Effect.Effect<void, IntelGraphError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { directory } = assembled
-    const path = yield* socketPlace(directory.path)
+    const { path: dataDir } = assembled.directory
+    const path = yield* socketPlace(dataDir)
     yield* serveSocket(path, (request, progress) => answer(assembled, request, progress))
-    yield* directory.meta.set(metaName, path)
+    const note = noteOf(dataDir)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => writeFileSync(note, path, { mode: 0o600 })),
+      () => Effect.sync(() => rmSync(note, { force: true })),
+    )
   })
+
+/** Says where the socket is; a killed node leaves it behind, a backup does not copy it. */
+const noteOf = (dataDir: string) => join(dataDir, "node.socket")
+
+/** The socket of a node that runs on this data directory, or that was killed there. */
+export function socketOf(dataDir: string): string | undefined {
+  const note = noteOf(dataDir)
+  return existsSync(note) ? readFileSync(note, "utf8") : undefined
+}
 
 /** Says one request to the node that has this data directory open. */
 export const callNode = (
@@ -32,17 +44,12 @@ export const callNode = (
   request: SocketRequest,
   progress?: Progress,
 ): Effect.Effect<unknown, IntelGraphError> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const directory = yield* openDataDirectoryReadOnly(dataDir)
-      const path = directory.meta.get(metaName)
-      if (path === undefined) {
-        const message = `${dataDir} is in use by a command that takes no requests.`
-        return yield* new DataDirectoryRefused({ path: dataDir, reason: "locked", message })
-      }
-      return yield* callSocket(path, request, progress)
-    }),
-  )
+  Effect.suspend(() => {
+    const path = socketOf(dataDir)
+    if (path !== undefined) return callSocket(path, request, progress)
+    const message = `${dataDir} is in use by a command that takes no requests.`
+    return new DataDirectoryRefused({ path: dataDir, reason: "locked", message })
+  })
 
 function answer(
   assembled: AssembledNode,
@@ -60,7 +67,12 @@ function answer(
         node,
       })
     case "backup":
-      return backupNode(assembled, String(request.target))
+      return backupDirectory({
+        directory: assembled.directory,
+        log: ports.log,
+        graph: ports.sink.backup,
+        target: String(request.target),
+      })
     default:
       return Effect.fail(
         new Invalid({ what: "request", message: "A node answers ingest, status and backup." }),

@@ -14,7 +14,7 @@ const common = { "data-dir": dataDir, tenant, json, config }
 const start: Verb = {
   name: "start",
   words: "",
-  summary: "Run a node: read the configured sources, answer their question, serve GraphQL",
+  summary: "Run a node: read its sources, answer their question, serve GraphQL",
   wordsMin: 0,
   wordsMax: 0,
   flags: {
@@ -51,7 +51,7 @@ const ingest: Verb = {
 const query: Verb = {
   name: "query",
   words: "DOCUMENT",
-  summary: "Answer a GraphQL query from the data directory, with or without a running node",
+  summary: "Answer a GraphQL query from the data, with or without a running node",
   wordsMin: 1,
   wordsMax: 1,
   flags: {

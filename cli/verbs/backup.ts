@@ -3,13 +3,13 @@ import { resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import { DataDirectoryRefused, type IntelGraphError } from "../../protocols/errors.ts"
 import {
+  backupDirectory,
   dataFiles,
   openDataDirectory,
   openDataDirectoryReadOnly,
   openEmbeddedLog,
 } from "../../runtime/index.ts"
 import { openGraphStore } from "../../stores/index.ts"
-import { backupNode } from "../backup-node.ts"
 import { loadSettings } from "../configuration.ts"
 import { callNode } from "../node-socket.ts"
 import { exit, isOn, type RunVerb } from "../verb.ts"
@@ -40,6 +40,6 @@ const withoutNode = (dataDir: string, target: string): Effect.Effect<unknown, In
       const directory = yield* openDataDirectory(dataDir)
       const { sink } = yield* openGraphStore({ path: directory.files.graph })
       const { log } = yield* openEmbeddedLog(directory)
-      return yield* backupNode({ directory, ports: { log, sink } }, target)
+      return yield* backupDirectory({ directory, log, graph: sink.backup, target })
     }),
   )

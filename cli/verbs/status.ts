@@ -4,6 +4,7 @@ import type { IntelGraphError } from "../../protocols/errors.ts"
 import { openDataDirectoryReadOnly } from "../../runtime/index.ts"
 import { openGraphReads } from "../../stores/index.ts"
 import { loadSettings } from "../configuration.ts"
+import { socketOf } from "../node-socket.ts"
 import { callSocket } from "../socket.ts"
 import { type Status, statusOf } from "../status-of.ts"
 import { figure, textTable } from "../text-table.ts"
@@ -32,7 +33,7 @@ const read = (dataDir: string, asked: Asked): Effect.Effect<Status, IntelGraphEr
       const fromData = Effect.flatMap(openGraphReads(directory.files.graph), (reads) =>
         statusOf(reads, { ...asked, node: undefined }),
       )
-      const socket = directory.meta.get("socket")
+      const socket = socketOf(dataDir)
       if (socket === undefined) return yield* fromData
       return yield* callSocket(socket, { op: "status", ...asked }).pipe(
         Effect.map((value) => value as Status),

@@ -1,0 +1,112 @@
+import { describe, expect, it } from "vitest"
+import type { ConnectorProgress } from "../../actors/index.ts"
+import { frame, plainLine, progressLines } from "../../cli/progress.ts"
+import { figure, textTable } from "../../cli/text-table.ts"
+import { noSourceCounters } from "../../protocols/counters.ts"
+
+const connector = (changes: Partial<ConnectorProgress> = {}): ConnectorProgress => ({
+  tenant: "demo",
+  source: "attack",
+  file: "attack.json",
+  phase: "reading",
+  counters: { ...noSourceCounters, refused: 1, deadLettered: 1234 },
+  fileBytes: 200,
+  fileBytesRead: 50,
+  offered: 24_771,
+  refusedBlocks: 2,
+  mailboxDepth: 7,
+  seconds: 3,
+  preStorageP95Millis: 0,
+  error: undefined,
+  ...changes,
+})
+
+describe("progress", () => {
+  it("shows per connector records, their rate, mailbox, refused and dead-lettered", () => {
+    const [header, first, ...rest] = progressLines([connector(), connector({ source: "x" })], 100)
+    expect(header).toMatch(/records\s+records\/s\s+mailbox\s+refused\s+dead-lettered/)
+    expect(first?.split(/\s{2,}/)).toEqual([
+      "attack",
+      "reading",
+      "25 %",
+      "24,771",
+      "8,257",
+      "7",
+      "3",
+      "1,234",
+    ])
+    expect(rest).toHaveLength(1)
+  })
+
+  it("says the same in one plain line", () => {
+    expect(plainLine(connector())).toBe(
+      "attack: reading 25 %, 24,771 records, 8,257/s, mailbox 7, refused 3, dead-lettered 1,234",
+    )
+  })
+
+  it("has no rate before time has passed and no share of a file of unknown size", () => {
+    expect(plainLine(connector({ seconds: 0, fileBytes: 0 }))).toContain("reading 0 %")
+    expect(plainLine(connector({ seconds: 0 }))).toContain(", 0/s,")
+    expect(plainLine(connector({ phase: "skipped", fileBytes: 0 }))).toContain("skipped 100 %")
+  })
+
+  it("never draws wider than the terminal", () => {
+    const wide = connector({ source: "s".repeat(300) })
+    for (const columns of [1, 20, 79]) {
+      for (const line of progressLines([wide], columns)) {
+        expect(line.length).toBeLessThanOrEqual(Math.max(1, columns - 1))
+      }
+    }
+  })
+
+  it("draws over what it drew before, also with fewer lines", () => {
+    expect(screen(["a", "b"], ["cc"], ["d", "e", "f"])).toEqual(["d", "e", "f", ""])
+    expect(screen(["aaaa", "bbbb"], ["c"])).toEqual(["c", "", ""])
+    expect(screen(["aaaa"], ["b"])).toEqual(["b", ""])
+  })
+})
+
+/** What a terminal shows after these frames. */
+function screen(...frames: readonly (readonly string[])[]): readonly string[] {
+  const rows: string[] = [""]
+  let row = 0
+  let before = 0
+  for (const lines of frames) {
+    const text = frame(lines, before)
+    before = lines.length
+    for (const [, up, erase, newline, plain] of text.matchAll(
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: the terminal's own codes
+      /\u001b\[(\d+)A|(\u001b\[2K)|(\n)|([^\u001b\n]+)/g,
+    )) {
+      if (up !== undefined) row -= Number(up)
+      else if (erase !== undefined) rows[row] = ""
+      else if (newline !== undefined) rows[++row] ??= ""
+      else rows[row] += plain ?? ""
+    }
+  }
+  return rows
+}
+
+describe("tables", () => {
+  it("put text left and figures right", () => {
+    expect(
+      textTable(
+        ["name", "n"],
+        [
+          ["a", 1_234_567],
+          ["long name", 5],
+        ],
+      ).split("\n"),
+    ).toEqual(["name               n", "a          1,234,567", "long name          5"])
+  })
+
+  it("write figures the same everywhere", () => {
+    expect([0, 999, 1000, -1_234_567, 1234.5].map(figure)).toEqual([
+      "0",
+      "999",
+      "1,000",
+      "-1,234,567",
+      "1,234.5",
+    ])
+  })
+})
