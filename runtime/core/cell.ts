@@ -384,7 +384,7 @@ export class Cell extends Mailbox<Kin> implements ActorRef<unknown>, ActorContex
   private afterTurn(): void {
     if (this.state === "ending") finishEnd(this)
     else if ((this.flags & stopBit) !== 0 && !this.isBusy()) stopSelf(this)
-    else if ((this.flags & scheduledBit) === 0 && this.queued() > 0) this.wake()
+    else if ((this.flags & (scheduledBit | stopBit)) === 0 && this.queued() > 0) this.wake()
   }
 
   /** A failed turn: its messages come again or are dead letters, and the incarnation ends. */

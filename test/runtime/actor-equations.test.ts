@@ -166,7 +166,7 @@ for (const type of variants) {
         expect(handled).toBe(seen.handled.length + seen.heard)
         expect(seen.heard).toBeLessThanOrEqual(seen.piped)
       }),
-      { numRuns: 150 },
+      { numRuns: 150, interruptAfterTimeLimit: 10_000 },
     )
   })
 }
@@ -185,7 +185,7 @@ test("keeps the order of each sender, whatever crashes in between", () => {
         expect(counts).toEqual([...counts].sort((a, b) => a - b))
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 150, interruptAfterTimeLimit: 10_000 },
   )
 })
 

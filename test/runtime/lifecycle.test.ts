@@ -309,6 +309,18 @@ test("a turn that does not end is cut off, and what it had taken is a dead lette
   expect(ref.counters()).toMatchObject({ inTurn: 0, deadLettered: 1 })
 })
 
+test("an actor that stops itself lets its other open turns end first, and takes up no more", () => {
+  const { host, spawn } = makeActorWorld()
+  const log: string[] = []
+  const ref = spawn<string>(scripted(log, "a"), { mailbox: { concurrencyMax: 2 } })
+  for (const message of ["slow", "stop", "never"]) ref.tell(message)
+  host.advance(49)
+  expect(log).toEqual(["a starts", "a: slow", "a: stop"])
+  host.advance(1)
+  expect(log.at(-1)).toBe("a ends")
+  expect(ref.counters()).toMatchObject({ handled: 2, deadLettered: 1 })
+})
+
 test("an address is taken as long as its actor lives, and free afterwards", () => {
   const { host, spawn, system } = makeActorWorld()
   const ref = spawn<string>(scripted([], "a"))
