@@ -410,6 +410,34 @@ describe("a backup", () => {
   })
 })
 
+test("a log that failed fails every call the same way until it is opened anew", async () => {
+  const path = await filled()
+  const sender = new TestSender("demo/connector/two")
+  await within(path, ({ log, state }) =>
+    Effect.gen(function* () {
+      const { owners } = yield* takeOver({ log, state, sinks: [], shards: [shard] })
+      const [owner = { shard, epoch: 0 }] = owners
+      yield* log.pull(owner, 2 ** 30)
+      const waiting = yield* Effect.forkDetach(Effect.flip(log.pull(owner, 1)), {
+        startImmediately: true,
+      })
+      change(path, "alter table blocks rename to elsewhere")
+      const errors = [
+        yield* Effect.flip(log.append(sender.next(0))),
+        yield* Fiber.join(waiting),
+        yield* Effect.flip(log.append(sender.next(0))),
+        yield* Effect.flip(state.read(shard, ["a"])),
+        yield* Effect.flip(log.holdTrimming(Effect.void)),
+      ]
+      for (const error of errors) expect(error).toMatchObject({ _tag: "StoreFailed" })
+      expect(new Set(errors.map(({ message }) => message)).size).toBe(1)
+    }),
+  )
+  change(path, "alter table elsewhere rename to blocks")
+  const tails = await within(path, ({ log }) => log.tails)
+  expect(tails).toMatchObject([{ lastSequence: 3, pending: 3 }])
+})
+
 test("a log that cannot be opened says which file and why", async () => {
   const path = folder()
   mkdirSync(dataFiles(path).log)

@@ -34,6 +34,8 @@ create table if not exists state(
   shard integer not null, key blob not null, value blob not null,
   primary key(shard, key)) strict, without rowid;
 `
+/** Blocks are large: with pages of 4 KiB one of 130 kB took 1.4 ms, with these 1.0 ms. */
+export const logPageBytes = 16_384
 /** Of SQLite's documented result codes; this one is also given for checks of our own. */
 export const sqliteCorrupt = 11
 
@@ -59,7 +61,8 @@ export interface LogTables {
 export function openLogTables({ path, pagesMax }: WriterOptions): LogTables {
   const db = new DatabaseSync(path, { timeout: fileLockMillisMax })
   try {
-    db.exec("pragma journal_mode=wal; pragma synchronous=full; pragma trusted_schema=off")
+    db.exec(`pragma page_size=${logPageBytes}; pragma journal_mode=wal; pragma synchronous=full`)
+    db.exec("pragma trusted_schema=off")
     db.exec(`pragma max_page_count=${pagesMax}`)
     db.exec("begin immediate")
     db.exec(schema)

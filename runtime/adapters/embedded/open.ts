@@ -11,7 +11,7 @@ import type { ActorStateShape } from "../../core/state.ts"
 import type { DataDirectory } from "./data-directory.ts"
 import { makeEmbeddedLog } from "./embedded-log.ts"
 import { makeEmbeddedState, pageLimit, rangeOf } from "./embedded-state.ts"
-import { Damaged, prepareStateReads, readLog } from "./log-tables.ts"
+import { Damaged, logPageBytes, prepareStateReads, readLog } from "./log-tables.ts"
 import { openLogWriter } from "./log-writer.ts"
 import { logBrokenOf, stateBrokenOf, wireErrorOf } from "./sqlite-errors.ts"
 import { keyOfPath, pathOfKey } from "./state-path.ts"
@@ -24,7 +24,6 @@ const defaultBounds: LogBounds = {
   chainsMax: limits.logChainsMax,
   heldBytesMax: limits.appendedBytesHeldMax,
 }
-const pageBytes = 4096
 
 export interface EmbeddedLogOptions {
   /** Other bounds than those of `limits.ts`. */
@@ -54,7 +53,7 @@ export function openEmbeddedLog(
     }
     const writer = yield* openLogWriter({
       path: directory.files.log,
-      pagesMax: Math.ceil(bytesMax / pageBytes),
+      pagesMax: Math.ceil(bytesMax / logPageBytes),
     })
     const { id, stored } = writer.opened
     if (known === undefined) {
