@@ -87,7 +87,7 @@ const close = (server: Server, path: string): Effect.Effect<void> =>
 const converse = (socket: Socket, answer: AnswerRequest): Effect.Effect<void> =>
   requestOf(socket).pipe(
     Effect.flatMap((request) => answer(request, (value) => say(socket, { progress: value }))),
-    Effect.map((result): SocketReply => ({ result })),
+    Effect.map((result): SocketReply => ({ result: result ?? null })),
     Effect.catch((error) => Effect.succeed<SocketReply>({ error })),
     Effect.flatMap((reply) => Effect.sync(() => say(socket, reply))),
     Effect.ensuring(Effect.sync(() => socket.end())),

@@ -32,7 +32,10 @@ export const run: RunVerb = (given, io) =>
     )
     io.out(isOn(given, "json") ? JSON.stringify(outcome.summary) : summaryTable(outcome.summary))
     if (outcome.error !== undefined) io.tell(sentenceOf(outcome.error))
-    if (requests.some(({ mapping, format }) => mapping === undefined && format !== "stix")) {
+    const isPlain = requests.some(
+      ({ mapping, format }) => mapping === undefined && format !== "stix",
+    )
+    if (isPlain && outcome.summary.totals.accepted > 0) {
       const file = requests[0]?.file ?? "FILE"
       io.tell(
         "intelgraph: Without a mapping each record is one entity of type record. " +

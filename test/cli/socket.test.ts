@@ -57,6 +57,10 @@ describe("the node's own socket", () => {
     expect(seen).toEqual([1, { two: 2 }])
   })
 
+  it("answers also where there is nothing to say", async () => {
+    expect(await run(callSocket(await serving(() => Effect.void), { op: "x" }))).toBe(null)
+  })
+
   it("is for its owner only", async () => {
     expect(statSync(await serving(echo)).mode & 0o777).toBe(0o600)
   })
