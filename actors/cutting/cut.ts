@@ -87,7 +87,7 @@ export const tooLarge = `The record is longer than ${recordBytesMax} bytes.`
 export const concat = (a: Uint8Array, b: Uint8Array): Buffer => Buffer.concat([a, b])
 
 export const asBuffer = (bytes: Uint8Array): Buffer =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 const [tab, carriageReturn, space] = [0x09, 0x0d, 0x20]
 

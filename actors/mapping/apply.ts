@@ -7,7 +7,7 @@ import type { Json } from "../../protocols/canonical.ts"
 import type { Alias, EntityRef } from "../../protocols/graph.ts"
 import { type Instant, parseInstant } from "../../protocols/units.ts"
 import { Assertions } from "./assertions.ts"
-import { readMany, readOne, type TextPlan } from "./path.ts"
+import { type Path, readMany, readOne, type TextPlan } from "./path.ts"
 import type { EndPlan, EntityPlan, MappingPlan, PropertyPlan, RelationshipPlan } from "./plan.ts"
 import {
   checkKey,
@@ -151,14 +151,25 @@ function textBy(plan: TextPlan, record: Json): string | undefined {
 
 /** One text for each value of the path that holds `[*]`; values that are missing make none. */
 function textsBy(plan: TextPlan, record: Json): readonly string[] {
+  const only = plan.pieces.length === 1 ? plan.pieces[0] : undefined
+  if (only !== undefined && typeof only !== "string") return textsAt(only, record)
   let texts: readonly string[] = [""]
   for (const piece of plan.pieces) {
     if (typeof piece === "string") texts = texts.map((text) => text + piece)
     else {
-      const values = piece.many ? readMany(piece.steps, record) : [readOne(piece.steps, record)]
-      const parts = values.map(textOf).filter((part) => part !== undefined)
+      const parts = textsAt(piece, record)
       texts = texts.flatMap((text) => parts.map((part) => text + part))
     }
+  }
+  return texts
+}
+
+function textsAt(path: Path, record: Json): readonly string[] {
+  const values = path.many ? readMany(path.steps, record) : [readOne(path.steps, record)]
+  const texts: string[] = []
+  for (const value of values) {
+    const text = textOf(value)
+    if (text !== undefined) texts.push(text)
   }
   return texts
 }

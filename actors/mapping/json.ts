@@ -4,13 +4,13 @@ import type { Json } from "../../protocols/canonical.ts"
 import { jsonDepthMax } from "../../protocols/limits.ts"
 import { inexact, Rejection } from "./values.ts"
 
-export const textOfBytes = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8")
-
 /** Throws a `Rejection` where the bytes are no UTF-8. */
 export function decodeText(bytes: Uint8Array): string {
   if (!isUtf8(bytes)) throw new Rejection("invalid-utf8", "The record is not UTF-8.")
-  return textOfBytes(bytes)
+  const buffer = Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return buffer.toString("utf8")
 }
 
 const suspectEscape = /\\u(?:0000|[dD][89a-fA-F])/
