@@ -1,5 +1,10 @@
 /** The stores' public face: the graph port and its embedded adapter. */
 export { type GraphInspection, inspectGraph } from "./adapters/sqlite/inspect.ts"
-export { type GraphStore, openGraphReads, openGraphStore } from "./adapters/sqlite/open.ts"
+export {
+  type GraphStore,
+  type OpenOptions,
+  openGraphReads,
+  openGraphStore,
+} from "./adapters/sqlite/open.ts"
 export { graphFormat, schemaSql, writerPragmas } from "./adapters/sqlite/schema.ts"
 export * from "./graph/port.ts"

@@ -17,6 +17,14 @@ export interface GraphStore {
   readonly reads: GraphReadsShape
 }
 
+export interface OpenOptions {
+  readonly path: string
+  /** Pages of 4 KiB that the file may have; `DiskFull` beyond. No bound where it is left out. */
+  readonly pagesMax?: number
+  /** How long another process's lock is waited for. */
+  readonly busyMillisMax?: number
+}
+
 type OpenFailure = DataDirectoryRefused | StoreBroken
 
 /**
@@ -24,14 +32,14 @@ type OpenFailure = DataDirectoryRefused | StoreBroken
  * at a time writes; who that is, is decided before (the data directory's lock). Closing the scope lets
  * what was sent to the writer finish.
  */
-export const openGraphStore = (options: {
-  readonly path: string
-}): Effect.Effect<GraphStore, OpenFailure, Scope.Scope> =>
+export const openGraphStore = (
+  options: OpenOptions,
+): Effect.Effect<GraphStore, OpenFailure, Scope.Scope> =>
   Effect.gen(function* () {
     const { path } = options
     yield* attempt(path, () => prepare(path))
     const thread = yield* Effect.acquireRelease(
-      attempt(path, () => new WriterThread(path)),
+      attempt(path, () => new WriterThread(path, pragmasOf(options))),
       (opened) => opened.close,
     )
     const store = yield* openReadStore(path)
@@ -55,6 +63,13 @@ const openReadStore = (path: string): Effect.Effect<ReadStore, OpenFailure, Scop
     }),
     (store) => Effect.sync(() => store.close()),
   )
+
+function pragmasOf({ pagesMax, busyMillisMax }: OpenOptions): readonly string[] {
+  const pragmas = [...writerPragmas]
+  if (pagesMax !== undefined) pragmas.push(`PRAGMA max_page_count = ${pagesMax}`)
+  if (busyMillisMax !== undefined) pragmas.push(`PRAGMA busy_timeout = ${busyMillisMax}`)
+  return pragmas
+}
 
 function prepare(path: string): void {
   const db = new DatabaseSync(path)

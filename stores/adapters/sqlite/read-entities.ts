@@ -160,7 +160,7 @@ function* search(
 ) {
   const type = only === undefined ? undefined : store.type(tenant, only)
   const expression = expressionOf(text, type)
-  if (expression === undefined || tenant < 0) return
+  if (expression === undefined || tenant < 0 || type === -1) return
   const range = [firstNodeOf(tenant), firstNodeOf(tenant + 1)] as const
   const matched = store
     .query<[count: number]>(

@@ -85,7 +85,7 @@ CREATE TABLE assertion (
   properties TEXT, aliases TEXT, PRIMARY KEY (node, record)
 ) WITHOUT ROWID;
 CREATE VIRTUAL TABLE search USING fts5 (
-  text, content = '', contentless_delete = 1, detail = none,
+  text, content = '', contentless_delete = 1,
   tokenize = 'unicode61 remove_diacritics 2'
 );
 

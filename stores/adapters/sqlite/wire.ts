@@ -87,6 +87,11 @@ export type Request =
     }
   | { readonly id: number; readonly kind: "close" }
 
+export interface WriterSettings {
+  readonly path: string
+  readonly pragmas: readonly string[]
+}
+
 export type GuardAnswer =
   | { readonly kind: "guarded" }
   | {

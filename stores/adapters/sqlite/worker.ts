@@ -7,8 +7,7 @@ import { parentPort, receiveMessageOnPort, workerData } from "node:worker_thread
 import { invariant } from "../../../protocols/errors.ts"
 import { commitRecordsMax } from "../../../protocols/limits.ts"
 import { failureOf } from "./failure.ts"
-import { writerPragmas } from "./schema.ts"
-import type { Answer, Request } from "./wire.ts"
+import type { Answer, Request, WriterSettings } from "./wire.ts"
 import { decodeBlocks } from "./wire.ts"
 import { GraphWriter } from "./writer.ts"
 
@@ -16,8 +15,9 @@ type Commit = Request & { readonly kind: "commit" }
 
 const port = parentPort
 invariant(port !== null, "The graph writer runs in a thread of its own.")
-const db = new DatabaseSync(String(workerData))
-for (const pragma of writerPragmas) db.exec(pragma)
+const settings = workerData as WriterSettings
+const db = new DatabaseSync(settings.path)
+for (const pragma of settings.pragmas) db.exec(pragma)
 const writer = new GraphWriter(db)
 
 port.on("message", (first: Request) => {

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import { commitsQueuedMax, writerYoungMebibytes } from "../../../protocols/limits.ts"
 import type { StoreBroken } from "../../graph/port.ts"
 import { errorOfFailure, type Failure } from "./failure.ts"
-import type { Answer, Request } from "./wire.ts"
+import type { Answer, Request, WriterSettings } from "./wire.ts"
 
 type WithoutId<A> = A extends unknown ? Omit<A, "id"> : never
 export type Ask = WithoutId<Request>
@@ -33,10 +33,10 @@ export class WriterThread {
   #lastId = 0
   #failure: Failure | undefined
 
-  constructor(path: string) {
+  constructor(path: string, pragmas: readonly string[]) {
     this.#path = path
     this.#worker = new Worker(new URL("./worker.ts", import.meta.url), {
-      workerData: path,
+      workerData: { path, pragmas } satisfies WriterSettings,
       execArgv: [],
       resourceLimits: { maxYoungGenerationSizeMb: writerYoungMebibytes },
     })
