@@ -4,7 +4,9 @@
  * field.
  */
 import type { Fiber } from "effect"
-import { Cause, Effect, Exit } from "effect"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 
 /** Throws (or rejects with) the effect's typed error, or its defect. */
 export function run<A, E>(effect: Effect.Effect<A, E>): A | Promise<A> {

@@ -2,7 +2,7 @@
  * One GraphQL request without HTTP: what the edge does with it, and what `intelgraph query` does
  * without a running node. A request that a limit refuses has read nothing.
  */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import type { ExecutionResult, GraphQLFormattedError, OperationDefinitionNode } from "graphql"
 import { execute } from "graphql"
 import { Invalid } from "../protocols/errors.ts"

@@ -4,7 +4,8 @@
  */
 import type { Server } from "node:http"
 import type { AddressInfo } from "node:net"
-import { Effect, type Scope } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type { IntelNode } from "../actors/index.ts"
 import { Invalid, Unavailable } from "../protocols/errors.ts"
 import { retryMillisMax, shutdownMillisMax } from "../protocols/limits.ts"

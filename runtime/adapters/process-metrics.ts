@@ -1,6 +1,7 @@
 /** Metrics of the process: event loop delay, memory, CPU time. */
 import { monitorEventLoopDelay } from "node:perf_hooks"
-import { Effect, type Scope } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { eventLoopResolutionMillis } from "../../protocols/limits.ts"
 import type { MetricRegistry } from "../telemetry/registry.ts"
 

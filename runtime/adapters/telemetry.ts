@@ -8,7 +8,8 @@
  */
 import type { Tracer } from "@opentelemetry/api"
 import type { SpanExporter } from "@opentelemetry/sdk-trace-node"
-import { Effect, type Scope } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { formatAddress } from "../../protocols/address.ts"
 import {
   metricLabelLengthMax,
