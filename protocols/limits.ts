@@ -160,6 +160,8 @@ export const documentBytesMax = 1024 ** 2
 export const documentDepthMax = 32
 /** Files that `mapping infer` looks at, and records of it. */
 export const inferRecordsMax = 1000
+/** Fields that a proposed mapping names. */
+export const inferFieldsMax = 200
 /** Concurrent connectors of one tenant. */
 export const connectorsMax = 64
 /** Files in one `ingest`. */

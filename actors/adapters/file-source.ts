@@ -38,6 +38,14 @@ export const fileSource: SourceReaderShape = {
 
 export const fileSourceLayer: Layer.Layer<SourceReader> = Layer.succeed(SourceReader, fileSource)
 
+/** The first bytes of a file, uncompressed. */
+export const fileHead = (file: string): Effect.Effect<Buffer, SourceUnreadable> =>
+  Effect.scoped(
+    Effect.flatMap(opened(file), (handle) =>
+      attempt(file, async () => readHead(handle, await isGzip(handle))),
+    ),
+  )
+
 type PlaceOf = Parameters<SourceReaderShape["open"]>[1]
 
 const openSource = Effect.fn("fileSource.open")(function* (spec: SourceSpec, placeOf: PlaceOf) {
@@ -111,7 +119,7 @@ async function checkUnchanged(handle: FileHandle, before: BigIntStats): Promise<
   throw new Unreadable("It changed while it was read.")
 }
 
-async function readHead(handle: FileHandle, gzip: boolean): Promise<Uint8Array> {
+async function readHead(handle: FileHandle, gzip: boolean): Promise<Buffer> {
   const source = gzip ? inflatedBytes(handle, 0) : plainBytes(handle, 0)
   const parts: Uint8Array[] = []
   let length = 0
