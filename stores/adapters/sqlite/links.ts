@@ -37,38 +37,41 @@ export function replaceLinks(
   return ids
 }
 
-/** Attaches a link to the edge of these ends, and makes that where there is none. */
+/** What tells an edge from others, and who asserts it. */
+export interface EdgeName {
+  readonly type: number
+  readonly from: number
+  readonly to: number
+  readonly discriminator: string
+  readonly derived: number
+  readonly source: number
+}
+
+/**
+ * Counts one more link on the edge of these ends, made where there is none. Answers the edge's id and
+ * the properties that stand in the link's own row: null where it is the only one.
+ */
 export function attach(
   tx: Transaction,
   tenant: number,
-  link: LinkRow,
-  ends: { readonly from: number; readonly to: number },
+  name: EdgeName,
   properties: string,
-): void {
+): readonly [edge: number, own: string | null] {
   const { statements } = tx
-  const [id, type, , , , , discriminator, derived, , , source] = link
-  const edge = statements.edgeByEnds.get(ends.from, type, ends.to, discriminator, tenant)
+  const { type, from, to, discriminator, derived, source } = name
+  const edge = statements.edgeByEnds.get(from, type, to, discriminator, tenant)
   if (edge !== undefined) {
     touchEdge(tx, tenant, edge)
     if (edge[5] === 1) statements.spellOutLink(edge[6], edge[0], tenant)
-    statements.attachLink(edge[0], properties, id, tenant)
     statements.countEdge(1, edge[0], tenant)
-    return
+    return [edge[0], properties]
   }
-  const made = statements.insertEdge.get(
-    tenant,
-    type,
-    ends.from,
-    ends.to,
-    discriminator,
-    derived,
-    properties,
-  )
-  invariant(made !== undefined, "An edge that was just written has an id.")
-  statements.attachLink(made[0], null, id, tenant)
+  const id = tx.nextEdge()
+  statements.insertEdge(id, tenant, type, from, to, discriminator, derived, properties)
   tx.add(tenant, derived === 1 ? "derived" : "relationship", 0, 1)
   tx.add(tenant, "relationshipOfType", type, 1)
   tx.add(tenant, derived === 1 ? "derivedOfSource" : "relationshipOfSource", source, 1)
+  return [id, null]
 }
 
 /** Takes a link off its edge and answers its properties; the edge is decided when all settles. */
@@ -103,30 +106,20 @@ function assertLink(
   link: WireLink,
 ): number {
   const [, , , discriminator, derived, properties] = link
-  const made = tx.statements.insertLink.get(
-    tenant,
-    record,
-    type,
-    from.node,
-    from.alias,
-    to.node,
-    to.alias,
-    discriminator,
-    derived,
-    properties,
-  )
-  invariant(made !== undefined, "A link that was just written has an id.")
-  tx.add(tenant, "assertion", 0, 1)
+  const id = tx.nextLink()
+  let edge: number | null = null
+  let own: string | null = properties
   if (from.node === null || to.node === null) {
-    tx.touched(tenant).links.add(made[0])
+    tx.touched(tenant).links.add(id)
   } else {
-    const { node: fromNode, alias: fromAlias } = from
-    const { node: toNode, alias: toAlias } = to
-    const ends = [fromNode, fromAlias, toNode, toAlias] as const
-    const row: LinkRow = [made[0], type, ...ends, discriminator, derived, null, properties, source]
-    attach(tx, tenant, row, { from: from.node, to: to.node }, properties)
+    const ends = { from: from.node, to: to.node }
+    const name = { type, ...ends, discriminator, derived, source }
+    ;[edge, own] = attach(tx, tenant, name, properties)
   }
-  return made[0]
+  const row = [record, type, from.node, from.alias, to.node, to.alias] as const
+  tx.statements.insertLink(id, tenant, ...row, discriminator, derived, edge, own)
+  tx.add(tenant, "assertion", 0, 1)
+  return id
 }
 
 function dropLink(tx: Transaction, tenant: number, link: LinkRow): void {

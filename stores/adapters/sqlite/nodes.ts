@@ -74,7 +74,7 @@ export function touchNode(tx: Transaction, tenant: number, node: NodeRow): void 
 
 /** The node of a key, made as a stub where nobody has spoken of it. */
 export function nodeOf(tx: Transaction, tenant: number, type: number, key: string): number {
-  const known = tx.statements.nodeByKey.get(tenant, type, key)
+  const known = tx.statements.nodeIdByKey.get(tenant, type, key)
   if (known !== undefined) return known[0]
   const id = tx.nextNode(tenant)
   tx.statements.insertNode(id, tenant, type, key, 0, noProperties, noAliases)
@@ -106,10 +106,11 @@ export function nodeOfAlias(tx: Transaction, tenant: number, alias: number): num
 
 function aliasOf(tx: Transaction, tenant: number, type: number, scheme: string, value: string) {
   const { aliasByName, insertAlias } = tx.statements
-  const row =
-    aliasByName.get(tenant, type, scheme, value) ?? insertAlias.get(tenant, type, scheme, value)
-  invariant(row !== undefined, "An alias that was just written has an id.")
-  return row[0]
+  const known = aliasByName.get(tenant, type, scheme, value)
+  if (known !== undefined) return known[0]
+  const id = tx.nextAlias()
+  insertAlias(id, tenant, type, scheme, value)
+  return id
 }
 
 /** Follows a change of what is visible of a node: its claims, and who wins what it claims. */

@@ -125,7 +125,10 @@ function settleLink(tx: Transaction, tenant: number, id: number): void {
     if (edge[2] === from && edge[3] === to) return
     properties = detach(tx, tenant, link, edge)
   }
-  attach(tx, tenant, link, { from, to }, properties)
+  const [, type, , , , , discriminator, derived, , , source] = link
+  const name = { type, from, to, discriminator, derived, source }
+  const [edge, kept] = attach(tx, tenant, name, properties)
+  tx.statements.attachLink(edge, kept, id, tenant)
 }
 
 function settleEdge(

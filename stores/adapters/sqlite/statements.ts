@@ -129,6 +129,11 @@ export type RankedRow = readonly [
 ]
 
 const nodeStatements = (db: DatabaseSync) => ({
+  /** Answered from the index alone: the row itself is long. */
+  nodeIdByKey: query<[id: number]>(
+    db,
+    "SELECT id FROM node WHERE tenant = ? AND type = ? AND key = ?",
+  ),
   nodeByKey: query<NodeRow>(
     db,
     `SELECT id, type, asserted, properties, aliases FROM node
@@ -194,10 +199,11 @@ const aliasStatements = (db: DatabaseSync) => ({
     db,
     "SELECT id FROM alias WHERE tenant = ? AND type = ? AND scheme = ? AND value = ?",
   ),
-  insertAlias: query<[id: number]>(
+  lastAlias: query<[id: number]>(db, "SELECT coalesce(max(id), 0) FROM alias /* any tenant */"),
+  insertAlias: change(
     db,
-    `INSERT INTO alias (tenant, type, scheme, value, node, claims) VALUES (?, ?, ?, ?, NULL, 0)
-     RETURNING id`,
+    `INSERT INTO alias (id, tenant, type, scheme, value, node, claims)
+     VALUES (?, ?, ?, ?, ?, NULL, 0)`,
   ),
   aliasById: query<
     [type: number, scheme: string, value: string, node: number | null, claims: number]
@@ -240,10 +246,11 @@ const edgeStatements = (db: DatabaseSync) => ({
     `SELECT id, type, from_node, to_node, derived, links, properties FROM edge
      WHERE id = ? AND tenant = ?`,
   ),
-  insertEdge: query<[id: number]>(
+  lastEdge: query<[id: number]>(db, "SELECT coalesce(max(id), 0) FROM edge /* any tenant */"),
+  insertEdge: change(
     db,
-    `INSERT INTO edge (tenant, type, from_node, to_node, discriminator, derived, links, properties)
-     VALUES (?, ?, ?, ?, ?, ?, 1, ?) RETURNING id`,
+    `INSERT INTO edge (id, tenant, type, from_node, to_node, discriminator, derived, links,
+       properties) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?)`,
   ),
   updateEdge: change(db, "UPDATE edge SET derived = ?, properties = ? WHERE id = ? AND tenant = ?"),
   countEdge: change(db, "UPDATE edge SET links = links + ? WHERE id = ? AND tenant = ?"),
@@ -281,11 +288,12 @@ const linkStatements = (db: DatabaseSync) => ({
        l.derived, l.edge, l.properties, r.source
      FROM link l JOIN record r ON r.id = l.record WHERE l.id = ? AND l.tenant = ?`,
   ),
-  insertLink: query<[id: number]>(
+  lastLink: query<[id: number]>(db, "SELECT coalesce(max(id), 0) FROM link /* any tenant */"),
+  insertLink: change(
     db,
-    `INSERT INTO link (tenant, record, type, from_node, from_alias, to_node, to_alias,
+    `INSERT INTO link (id, tenant, record, type, from_node, from_alias, to_node, to_alias,
        discriminator, derived, edge, properties)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?) RETURNING id`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   ),
   attachLink: change(db, "UPDATE link SET edge = ?, properties = ? WHERE id = ? AND tenant = ?"),
   setLinkText: change(db, "UPDATE link SET properties = ? WHERE id = ? AND tenant = ?"),

@@ -158,12 +158,13 @@ export class GraphWriter {
     const nodes = entities.map((entity) => assertEntity(tx, origin, entity, heldNodes))
     for (const node of nodes) heldNodes.delete(node)
     for (const node of heldNodes) dropAssertion(tx, origin, node)
-    if (row === undefined && links.length === 0) {
-      this.#insertRecord(frame, record, { id, version, hash, refs: formatRefs(nodes, []) })
+    if (row === undefined) {
+      // A link is joined to the row of its record as soon as it is attached: the row comes first.
+      const refs = formatRefs(nodes, tx.comingLinks(links.length))
+      this.#insertRecord(frame, record, { id, version, hash, refs })
+      replaceLinks(tx, origin, [], links)
       return
     }
-    // A link is joined to the row of its record as soon as it is attached.
-    if (row === undefined) this.#insertRecord(frame, record, { id, version, hash, refs: noRefs })
     const refs = formatRefs(nodes, replaceLinks(tx, origin, held.links, links))
     const { updateRecord } = this.#statements
     updateRecord(run.epoch, run.count, ordinal, version, hash, refs, id, tenant)
