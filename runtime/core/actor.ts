@@ -129,6 +129,16 @@ export interface ActorContext<M> {
    * actor began). Interrupted when the incarnation ends; its message then never comes.
    */
   readonly pipe: <A, E>(effect: Effect.Effect<A, E>, message: (exit: Exit.Exit<A, E>) => M) => void
+  /**
+   * Asks another actor and tells the answer to oneself, past all limits; several times cheaper than
+   * piping an `ask`. Forgotten when the incarnation ends.
+   */
+  readonly request: <N, A>(
+    ref: ActorRef<N>,
+    message: N,
+    answer: (exit: Exit.Exit<A, AskError>) => M,
+    timeoutMillis?: number,
+  ) => void
   /** Counts as refused or dead-lettered by hand: what is left of the message with the reason. */
   readonly deadLetter: (message: M, reason: string) => void
 }

@@ -88,13 +88,13 @@ export class Cell extends Mailbox<Kin> implements ActorRef<unknown>, ActorContex
       const ask = new Ask((value, error) =>
         resume(error === undefined ? Effect.succeed(value as A) : Effect.fail(error)),
       )
-      this.request(message, ask, timeoutMillis)
+      this.admitAsk(message, ask, timeoutMillis)
       return Effect.sync(() => this.core.asks.cancel(ask))
     })
   }
 
   /** Offers a message whose answer `ask` waits for; a refusal is its answer. */
-  request(message: unknown, ask: Ask, timeoutMillis?: number): void {
+  admitAsk(message: unknown, ask: Ask, timeoutMillis?: number): void {
     const { asks } = this.core
     const tooMany = asks.begin(ask, timeoutMillis)
     if (tooMany !== undefined) {
@@ -250,6 +250,27 @@ export class Cell extends Mailbox<Kin> implements ActorRef<unknown>, ActorContex
         crash(this, error)
       }
     })
+  }
+
+  request<N, A>(
+    ref: ActorRef<N>,
+    message: N,
+    answer: (exit: Exit.Exit<A, AskError>) => unknown,
+    timeoutMillis?: number,
+  ): void {
+    const { requests } = this.need()
+    invariant(requests.size < actorPipesMax, `An actor has at most ${actorPipesMax} open requests.`)
+    const ask = new Ask((value, error) => {
+      // A request that its incarnation did not outlive is answered to nobody.
+      if (!requests.delete(ask)) return
+      try {
+        this.force(answer(error === undefined ? Exit.succeed(value as A) : Exit.fail(error)))
+      } catch (thrown) {
+        crash(this, thrown)
+      }
+    })
+    requests.add(ask)
+    receiverOf(ref).admitAsk(message, ask, timeoutMillis)
   }
 
   deadLetter(message: unknown, reason: string): void {
@@ -515,6 +536,16 @@ export function cellOf(ref: ActorRef<never>): Cell {
     `${formatAddress(ref.address)} is no reference of a spawned actor.`,
   )
   return ref
+}
+
+/** What takes an ask: a cell, or a virtual reference that finds one. */
+interface AskReceiver {
+  readonly admitAsk: (message: unknown, ask: Ask, timeoutMillis?: number) => void
+}
+
+function receiverOf(ref: ActorRef<never>): AskReceiver {
+  invariant("admitAsk" in ref, `${formatAddress(ref.address)} is no reference of this system.`)
+  return ref as ActorRef<never> & AskReceiver
 }
 
 /** What a person reads of an error. */

@@ -19,7 +19,9 @@ export class Extra {
   readonly timers = new Map<string, () => void>()
   readonly pipes = new Set<Fiber.Fiber<unknown, unknown>>()
   readonly turns = new Set<Turn>()
+  /** Replies that it took and owes, and answers that it waits for itself. */
   readonly openReplies = new Set<Ask>()
+  readonly requests = new Set<Ask>()
   /** Restarts that the supervisor counts: of this actor, and of its children as a group. */
   history: readonly number[] = []
   groupHistory: readonly number[] = []
@@ -36,10 +38,9 @@ export class Extra {
   cancelCutOff: (() => void) | undefined = undefined
 
   owes(): boolean {
-    const { children, watchers, watching, timers, pipes, turns, openReplies } = this
-    for (const some of [children, watchers, watching, timers, pipes, turns, openReplies]) {
-      if (some.size > 0) return true
-    }
-    return false
+    const { children, watchers, watching, timers } = this
+    if (children.size + watchers.size + watching.size + timers.size > 0) return true
+    const { pipes, turns, openReplies, requests } = this
+    return pipes.size + turns.size + openReplies.size + requests.size > 0
   }
 }

@@ -240,7 +240,7 @@ export function finishEnd(cell: Cell): void {
   for (const done of extra.onEnded.splice(0)) done()
 }
 
-/** Takes back what the incarnation had begun: timers, piped effects, open replies, watches. */
+/** Takes back what the incarnation had begun: timers, piped effects, replies, requests, watches. */
 function letGo(cell: Cell): void {
   const extra = cell.need()
   for (const cancel of extra.timers.values()) cancel()
@@ -251,6 +251,8 @@ function letGo(cell: Cell): void {
   const replies = [...extra.openReplies]
   extra.openReplies.clear()
   for (const ask of replies) cell.core.asks.fail(ask, cell.lost("its incarnation ended"))
+  for (const ask of extra.requests) cell.core.asks.cancel(ask)
+  extra.requests.clear()
   for (const watched of extra.watching) watched.extra?.watchers.delete(cell)
   extra.watching.clear()
 }

@@ -377,7 +377,8 @@ export abstract class Mailbox<H extends MailboxHome = MailboxHome> {
   /** A place is free: first for what is parked, then for senders that wait. */
   private giveCredit(side: Side): void {
     const { parked } = side
-    while (parked !== undefined && parked.count > 0 && this.limitAgainst(0) === undefined) {
+    while (parked !== undefined && parked.count > 0) {
+      if (this.limitAgainst(parked.headBytes()) !== undefined) return
       const one = takeFrom(parked)
       side.bytes += one.bytes
       this.needRing().push(one.message, one.ask, one.bytes, one.tick)

@@ -70,6 +70,11 @@ export class Ring {
     return this.slots[this.head * stride + 1] !== undefined
   }
 
+  /** Bytes of the oldest message. */
+  headBytes(): number {
+    return this.slots[this.head * stride + 2] as number
+  }
+
   private grow(): void {
     const size = this.mask + 1
     const slots = new Array<unknown>(size * 2 * stride).fill(undefined)

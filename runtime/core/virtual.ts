@@ -18,6 +18,7 @@ import {
   virtualActorsMax,
 } from "../../protocols/limits.ts"
 import type { ActorRef, Admission, AskError } from "./actor.ts"
+import type { Ask } from "./ask.ts"
 import { Cell } from "./cell.ts"
 import { type AnyType, type Core, Kin, noMailboxCounters, type PassiveHome } from "./kin.ts"
 import { crash } from "./lifecycle.ts"
@@ -166,6 +167,10 @@ export class Family implements VirtualActors<unknown>, PassiveHome {
     })
   }
 
+  refuseAsk(ask: Ask): void {
+    this.core.asks.fail(ask, this.tooMany())
+  }
+
   private kinOf(tenant: string): Kin {
     let kin = this.kins.get(tenant)
     if (kin === undefined) {
@@ -258,6 +263,12 @@ class VirtualRef implements ActorRef<unknown> {
 
   ask<A>(message: unknown, timeoutMillis?: number): Effect.Effect<A, AskError> {
     return this.family.ask<A>(this.tenant, this.key, message, timeoutMillis)
+  }
+
+  admitAsk(message: unknown, ask: Ask, timeoutMillis?: number): void {
+    const cell = this.family.cellAt(this.tenant, this.key)
+    if (cell === undefined) this.family.refuseAsk(ask)
+    else cell.admitAsk(message, ask, timeoutMillis)
   }
 
   offer(message: unknown, lane?: Lane) {

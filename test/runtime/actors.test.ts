@@ -477,3 +477,46 @@ test("a handler may resume another actor's turn without mixing up the two", () =
   expect(first.exit()).toMatchObject({ value: "waited: opened" })
   expect(second.exit()).toMatchObject({ value: "I opened" })
 })
+
+test("asks another actor and tells itself the answer, or why there is none", () => {
+  const { host, spawn, system } = makeActorWorld()
+  const log: string[] = []
+  const other = spawn<string>(
+    (context) => ({
+      receive: (message) => {
+        if (message === "crash") throw new Error("crash")
+        if (message !== "silence") context.reply(`${message}!`)
+      },
+    }),
+    {},
+    "other",
+  )
+  const asker = spawn<string>(
+    (context) => ({
+      receive: (message) => {
+        if (message.startsWith("heard")) log.push(message)
+        else if (message === "end") throw new Error("end")
+        else {
+          context.request<string, string>(
+            other,
+            message,
+            (exit) => `heard ${exit._tag === "Success" ? exit.value : exit._tag}`,
+            20,
+          )
+        }
+      },
+    }),
+    { mailbox: { depthMax: 4 } },
+    "asker",
+  )
+  for (const message of ["hello", "crash", "silence"]) asker.tell(message)
+  host.settle()
+  expect(log).toEqual(["heard hello!", "heard Failure"])
+  host.advance(20)
+  expect(log).toEqual(["heard hello!", "heard Failure", "heard Failure"])
+  asker.tell("silence")
+  asker.tell("end")
+  host.advance(1000)
+  expect(log.length).toBe(3)
+  expect(system.brokenEquations()).toEqual([])
+})

@@ -12,6 +12,7 @@ import {
 } from "../../protocols/limits.ts"
 import { boundsOf } from "../../runtime/core/bounds.ts"
 import { Ring, RingPool } from "../../runtime/core/ring.ts"
+import type { ActorRef } from "../../runtime/index.ts"
 import { makeActorWorld, recording } from "../support/actor-world.ts"
 
 test("admits up to its depth and refuses the next one, typed, with a time to try again", () => {
@@ -178,6 +179,42 @@ test("lets a sender wait for credit, in order, before any later tell", () => {
   host.settle()
   expect(waiting.map((one) => one.exit()?._tag)).toEqual(["Success", "Success"])
   expect(log).toEqual(["first", "second", "third"])
+})
+
+test("lets no small message overtake a large one that waits or is parked", () => {
+  for (const overflow of ["wait", "park"] as const) {
+    const { host, spawn, begin } = makeActorWorld()
+    const log: string[] = []
+    const ref = spawn<string>(recording(log), {
+      mailbox: { bytesMax: 10, overflow },
+      sizeOf: (text) => text.length,
+    })
+    ref.tell("123456")
+    const send = (text: string) => (overflow === "wait" ? begin(ref.offer(text)) : ref.tell(text))
+    send("a large one")
+    send("abc")
+    if (overflow === "wait") expect(ref.tell("x")).toMatchObject({ limit: "depth" })
+    expect(ref.counters()).toMatchObject({ queued: 1, parked: overflow === "park" ? 2 : 0 })
+    host.settle()
+    expect(log).toEqual(["123456", "a large one", "abc"])
+  }
+})
+
+test("parked messages come back within the bound of bytes", () => {
+  const { host, spawn } = makeActorWorld()
+  let most = 0
+  const ref: ActorRef<string> = spawn<string>(
+    () => ({
+      receive: () => {
+        most = Math.max(most, ref.counters().queued)
+      },
+    }),
+    { mailbox: { bytesMax: 10, overflow: "park" }, sizeOf: (text) => text.length },
+  )
+  for (let n = 0; n < 9; n++) ref.tell("12345")
+  host.settle()
+  expect(ref.counters()).toMatchObject({ handled: 9 })
+  expect(most).toBe(2)
 })
 
 test("forgets a sender that gave up waiting", () => {
