@@ -23,6 +23,7 @@ export const run: RunVerb = (given, io) =>
     const answer = yield* executeQuery({ reads }, request)
     io.out(isOn(given, "json") ? JSON.stringify(answer) : JSON.stringify(answer, undefined, 2))
     if (answer.errors === undefined) return exit.done
+    for (const { message } of answer.errors) io.tell(`intelgraph: ${message}`)
     const code = answer.errors[0]?.extensions?.code
     if (code === "LIMIT_EXCEEDED") return exit.refused
     return answer.data === undefined ? exit.usage : exit.failed
