@@ -19,17 +19,23 @@ export function viewOf(root: Cell, virtuals: Virtuals, tenant: string | undefine
 
 export function viewOfCell(cell: Cell, tenant: string | undefined): ActorView {
   const { extra } = cell
-  const children = [...(extra?.children ?? [])].filter(
-    (child) => tenant === undefined || child.home.tenant === tenant,
-  )
   return {
     address: cell.address,
     state: stateOf(cell),
     restarts: extra?.restarts ?? 0,
     counters: cell.counters(),
     lastError: extra?.lastError,
-    children: children.map((child) => viewOfCell(child, tenant)),
+    children: childrenOf(cell, tenant),
   }
+}
+
+/** A tenant's actors are shown also where those above them are the node's own, which are not. */
+function childrenOf(cell: Cell, tenant: string | undefined): readonly ActorView[] {
+  return [...(cell.extra?.children ?? [])].flatMap((child) =>
+    tenant === undefined || child.home.tenant === tenant
+      ? [viewOfCell(child, tenant)]
+      : childrenOf(child, tenant),
+  )
 }
 
 function stateOf(cell: Cell): ActorView["state"] {

@@ -63,10 +63,13 @@ function sumsOf(root: ActorView): Iterable<Sum> {
   const left: ActorView[] = [root]
   for (let view = left.pop(); view !== undefined; view = left.pop()) {
     addTo(sumOf(sums, view), view)
-    for (const child of view.children) left.push(child)
+    if (!isSum(view)) left.push(...view.children)
   }
   return sums.values()
 }
+
+/** Virtual actors of a kind are one view already; those below it are in its sums. */
+const isSum = (view: ActorView) => view.address.key === "*"
 
 function sumOf(sums: Map<string, Sum>, view: ActorView): Sum {
   const { tenant, kind } = view.address

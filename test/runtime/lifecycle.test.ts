@@ -337,6 +337,23 @@ test("refuses a tenant that is no token", () => {
   expect(() => system.spawn(type, { tenant: "acme.corp", key: "a" }, undefined)).toThrow(/refused/)
 })
 
+test("shows a tenant's actors also below those of the node, and those not", () => {
+  const { host, system } = makeActorWorld()
+  const leaf: ActorType<string> = { kind: "leaf", start: scripted([], "leaf") }
+  const node: ActorType<string> = {
+    kind: "node",
+    start: (context) => {
+      for (const tenant of ["acme", "other"]) context.spawn(leaf, tenant, undefined, { tenant })
+      return { receive: () => {} }
+    },
+  }
+  system.spawn(node, { tenant: "system", key: "n" }, undefined)
+  host.settle()
+  expect(system.view("acme").children).toMatchObject([
+    { address: { tenant: "acme", kind: "leaf", key: "acme" }, children: [] },
+  ])
+})
+
 test("shows the tree of one tenant without the actors of another", () => {
   const { host, system } = makeActorWorld()
   const leaf: ActorType<string> = { kind: "leaf", start: scripted([], "leaf") }

@@ -18,7 +18,8 @@ import {
   spansToFile,
 } from "../../runtime/index.ts"
 import { parsePrometheus } from "../support/prometheus.ts"
-import { run, runScoped } from "../support/run.ts"
+import { run } from "../support/run.ts"
+import { runScoped } from "../support/scoped.ts"
 
 const counters = (offered: number): MailboxCounters => ({
   offered,
@@ -118,6 +119,8 @@ describe("metrics", () => {
     expect(read("intelgraph_mailbox_pending", "partition")).toBe(2)
     expect(read("intelgraph_mailbox_messages_total", "partition", "handled")).toBe(18)
     expect(read("intelgraph_mailbox_messages_total", "partition", "dead_lettered")).toBe(0)
+    tree = view("root", "r", [view("meter", "*", [view("meter", "in trouble")])])
+    expect(read("intelgraph_mailbox_pending", "meter")).toBe(1)
     tree = view("root", "r")
     expect(read("intelgraph_actors", "partition")).toBeUndefined()
     expect(read("intelgraph_actors", "root")).toBe(1)
