@@ -25,7 +25,7 @@ export const run: RunVerb = (given, io) =>
     if (answer.errors === undefined) return exit.done
     for (const { message } of answer.errors) io.tell(`intelgraph: ${message}`)
     const code = answer.errors[0]?.extensions?.code
-    if (code === "LIMIT_EXCEEDED") return exit.refused
+    if (code === "LimitExceeded") return exit.refused
     return answer.data === undefined ? exit.usage : exit.failed
   })
 
