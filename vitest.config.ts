@@ -7,7 +7,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     maxWorkers: 2,
-    // Files of a worker share their modules: loading Effect anew for each file took most of the time.
+    // Files of a worker share their modules: loading Effect anew for each file took most of the
+    // time.
     isolate: false,
   },
 })

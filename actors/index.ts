@@ -1,5 +1,6 @@
 /** What the actors of IntelGraph do, and the node that is made of them. */
 export { fileSource } from "./adapters/file-source.ts"
+export { formatOfName, inferFileMapping } from "./adapters/infer-file.ts"
 export type * from "./api.ts"
 export { parseMapping } from "./mapping/document.ts"
 export { makeNode, type NodeOptions } from "./node.ts"

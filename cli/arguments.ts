@@ -1,4 +1,6 @@
-/** From the words of a command line to what is to be done. Pure; knows verbs only from their table. */
+/**
+ * From the words of a command line to what is to be done. Pure; knows verbs only from their table.
+ */
 import { parseArgs } from "node:util"
 import { verbs } from "./table.ts"
 import type { Given, Verb } from "./verb.ts"

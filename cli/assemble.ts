@@ -1,6 +1,6 @@
 /**
- * A node from a data directory: opens its files in the order in which they depend on each other, and
- * hands the ports to the actors. All ends, in the opposite order, with the scope.
+ * A node from a data directory: opens its files in the order in which they depend on each other,
+ * and hands the ports to the actors. All ends, in the opposite order, with the scope.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"

@@ -1,6 +1,6 @@
 /**
- * What a verb may touch of the process it runs in. Results go to stdout alone; progress, warnings and
- * errors go to stderr.
+ * What a verb may touch of the process it runs in. Results go to stdout alone; progress, warnings
+ * and errors go to stderr.
  */
 import type * as Effect from "effect/Effect"
 

@@ -1,7 +1,7 @@
 /**
  * What a person sees while connectors work: on a terminal a table that is drawn again in place,
- * elsewhere a plain line per connector now and then. Everything shown is a function of what the node
- * says; only the two loops at the end know the time.
+ * elsewhere a plain line per connector now and then. Everything shown is a function of what the
+ * node says; only the two loops at the end know the time.
  */
 import * as Effect from "effect/Effect"
 import type { ConnectorProgress } from "../actors/index.ts"

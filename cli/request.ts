@@ -1,8 +1,15 @@
-/** What is asked of a connector, from the words of a command line, a configuration or the socket. */
+/**
+ * What is asked of a connector, from the words of a command line, a configuration or the socket.
+ */
 import { readFileSync, statSync } from "node:fs"
 import { basename, resolve } from "node:path"
 import * as Effect from "effect/Effect"
-import { type IngestRequest, parseMapping, type SourceFormat } from "../actors/index.ts"
+import {
+  formatOfName,
+  type IngestRequest,
+  parseMapping,
+  type SourceFormat,
+} from "../actors/index.ts"
 import { sourceFormats } from "../protocols/configuration.ts"
 import { Invalid } from "../protocols/errors.ts"
 import { documentBytesMax, nameBytesMax } from "../protocols/limits.ts"
@@ -57,12 +64,12 @@ export function formatOf(
   const format = sourceFormats.find((one) => one === named)
   if (format !== undefined) return Effect.succeed(format)
   if (named !== undefined) {
-    const message = `--format is ${JSON.stringify(named)}; it is one of ${sourceFormats.join(", ")}.`
+    const choices = sourceFormats.join(", ")
+    const message = `--format is ${JSON.stringify(named)}; it is one of ${choices}.`
     return Effect.fail(new Invalid({ what: "format", message }))
   }
-  const extension = /\.(csv|ndjson|jsonl|json)(?:\.gz)?$/i.exec(file)?.[1]?.toLowerCase()
-  if (extension === "csv" || extension === "json") return Effect.succeed(extension)
-  if (extension !== undefined) return Effect.succeed("ndjson")
+  const told = formatOfName(file)
+  if (told !== undefined) return Effect.succeed(told)
   const message = `The name of ${file} does not tell what it holds; say it with --format.`
   return Effect.fail(new Invalid({ what: "format", message }))
 }

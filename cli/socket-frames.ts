@@ -16,7 +16,9 @@ export type SocketReply =
   | { readonly result: unknown }
   | { readonly error: IntelGraphError }
 
-/** Takes bytes as they come and gives whole lines; `undefined` once a line is longer than the bound. */
+/**
+ * Takes bytes as they come and gives whole lines; `undefined` once a line is longer than the bound.
+ */
 export class Lines {
   readonly #bytesMax: number
   #waiting: Buffer[] = []
@@ -69,7 +71,10 @@ const plainError = (error: IntelGraphError): { readonly [name: string]: unknown 
   message: error.message,
 })
 
-/** An error that travelled: of the class of its tag, so that it reads and exits as on the other side. */
+/**
+ * An error that travelled: of the class of its tag, so that it reads and exits as on the other
+ * side.
+ */
 export function errorOf(value: unknown): IntelGraphError | undefined {
   if (!isRecord(value) || typeof value._tag !== "string" || !Object.hasOwn(catalogue, value._tag)) {
     return undefined

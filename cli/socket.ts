@@ -1,10 +1,11 @@
 /**
  * How commands reach a node that runs in another process: a Unix socket beside its data.
  *
- * Promises: only this user can connect (mode 0600 in a folder of mode 0700); a request is one line of
- * at most `socketRequestBytesMax`, said within `socketRequestMillisMax`; at most
- * `socketConnectionsMax` are answered at once; rubbish is answered with one error and the connection
- * ends. What may fail beneath: the node dies while it answers; the client then says `Unavailable`.
+ * Promises: only this user can connect (mode 0600 in a folder of mode 0700); a request is one line
+ * of at most `socketRequestBytesMax`, said within `socketRequestMillisMax`; at most
+ * `socketConnectionsMax` are answered at once; rubbish is answered with one error and the
+ * connection ends. What may fail beneath: the node dies while it answers; the client then says
+ * `Unavailable`.
  */
 import { chmodSync, mkdtempSync, rmSync } from "node:fs"
 import { createConnection, createServer, type Server, type Socket } from "node:net"
@@ -38,7 +39,9 @@ export type AnswerRequest = (
   progress: Progress,
 ) => Effect.Effect<unknown, IntelGraphError>
 
-/** Where the socket of a data directory is: in it, or in a folder of its own where that is too long. */
+/**
+ * Where the socket of a data directory is: in it, or in a folder of its own where that is too long.
+ */
 export const socketPlace = (dataDir: string): Effect.Effect<string, never, Scope.Scope> => {
   const beside = join(dataDir, "node.sock")
   if (Buffer.byteLength(beside, "utf8") <= socketPathBytesMax) return Effect.succeed(beside)

@@ -1,8 +1,8 @@
 /**
  * The configuration document `intelgraph.yaml`. It is data; nothing in it is code, and it holds no
  * secret: what is secret comes from the environment or from a file that an entry names.
- * `docs/configuration.md` explains it, `docs/schemas/configuration.schema.json` is made from the schema
- * here. Relative paths are relative to the document.
+ * `docs/configuration.md` explains it, `docs/schemas/configuration.schema.json` is made from the
+ * schema here. Relative paths are relative to the document.
  */
 import * as Schema from "effect/Schema"
 import {

@@ -1,6 +1,6 @@
 /**
- * The summary of a run as `start --json` and `ingest --json` print it (contracts §11); its schema is
- * published as `docs/schemas/summary.schema.json`. Counters of a connector are those of its run.
+ * The summary of a run as `start --json` and `ingest --json` print it (contracts §11); its schema
+ * is published as `docs/schemas/summary.schema.json`. Counters of a connector are those of its run.
  */
 import * as Schema from "effect/Schema"
 import { publishedSchema } from "./published-schema.ts"

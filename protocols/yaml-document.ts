@@ -1,6 +1,7 @@
 /**
- * From the text of a YAML document to a value of a schema. What is wrong is said with line and column:
- * syntax, aliases (a few bytes of them can stand for gigabytes), unknown keys, values out of bounds.
+ * From the text of a YAML document to a value of a schema. What is wrong is said with line and
+ * column: syntax, aliases (a few bytes of them can stand for gigabytes), unknown keys, values out
+ * of bounds.
  */
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"

@@ -34,6 +34,9 @@ describe("the rules of the house", () => {
     expect(tidy.functionsFit(sample("runtime/a.ts", `function fits() ${body(70)}\n`))).toEqual([])
     const group = sample("test/a.test.ts", `describe("all", () => ${body(300)})\n`)
     expect(tidy.functionsFit(group)).toEqual([])
+    const suite = `export function suite() {\n  it("does", f)\n${"\n".repeat(80)}}\n`
+    expect(tidy.functionsFit(sample("test/a.ts", suite))).toEqual([])
+    expect(tidy.functionsFit(sample("test/a.ts", suite.replace("it(", "fit(")))).toHaveLength(1)
   })
 
   it.each([

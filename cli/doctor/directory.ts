@@ -1,6 +1,6 @@
 /**
- * What `doctor` looks at in a data directory. It changes nothing but one small file that it writes to
- * measure the disk and removes again; a directory that is not there yet is no fault.
+ * What `doctor` looks at in a data directory. It changes nothing but one small file that it writes
+ * to measure the disk and removes again; a directory that is not there yet is no fault.
  */
 import {
   closeSync,

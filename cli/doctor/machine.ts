@@ -1,4 +1,6 @@
-/** What `doctor` looks at beside the data directory: Node, its package, the configuration, the port. */
+/**
+ * What `doctor` looks at beside the data directory: Node, its package, the configuration, the port.
+ */
 import { readFileSync } from "node:fs"
 import { createServer } from "node:net"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,6 @@
-/** `intelgraph ingest`: reads files as one source, in a node of its own or through the running one. */
+/**
+ * `intelgraph ingest`: reads files as one source, in a node of its own or through the running one.
+ */
 import * as Effect from "effect/Effect"
 import type { ConnectorProgress } from "../../actors/index.ts"
 import type { IntelGraphError } from "../../protocols/errors.ts"

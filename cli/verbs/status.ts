@@ -25,7 +25,9 @@ interface Asked {
   readonly graphHash: boolean
 }
 
-/** A node that was killed leaves the name of a socket that nobody answers: then its data answers. */
+/**
+ * A node that was killed leaves the name of a socket that nobody answers: then its data answers.
+ */
 const read = (dataDir: string, asked: Asked): Effect.Effect<Status, IntelGraphError> =>
   Effect.scoped(
     Effect.gen(function* () {

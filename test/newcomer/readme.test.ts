@@ -1,7 +1,7 @@
 /**
- * What a newcomer does: takes the README's mapping and commands as they stand there, in a clean clone,
- * with a CSV that nobody here has seen. The clone is of what is committed; only the installed packages
- * are shared with it.
+ * What a newcomer does: takes the README's mapping and commands as they stand there, in a clean
+ * clone, with a CSV that nobody here has seen. The clone is of what is committed; only the
+ * installed packages are shared with it.
  */
 import { execFile } from "node:child_process"
 import { readFileSync, symlinkSync, writeFileSync } from "node:fs"

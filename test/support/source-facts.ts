@@ -1,6 +1,6 @@
 /**
- * What the tidy rules need to know of a source file, read from TypeScript's own syntax tree. Nothing is
- * resolved or type-checked: all files of the house take under a second.
+ * What the tidy rules need to know of a source file, read from TypeScript's own syntax tree.
+ * Nothing is resolved or type-checked: all files of the house take under a second.
  */
 import type { Node } from "typescript/unstable/ast"
 import { SyntaxKind } from "typescript/unstable/ast"
@@ -87,7 +87,7 @@ function factsOf(path: string, text: string, root: Node): SourceFacts {
 
 function walk(node: Node, parent: Node | undefined, text: string, found: Collector): void {
   const line = found.lineOf(startOf(node, text))
-  if (functionKinds.has(node.kind) && !isTestGroup(parent, text)) {
+  if (functionKinds.has(node.kind) && !isTestGroup(node, parent, text)) {
     const lines = found.lineOf(node.end) - line + 1
     found.functions.push({ name: nameOf(node, parent), line, lines })
   }
@@ -150,6 +150,8 @@ interface Parts {
   readonly exportClause?: Node
   readonly elements?: readonly Node[]
   readonly propertyName?: Node
+  readonly body?: Node
+  readonly statements?: readonly Node[]
 }
 
 const parts = (node: Node): Parts => node as unknown as Parts
@@ -170,12 +172,20 @@ function startOf(node: Node, text: string): number {
 
 const endOr = (at: number, end: number) => (at < 0 ? end : at)
 
-/** `describe("…", () => {…})` groups tests; the tests in it are the functions. */
-function isTestGroup(parent: Node | undefined, text: string): boolean {
-  if (parent?.kind !== SyntaxKind.CallExpression) return false
-  const callee = parts(parent).expression
-  return callee !== undefined && text.slice(callee.pos, callee.end).trim().startsWith("describe")
+/**
+ * `describe("…", () => {…})`, or a function that states tests one after the other: what groups tests
+ * is no longer than they are; the tests in it are the functions.
+ */
+function isTestGroup(node: Node, parent: Node | undefined, text: string): boolean {
+  if (parent?.kind === SyntaxKind.CallExpression) {
+    const callee = parts(parent).expression
+    if (callee !== undefined && sourceOf(callee, text).startsWith("describe")) return true
+  }
+  const statements = parts(parts(node).body ?? node).statements ?? []
+  return statements.some((statement) => /^(?:it|test|describe)[.(]/.test(sourceOf(statement, text)))
 }
+
+const sourceOf = (node: Node, text: string) => text.slice(startOf(node, text), node.end)
 
 function nameOf(node: Node, parent: Node | undefined): string {
   const own = textOf(parts(node).name)
