@@ -1,13 +1,14 @@
 /**
- * The mapping document: how a record's fields become entities and relationships (contracts §5). It is
- * data; nothing in it is code. `docs/mapping.md` explains it, `docs/schemas/mapping.schema.json` is
- * made from the schema here.
+ * The mapping document: how a record's fields become entities and relationships (contracts §5). It
+ * is data; nothing in it is code. `docs/mapping.md` explains it, `docs/schemas/mapping.schema.json`
+ * is made from the schema here.
  *
  * A *text* is a path (`$.a.b[0]`, `$.list[*].id`, `$["odd name"]`), a template (`{$.a}/{$.b}`), or,
  * where it holds neither, the text itself.
  */
 import * as Schema from "effect/Schema"
 import { csvColumnsMax, nameBytesMax, propertiesMax } from "./limits.ts"
+import { publishedSchema } from "./published-schema.ts"
 
 const listed = Schema.isMaxLength(propertiesMax)
 const text = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(4 * nameBytesMax))
@@ -116,13 +117,5 @@ export type CsvSettings = typeof Csv.Type
 export type CoercionName = typeof Coercion.Type
 
 /** The published JSON Schema of a mapping document (draft 2020-12). */
-export function mappingJsonSchema(): { readonly [name: string]: unknown } {
-  const document = Schema.toJsonSchemaDocument(MappingSchema, { onExcessProperty: "error" })
-  const dialect = "https://json-schema.org/draft/2020-12/schema"
-  const definitions = Object.keys(document.definitions).length > 0
-  return {
-    $schema: dialect,
-    ...document.schema,
-    ...(definitions ? { $defs: document.definitions } : {}),
-  }
-}
+export const mappingJsonSchema = (): { readonly [name: string]: unknown } =>
+  publishedSchema(MappingSchema)

@@ -1,11 +1,12 @@
 /**
  * The `SourceReader` of files: plain or gzip by content, in every format that can be cut.
  *
- * Promises: a file is what its hash says; one that changes while it is read is refused from there on.
- * Bytes are read only when records are asked for, one buffer at a time. What may fail beneath: any
- * call of the file system, a gzip stream that ends too soon or is damaged. A gzip stream that ends too
- * soon gives its records and one dead letter for the rest; everything else is `SourceUnreadable` with
- * one sentence, and the records before it stand. Devices, pipes and folders are not read.
+ * Promises: a file is what its hash says; one that changes while it is read is refused from there
+ * on. Bytes are read only when records are asked for, one buffer at a time. What may fail beneath:
+ * any call of the file system, a gzip stream that ends too soon or is damaged. A gzip stream that
+ * ends too soon gives its records and one dead letter for the rest; everything else is
+ * `SourceUnreadable` with one sentence, and the records before it stand. Devices, pipes and folders
+ * are not read.
  */
 import { createHash } from "node:crypto"
 import type { BigIntStats } from "node:fs"

@@ -1,6 +1,6 @@
 /**
- * Bytes out of a file, plain or gzip by content. Reads when asked and not before: at most one buffer of
- * the file and what one write to the decompressor gives are held.
+ * Bytes out of a file, plain or gzip by content. Reads when asked and not before: at most one
+ * buffer of the file and what one write to the decompressor gives are held.
  *
  * A gzip file that ends too soon gives all that can be had of it, and then says `damaged`. Output
  * beyond `inflateRatioMax` times the input, or beyond `inflateBytesMax`, fails: a gzip bomb.
@@ -98,7 +98,7 @@ class Inflater {
     })
   }
 
-  // The input's end is told only when all output is out: an error would throw away what is buffered.
+  // The input's end is told only when all output is out: an error throws away what is buffered.
   async next(): Promise<Uint8Array | "whole" | "damaged"> {
     for (;;) {
       const bytes = this.#gunzip.read() as Buffer | null

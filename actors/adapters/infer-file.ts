@@ -15,8 +15,8 @@ import { fileHead, fileSource } from "./file-source.ts"
 export type InferableFormat = "json" | "ndjson" | "csv"
 
 /**
- * A mapping document for the file, as text. Without `format` the name's ending tells it. `Invalid` where
- * the file holds nothing that a mapping could read.
+ * A mapping document for the file, as text. Without `format` the name's ending tells it. `Invalid`
+ * where the file holds nothing that a mapping could read.
  */
 export const inferFileMapping = Effect.fn("fileSource.infer")(function* (
   file: string,

@@ -5,8 +5,9 @@ import { checkText } from "../mapping/json.ts"
 import { Rejection, setOwn } from "../mapping/values.ts"
 
 /**
- * The cells of a row without its line end. A quote opens a quoted cell only where the cell begins; a
- * quote elsewhere is a character. Throws a `Rejection` where a quoted cell is not closed, or goes on.
+ * The cells of a row without its line end. A quote opens a quoted cell only where the cell begins;
+ * a quote elsewhere is a character. Throws a `Rejection` where a quoted cell is not closed, or goes
+ * on.
  */
 export function parseRow(row: string, delimiter: string): string[] {
   if (!row.includes('"')) return checkColumns(row.split(delimiter))

@@ -13,15 +13,19 @@ export interface Cut {
   readonly fault: (Fault & { readonly lengthBytes: number }) | undefined
 }
 
-/** `whole`: the source ends here. `damaged`: it should have gone on, as in a truncated gzip file. */
+/**
+ * `whole`: the source ends here. `damaged`: it should have gone on, as in a truncated gzip file.
+ */
 export type SourceEnd = "whole" | "damaged"
 
 /**
- * Cuts a source into records as its bytes come in. Pure: the same bytes give the same cuts, however they
- * are divided into chunks, and from whichever record's offset a new cutter goes on.
+ * Cuts a source into records as its bytes come in. Pure: the same bytes give the same cuts, however
+ * they are divided into chunks, and from whichever record's offset a new cutter goes on.
  */
 export interface Cutter {
-  /** The records that are complete now. The chunk is not copied and must not be changed any more. */
+  /**
+   * The records that are complete now. The chunk is not copied and must not be changed any more.
+   */
   readonly push: (chunk: Uint8Array) => readonly Cut[]
   /** What is left at the end. */
   readonly finish: (end: SourceEnd) => readonly Cut[]

@@ -1,7 +1,7 @@
 /**
- * Gives cut records their key and version (contracts §3). STIX: id, and modified or created. A mapping:
- * `record.key` and `record.version`. Otherwise the SHA-256 of the bytes. A record whose key cannot be
- * found is rejected, under a key of its own.
+ * Gives cut records their key and version (contracts §3). STIX: id, and modified or created. A
+ * mapping: `record.key` and `record.version`. Otherwise the SHA-256 of the bytes. A record whose
+ * key cannot be found is rejected, under a key of its own.
  */
 import { hash } from "node:crypto"
 import type { Json } from "../../protocols/canonical.ts"

@@ -1,7 +1,7 @@
 /**
- * How a source is laid out, told from its first bytes: which cutter reads it, where its records begin,
- * and the columns of a CSV header. The same bytes give the same layout, so that reading can go on from
- * any place with the layout found again.
+ * How a source is laid out, told from its first bytes: which cutter reads it, where its records
+ * begin, and the columns of a CSV header. The same bytes give the same layout, so that reading can
+ * go on from any place with the layout found again.
  */
 import { Invalid } from "../../protocols/errors.ts"
 import { nameBytesMax } from "../../protocols/limits.ts"
@@ -107,7 +107,9 @@ function layOutStix(bytes: Buffer, start: number): Layout {
   return bundle ? values(bytes, start, ["objects"]) : lines(start)
 }
 
-/** A comma and the first record up to its first name: what a later record's beginning looks like. */
+/**
+ * A comma and the first record up to its first name: what a later record's beginning looks like.
+ */
 function openingOf(bytes: Buffer, start: number, path: readonly string[]): Uint8Array | undefined {
   const array = new ArraySeeker(path).seek(bytes, start)
   if (array < 0) return undefined

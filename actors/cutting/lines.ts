@@ -1,10 +1,10 @@
 /**
- * Cuts lines (NDJSON) and rows (CSV). Both end at a line feed; in CSV a line feed inside a quoted cell
- * does not count. A blank line is no record.
+ * Cuts lines (NDJSON) and rows (CSV). Both end at a line feed; in CSV a line feed inside a quoted
+ * cell does not count. A blank line is no record.
  *
- * A line longer than `recordBytesMax` is not held: its first bytes are kept for the dead letter and the
- * rest is counted until its end. A CSV row that has grown so long ends at the next line feed even inside
- * quotes: a quote too many would else take the rest of the file with it.
+ * A line longer than `recordBytesMax` is not held: its first bytes are kept for the dead letter and
+ * the rest is counted until its end. A CSV row that has grown so long ends at the next line feed
+ * even inside quotes: a quote too many would else take the rest of the file with it.
  */
 import { deadLetterBytesMax, recordBytesMax } from "../../protocols/limits.ts"
 import {
@@ -27,7 +27,9 @@ const empty = Buffer.alloc(0)
 export interface LineSettings {
   /** Bytes before the first record: a byte order mark, a CSV header. */
   readonly start: number
-  /** The delimiter of CSV, by which a quote at a cell's beginning is known; `undefined` for NDJSON. */
+  /**
+   * The delimiter of CSV, by which a quote at a cell's beginning is known; `undefined` for NDJSON.
+   */
   readonly delimiter: number | undefined
 }
 

@@ -1,7 +1,7 @@
 /**
- * Finds the array of records in a JSON document without building the document: `$.a.b[*]` is the array
- * that is member `b` of the object that is member `a` of the root. Works byte by byte across chunks and
- * holds nothing but the name that it is reading.
+ * Finds the array of records in a JSON document without building the document: `$.a.b[*]` is the
+ * array that is member `b` of the object that is member `a` of the root. Works byte by byte across
+ * chunks and holds nothing but the name that it is reading.
  */
 import { keyBytesMax } from "../../protocols/limits.ts"
 import { isBlank } from "./cut.ts"

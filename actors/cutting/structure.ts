@@ -1,7 +1,8 @@
 /**
- * Follows quotes and brackets of JSON text across chunks, to where a value ends or to where something
- * cannot be right: a bracket that closes another kind, a string or a bracket where no value may begin.
- * It does not check JSON; it finds ends, and notices missing quotes, commas and brackets close by.
+ * Follows quotes and brackets of JSON text across chunks, to where a value ends or to where
+ * something cannot be right: a bracket that closes another kind, a string or a bracket where no
+ * value may begin. It does not check JSON; it finds ends, and notices missing quotes, commas and
+ * brackets close by.
  *
  * A hot loop over bytes: strings of more than a few bytes are skipped by `indexOf`.
  */

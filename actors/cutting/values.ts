@@ -1,12 +1,12 @@
 /**
- * Cuts the values of a JSON array, or a sequence of JSON values, without building the document: quotes
- * and brackets are followed, the rest is looked at by whoever reads the record.
+ * Cuts the values of a JSON array, or a sequence of JSON values, without building the document:
+ * quotes and brackets are followed, the rest is looked at by whoever reads the record.
  *
- * What is wrong inside a balanced record is that record's own fault. Where brackets, commas and quotes
- * no longer fit, the record is set aside up to the next place that looks like the beginning of the first
- * record (`opening`: comma, bracket, first name), from where cutting goes on; where there is none, the
- * rest of the source is set aside as one. A record longer than `recordBytesMax` is counted to its end
- * and not held.
+ * What is wrong inside a balanced record is that record's own fault. Where brackets, commas and
+ * quotes no longer fit, the record is set aside up to the next place that looks like the beginning
+ * of the first record (`opening`: comma, bracket, first name), from where cutting goes on; where
+ * there is none, the rest of the source is set aside as one. A record longer than `recordBytesMax`
+ * is counted to its end and not held.
  */
 import type { DeadLetterReason } from "../../protocols/event.ts"
 import { deadLetterBytesMax, recordBytesMax } from "../../protocols/limits.ts"

@@ -1,7 +1,7 @@
 /**
- * Applies a mapping to one record. A missing key or a failed coercion throws a `Rejection`; a missing
- * optional property is left out. Where a key holds `[*]`, each of its values makes an entity or a
- * relationship, and no values make none.
+ * Applies a mapping to one record. A missing key or a failed coercion throws a `Rejection`; a
+ * missing optional property is left out. Where a key holds `[*]`, each of its values makes an
+ * entity or a relationship, and no values make none.
  */
 import type { Json } from "../../protocols/canonical.ts"
 import type { Alias, EntityRef } from "../../protocols/graph.ts"

@@ -12,8 +12,8 @@ interface Open {
 }
 
 /**
- * Names down to the longest array of objects that only objects stand around; `undefined` where there is
- * none, or the root is no object.
+ * Names down to the longest array of objects that only objects stand around; `undefined` where
+ * there is none, or the root is no object.
  */
 export function findRecords(head: string): readonly string[] | undefined {
   const stack: Open[] = []

@@ -1,6 +1,6 @@
 /**
- * Proposes a mapping from a look at some records. The proposal is a beginning for a person, not a claim:
- * each guess stands beside what it was made from, and the file says what to look at.
+ * Proposes a mapping from a look at some records. The proposal is a beginning for a person, not a
+ * claim: each guess stands beside what it was made from, and the file says what to look at.
  */
 import type { Json } from "../../protocols/canonical.ts"
 import { inferFieldsMax, inferRecordsMax } from "../../protocols/limits.ts"
@@ -126,8 +126,9 @@ function opening(input: InferInput, count: number): readonly string[] {
   const { file, format } = input
   const yaml = `${file.replace(/(\.gz|\.(json|ndjson|jsonl|csv))+$/i, "")}.yaml`
   return [
-    `# Proposed by \`intelgraph mapping infer\` from ${count} records of ${oneLine(file)}. Read and mend it, then:`,
-    `#   intelgraph ingest --source NAME --format ${format} --mapping ${oneLine(yaml)} ${oneLine(file)}`,
+    `# Proposed by \`mapping infer\` from ${count} records of ${oneLine(file)}. Read and mend it, then:`,
+    `#   npx --no intelgraph ingest --source NAME --format ${format} \\`,
+    `#     --mapping ${oneLine(yaml)} ${oneLine(file)}`,
     "# A value that is not what `as` says sets its record aside; `intelgraph dlq ls` shows which.",
   ]
 }
@@ -136,8 +137,8 @@ function recordLines(key: Field, unique: boolean, version: Field | undefined): r
   const lines = unique
     ? ["record:", `  key: ${quoted(key.path)}  # another one in each record looked at`]
     : [
-        "# No field is another one in each record. Records with the same key below become one entity;",
-        "# the record itself is known by its bytes, so a changed record counts as a new one.",
+        "# No field is another one in each record. Records with the same key below become one",
+        "# entity; a record itself is known by its bytes, so a changed one counts as new.",
         ...(version === undefined ? [] : ["record:"]),
       ]
   if (version === undefined) return lines
@@ -180,7 +181,9 @@ function coercionOf(field: Field): CoercionName | undefined {
   return field.numbers === field.present ? "number" : undefined
 }
 
-/** Ends of relationships cannot be told from the data: what looks like one is shown as a comment. */
+/**
+ * Ends of relationships cannot be told from the data: what looks like one is shown as a comment.
+ */
 function relationshipLines(
   fields: readonly Field[],
   key: Field,
@@ -213,8 +216,10 @@ function typeOf(input: InferInput): string {
   return single.slice(0, 63) || "thing"
 }
 
-const pathOf = (path: readonly string[]): string =>
-  `$${path.map((name) => (/^[^.[\]{}"]+$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`)).join("")}`
+const pathOf = (path: readonly string[]): string => `$${path.map(stepOf).join("")}`
+
+const stepOf = (name: string): string =>
+  /^[^.[\]{}"]+$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`
 
 const quoted = (text: string): string =>
   /^[$A-Za-z_][\w.$-]*$/.test(text) && !/^(true|false|null|yes|no|on|off)$/i.test(text)

@@ -30,7 +30,9 @@ export function parseJsonExactly(text: string): Json {
   return value
 }
 
-/** Runs `read` on the record, a second time with exact integers where the first met inexact ones. */
+/**
+ * Runs `read` on the record, a second time with exact integers where the first met inexact ones.
+ */
 export function readExactly<A>(text: string, read: (record: Json) => A): A {
   try {
     return read(parseJson(text))

@@ -1,8 +1,8 @@
 /**
  * Paths and texts of a mapping, parsed once and read per record.
  *
- * A path is `$` followed by `.name`, `["any name"]`, `[n]` or `[*]`. A name ends at `. [ ] { }` or a
- * quote. A template is a text with paths in braces, `{$.a}/{$.b}`; a text with neither is itself.
+ * A path is `$` followed by `.name`, `["any name"]`, `[n]` or `[*]`. A name ends at `. [ ] { }` or
+ * a quote. A template is a text with paths in braces, `{$.a}/{$.b}`; a text with neither is itself.
  */
 import type { Json } from "../../protocols/canonical.ts"
 import { documentDepthMax, listPropertyMax } from "../../protocols/limits.ts"

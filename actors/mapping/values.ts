@@ -1,6 +1,6 @@
 /**
- * From JSON values to what the graph holds (contracts §2): texts of keys, properties, lists, and the
- * canonical JSON text of everything nested, which goes into `raw`.
+ * From JSON values to what the graph holds (contracts §2): texts of keys, properties, lists, and
+ * the canonical JSON text of everything nested, which goes into `raw`.
  *
  * An integer beyond 2^53 has lost digits once `JSON.parse` has read it. The functions here throw
  * `inexact` where they meet one; the pipeline then reads the record again so that such integers are
@@ -19,7 +19,9 @@ import {
 import type { CoercionName } from "../../protocols/mapping.ts"
 import { formatInstant, parseInstant } from "../../protocols/units.ts"
 
-/** Thrown, and caught by the pipeline: this record goes to the dead letters. No stack: data did it. */
+/**
+ * Thrown, and caught by the pipeline: this record goes to the dead letters. No stack: data did it.
+ */
 export class Rejection {
   readonly fault: Fault
   constructor(reason: DeadLetterReason, detail: string) {
@@ -115,8 +117,8 @@ function listOf(list: readonly Json[]): PropertyValue | undefined | typeof neste
 }
 
 /**
- * Collects properties of one assertion. A member called `raw` goes with the nested ones, so that `raw`
- * always is the canonical text of an object.
+ * Collects properties of one assertion. A member called `raw` goes with the nested ones, so that
+ * `raw` always is the canonical text of an object.
  */
 export class PropertyCollector {
   readonly properties: MutableProperties = {}

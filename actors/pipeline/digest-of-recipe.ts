@@ -3,7 +3,10 @@ import { hash } from "node:crypto"
 import { canonicalJson, type Json } from "../../protocols/canonical.ts"
 import type { Recipe } from "../source.ts"
 
-/** SHA-256 over the recipe's canonical JSON. Equal meaning, equal digest: order and space do not count. */
+/**
+ * SHA-256 over the recipe's canonical JSON. Equal meaning, equal digest: order and space do not
+ * count.
+ */
 export function digestOfRecipe(recipe: Recipe): Uint8Array {
   const { format, mapping, columns } = recipe
   const json: Json = {

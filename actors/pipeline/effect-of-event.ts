@@ -1,7 +1,7 @@
 /**
- * The pipeline of a partition: parse, validate, normalise and map one event (contracts §3). Pure and
- * synchronous; what is wrong with the data becomes a dead letter, never an exception. What it throws
- * is a mistake in this program, and its caller counts it against the record.
+ * The pipeline of a partition: parse, validate, normalise and map one event (contracts §3). Pure
+ * and synchronous; what is wrong with the data becomes a dead letter, never an exception. What it
+ * throws is a mistake in this program, and its caller counts it against the record.
  */
 import { hash } from "node:crypto"
 import type { Json } from "../../protocols/canonical.ts"
@@ -73,8 +73,8 @@ const operationCode = { assert: 0, retract: 1, reject: 2 } as const
 let scratch = Buffer.alloc(0)
 
 /**
- * SHA-256 over op, digest and bytes. One call on joined bytes that answers with a string takes 1.3 µs of
- * 250 B, one that answers with a buffer 5 µs, the incremental one 4 µs.
+ * SHA-256 over op, digest and bytes. One call on joined bytes that answers with a string takes 1.3
+ * µs of 250 B, one that answers with a buffer 5 µs, the incremental one 4 µs.
  */
 function hashOf(event: SourceEvent, digest: Uint8Array): Uint8Array {
   const length = 1 + digest.length + event.bytes.length

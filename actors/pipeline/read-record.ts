@@ -1,4 +1,6 @@
-/** From a record's bytes to its value, by the recipe's format; and the plan of a recipe, made once. */
+/**
+ * From a record's bytes to its value, by the recipe's format; and the plan of a recipe, made once.
+ */
 import type { Json } from "../../protocols/canonical.ts"
 import { parseRow, recordOfRow } from "../cutting/csv-row.ts"
 import { decodeText, readExactly } from "../mapping/json.ts"

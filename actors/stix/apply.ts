@@ -1,8 +1,9 @@
 /**
- * STIX 2.0 and 2.1, built in (contracts §2). `relationship` and `sighting` are relationships; an object
- * of any other type is an entity, and its embedded references, at any depth, are derived relationships
- * of their own name, one per (from, name, to). References that say who wrote or marked an object stay
- * properties: as relationships they would join everything to the same few entities.
+ * STIX 2.0 and 2.1, built in (contracts §2). `relationship` and `sighting` are relationships; an
+ * object of any other type is an entity, and its embedded references, at any depth, are derived
+ * relationships of their own name, one per (from, name, to). References that say who wrote or
+ * marked an object stay properties: as relationships they would join everything to the same few
+ * entities.
  */
 import type { Json } from "../../protocols/canonical.ts"
 import type { Alias, EntityRef, RelationshipAssertion } from "../../protocols/graph.ts"

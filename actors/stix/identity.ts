@@ -6,7 +6,9 @@ import { isObject, type JsonObject, Rejection } from "../mapping/values.ts"
 
 const typePattern = /^[a-z0-9][a-z0-9-]{0,249}$/
 const uuidLength = 36
-/** Types that were found valid: there are few, and a look at this set is faster than the pattern. */
+/**
+ * Types that were found valid: there are few, and a look at this set is faster than the pattern.
+ */
 const knownTypes = new Set<string>()
 const knownTypesMax = 256
 

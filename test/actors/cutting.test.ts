@@ -83,7 +83,7 @@ describe("NDJSON", () => {
     expect(texts(cut('{"a":1}\n{"b":', ndjson))).toEqual(['{"a":1}', "truncated"])
   })
 
-  it("keeps a complete last line of a source that should have gone on, and says that it ends", () => {
+  it("keeps a complete last line of a damaged source, and says that it ends there", () => {
     const cuts = cut('{"a":1}\n{"b":2}', ndjson, { end: "damaged" })
     expect(texts(cuts)).toEqual(['{"a":1}', '{"b":2}', "truncated"])
     expect(cuts[2]?.fault?.lengthBytes).toBe(0)
@@ -140,7 +140,8 @@ describe("JSON documents", () => {
   })
 
   it("finds the array that the mapping names, past members that look like it", () => {
-    const text = `{"note":"\\"b\\":[", "b":[0], "x":{"a":{"b":[9]}}, "a":{"c":[8],"\\u0062":[{"id":1},{"id":2}]},"b":[7]}`
+    const decoys = `"note":"\\"b\\":[", "b":[0], "x":{"a":{"b":[9]}}`
+    const text = `{${decoys}, "a":{"c":[8],"\\u0062":[{"id":1},{"id":2}]},"b":[7]}`
     const cuts = cut(text, recipeOf("json", atRecords("$.a.b[*]")))
     expect(texts(cuts)).toEqual(['{"id":1}', '{"id":2}'])
   })
