@@ -386,10 +386,7 @@ type DeadLetter {
   "The same fault of the same bytes has the same one."
   fingerprint: String!
   "The record's first bytes, base64."
-  bytes(
-    "How many, at most ${deadLetterBytesMax}."
-    max: Int! = 1024
-  ): String!
+  bytes("How many, at most ${deadLetterBytesMax}." max: Int! = 1024): String!
 }
 
 "An actor with its children."
