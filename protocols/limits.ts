@@ -59,6 +59,8 @@ export const pulledBytesMax = 64 * 1024 ** 2
 export const sinkCreditBlocks = 4
 /** Records that the graph sink puts into one transaction; measured best near 4,096 (D2). */
 export const commitRecordsMax = 4096
+/** Records of one call to the sink: making it ready must not hold up the event loop for long. */
+export const callRecordsMax = 1024
 /** Parked blocks that a partition may have. */
 export const parkedBlocksMax = 1024
 
@@ -261,7 +263,7 @@ export const deadLettersShownDefault = 20
 
 /** The embedded graph store. */
 /** Page cache of the writing connection. */
-export const graphCacheKibibytes = 64 * 1024
+export const graphCacheKibibytes = 32 * 1024
 /** Pages of write-ahead log after which they are moved into the database. */
 export const graphCheckpointPages = 4_000
 /** Bytes to which the write-ahead log is cut after that. */
@@ -279,6 +281,10 @@ export const nodesPerTenantMax = 2 ** 36
 export const internedNamesMax = 10_000
 /** Characters of one entity that text search looks at. */
 export const searchedCharactersMax = 16 * 1024
+/** Rows that one page of a filter looks at; it then ends with what was found and says there is more. */
+export const filteredRowsMax = 50_000
+/** Characters of a wanted text by which the text index narrows a filter. */
+export const filterPhraseCharactersMax = 200
 /** Words of a search, and entities that it may match before it is to be narrowed. */
 export const searchWordsMax = 16
 export const searchedMatchesMax = 100_000

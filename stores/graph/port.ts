@@ -108,7 +108,10 @@ export interface PropertyFilter {
   readonly lte?: string | number
 }
 
-/** One page in the store's order; `after` is the opaque `end` of the page before. */
+/**
+ * One page in the store's order; `after` is the opaque `end` of the page before. A page whose filter
+ * looked at `filteredRowsMax` rows ends early: it has fewer rows than asked for, or none, and more.
+ */
 export interface PageRequest {
   readonly first: number
   readonly after?: string

@@ -1,7 +1,7 @@
 /** What reads of a graph promise: order, pages, search, ways through the graph, bounds. */
 import { Effect } from "effect"
 import { expect, it } from "vitest"
-import { pageSizeMax } from "../../protocols/limits.ts"
+import { filteredRowsMax, pageSizeMax, searchedCharactersMax } from "../../protocols/limits.ts"
 import type { GraphStore } from "../../stores/index.ts"
 import { run } from "../support/run.ts"
 import type { Open } from "./graph-conformance.ts"
@@ -87,6 +87,12 @@ function pagesAndSearch(open: Open): void {
       thing("1", { score: 5, tags: ["x", "y"], date: "2021" }),
       thing("2", { score: 7.5, tags: ["z"], date: "2022" }),
       thing("3", { score: "7", ok: true }),
+      thing("4", {
+        say: `he said "x" -- ${"é ".repeat(300)}`,
+        filler: "word ".repeat(searchedCharactersMax / 4),
+        late: "end of it",
+        marks: "--",
+      }),
     ]
     await run(sink.commit([block(1, things)]))
     const where = async (...properties: Parameters<typeof reads.entities>[1]["properties"] & {}) =>
@@ -97,8 +103,26 @@ function pagesAndSearch(open: Open): void {
     expect(await where({ name: "tags", eq: ["z"] }, { name: "date", gte: "2022" })).toEqual(["2"])
     expect(await where({ name: "ok", eq: true })).toEqual(["3"])
     expect(await where({ name: "toString", gte: "" })).toEqual([])
+    expect(await where({ name: "say", eq: `he said "x" -- ${"é ".repeat(300)}` })).toEqual(["4"])
+    expect(await where({ name: "late", eq: "end of it" })).toEqual(["4"])
+    expect(await where({ name: "late", eq: "END of it" })).toEqual([])
+    expect(await where({ name: "marks", eq: "--" })).toEqual(["4"])
     const none = reads.entities(tenant, { properties: [{ name: "score" }] }, { first: 9 })
     expect(await refused(none)).toMatchObject({ _tag: "Invalid" })
+  })
+
+  it("ends a page early where a filter has looked at many rows, and goes on from there", async () => {
+    const { sink, reads } = await open()
+    const things = Array.from({ length: filteredRowsMax + 10 }, (_, i) =>
+      thing(`k${100_000 + i}`, { n: i === filteredRowsMax + 5 ? 1 : 0 }),
+    )
+    await run(sink.commit([block(1, things)]))
+    const properties = [{ name: "n", eq: 1 }]
+    const early = await run(reads.entities(tenant, { properties }, { first: 5 }))
+    expect(early).toMatchObject({ items: [], hasMore: true })
+    const rest = { first: 5, after: early.end ?? "" }
+    const page = await run(reads.entities(tenant, { properties }, rest))
+    expect([keysOf(page), page.hasMore]).toEqual([[`k${100_005 + filteredRowsMax}`], false])
   })
 
   it("refuses cursors that it never made, and pages that are too large", async () => {

@@ -7,7 +7,7 @@
 import { invariant } from "../../../protocols/errors.ts"
 import { aliasStubKey } from "../../../protocols/graph.ts"
 import type { NodeRow } from "./statements.ts"
-import { aliasesOf, isRevoked, noAliases, noProperties } from "./text.ts"
+import { aliasesOf, isRevoked, noAliases, noProperties, typeToken } from "./text.ts"
 import type { Transaction } from "./transaction.ts"
 import type { WireEnd, WireEntity } from "./wire.ts"
 
@@ -17,9 +17,6 @@ export interface Origin {
   readonly source: number
   readonly record: number
 }
-
-/** Prefix of the token by which a search is kept to one type; people's words are stripped of it. */
-export const typeToken = (type: number): string => `\uE000${type.toString(36)}`
 
 /** Writes what the record says of an entity; `held` are the nodes that it spoke of before. */
 export function assertEntity(

@@ -1,11 +1,7 @@
 /** Entities by key, by page, by text and by property; and what each record says of one. */
-import { Invalid, LimitExceeded } from "../../../protocols/errors.ts"
+import { Invalid } from "../../../protocols/errors.ts"
 import type { Properties, PropertyValue } from "../../../protocols/graph.ts"
-import {
-  searchedMatchesMax,
-  searchTextBytesMax,
-  searchWordsMax,
-} from "../../../protocols/limits.ts"
+import { filteredRowsMax } from "../../../protocols/limits.ts"
 import { compareAssertions, compareUtf8 } from "../../../protocols/visible.ts"
 import type {
   Assertion,
@@ -15,11 +11,17 @@ import type {
   PropertyFilter,
   VisibleEntity,
 } from "../../graph/port.ts"
-import { typeToken } from "./nodes.ts"
-import { decodeCursor, pageOf, sizeOf } from "./page.ts"
+import { decodeCursor, encodeCursor, pageOf, sizeOf } from "./page.ts"
 import type { ReadStore } from "./read-store.ts"
+import {
+  expressionOf,
+  isTooWide,
+  phraseOfFilter,
+  refuseTooWide,
+  search,
+  wordsOf,
+} from "./search.ts"
 import { aliasesOf, propertiesOf } from "./text.ts"
-import { firstNodeOf } from "./transaction.ts"
 
 type EntityQuery = Parameters<GraphReadsShape["entities"]>[1]
 
@@ -118,19 +120,38 @@ export function entitiesPage(
   const filters = query.properties ?? []
   for (const filter of filters) checkFilter(filter)
   const found: VisibleEntity[] = []
-  const candidates =
-    query.text === undefined
-      ? walk(store, tenant, query.type, after)
-      : search(store, tenant, query.type, query.text, after)
-  for (const row of candidates) {
+  let looked = 0
+  for (const row of candidates(store, tenant, query, after)) {
     const entity = entityOfRow(row)
     if (filters.every((filter) => fulfils(entity.properties, filter))) found.push(entity)
     if (found.length > first) break
+    if (++looked === filteredRowsMax) {
+      return { items: found, end: encodeCursor([entity.type, entity.key]), hasMore: true }
+    }
   }
   return pageOf(found, first, (entity) => [entity.type, entity.key])
 }
 
-type After = readonly [type: string, key: string] | undefined
+export type After = readonly [type: string, key: string] | undefined
+
+/** In order, all that may fulfil the query: by the text index where that narrows it. */
+function candidates(store: ReadStore, tenant: number, query: EntityQuery, after: After) {
+  const type = query.type === undefined ? undefined : store.type(tenant, query.type)
+  if (tenant === -1 || type === -1) return []
+  const filtered = (query.properties ?? []).flatMap(phraseOfFilter)
+  if (query.text !== undefined) {
+    const words = wordsOf(query.text)
+    if (words.length === 0) return []
+    const expression = expressionOf([...words, ...filtered], type)
+    refuseTooWide(store, tenant, expression)
+    return search(store, tenant, expression, after)
+  }
+  const expression = expressionOf(filtered, type)
+  if (filtered.length === 0 || isTooWide(store, tenant, expression)) {
+    return walk(store, tenant, query.type, after)
+  }
+  return search(store, tenant, expression, after)
+}
 
 function* walk(store: ReadStore, tenant: number, only: string | undefined, after: After) {
   const types = store.query<[id: number, name: string]>(
@@ -149,71 +170,6 @@ function* walk(store: ReadStore, tenant: number, only: string | undefined, after
         : from("=").iterate(tenant, id, "")
     for (const [, key, ...rest] of rows) yield [type, key, ...rest] as EntityRow
   }
-}
-
-function* search(
-  store: ReadStore,
-  tenant: number,
-  only: string | undefined,
-  text: string,
-  after: After,
-) {
-  const type = only === undefined ? undefined : store.type(tenant, only)
-  const expression = expressionOf(text, type)
-  if (expression === undefined || tenant < 0 || type === -1) return
-  const range = [firstNodeOf(tenant), firstNodeOf(tenant + 1)] as const
-  const matched = store
-    .query<[count: number]>(
-      `SELECT count(*) FROM (SELECT 1 FROM search
-         WHERE search MATCH ? AND rowid >= ? AND rowid < ? /* one tenant */ LIMIT ?)`,
-    )
-    .get(expression, ...range, searchedMatchesMax + 1)
-  if ((matched?.[0] ?? 0) > searchedMatchesMax) {
-    throw new LimitExceeded({
-      limit: "searchedMatchesMax",
-      bound: searchedMatchesMax,
-      value: searchedMatchesMax + 1,
-      message: `More than ${searchedMatchesMax} entities match; add a word or a type.`,
-    })
-  }
-  const rows = store.query<[id: number]>(
-    `SELECT n.id FROM search s JOIN node n ON n.id = s.rowid JOIN type t ON t.id = n.type
-     WHERE search MATCH ?1 AND s.rowid >= ?2 AND s.rowid < ?3 AND n.tenant = ?4
-       AND n.type = coalesce(?5, n.type) AND (t.name, n.key) > (?6, ?7)
-     ORDER BY t.name, n.key`,
-  )
-  // A type has at least one character, so that nothing is at or before the pair of empty texts.
-  const [afterType, afterKey] = after ?? ["", ""]
-  const ids = rows.all(expression, ...range, tenant, type ?? null, afterType, afterKey)
-  const nodes = store.query<EntityRow>(
-    `SELECT t.name, n.key, n.asserted, n.properties, n.aliases
-     FROM node n JOIN type t ON t.id = n.type WHERE n.id = ? AND n.tenant = ?`,
-  )
-  for (const [id] of ids) {
-    const row = nodes.get(id, tenant)
-    if (row !== undefined) yield row
-  }
-}
-
-/** All words, each by its beginning; undefined where the text has no word. */
-function expressionOf(text: string, type: number | undefined): string | undefined {
-  const bytes = Buffer.byteLength(text, "utf8")
-  if (bytes > searchTextBytesMax) {
-    const message = `A search has at most ${searchTextBytesMax} bytes.`
-    const limit = "searchTextBytesMax"
-    throw new LimitExceeded({ limit, bound: searchTextBytesMax, value: bytes, message })
-  }
-  // The index takes letters and numbers for words (unicode61) and so does this; U+E000 is its own.
-  const words = text.normalize("NFC").split(/[^\p{L}\p{N}]+/u)
-  const terms = words.filter((word) => word !== "").map((word) => `"${word}"*`)
-  if (terms.length === 0) return undefined
-  if (terms.length > searchWordsMax) {
-    const message = `A search has at most ${searchWordsMax} words.`
-    const limit = "searchWordsMax"
-    throw new LimitExceeded({ limit, bound: searchWordsMax, value: terms.length, message })
-  }
-  if (type !== undefined) terms.push(`"${typeToken(type)}"`)
-  return terms.join(" AND ")
 }
 
 function checkFilter({ name, eq, in: among, gte, lte }: PropertyFilter): void {

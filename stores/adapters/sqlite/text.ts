@@ -61,7 +61,10 @@ export const aliasesOf = (text: string): readonly Alias[] =>
     ? []
     : (JSON.parse(text) as [string, string][]).map(([scheme, value]) => ({ scheme, value }))
 
-/** What text search finds an entity by: its string properties, `raw` not among them. */
+/**
+ * What text search finds an entity by: its string properties, `raw` not among them. Where that is too
+ * much, the beginning of it and a mark, so that what filters by the index does not miss the rest.
+ */
 export function searchedText(properties: Properties): string {
   let text = ""
   for (const name of Object.keys(properties)) {
@@ -70,8 +73,16 @@ export function searchedText(properties: Properties): string {
     if (typeof value === "string") text += `${value}\n`
     else if (Array.isArray(value) && typeof value[0] === "string") text += `${value.join("\n")}\n`
   }
-  return text.length <= searchedCharactersMax ? text : text.slice(0, searchedCharactersMax)
+  return text.length <= searchedCharactersMax
+    ? text
+    : `${text.slice(0, searchedCharactersMax)}\n${cutMark}\n`
 }
+
+// Of the private use area, which is a letter to the index; people's words are stripped of it.
+/** Stands in the text of an entity that is indexed in part. */
+export const cutMark = "\uE001"
+/** Begins the word by which a search is kept to one type. */
+export const typeToken = (type: number): string => `\uE000${type.toString(36)}`
 
 /**
  * Whether the stored properties have `revoked === true`. In canonical JSON a quote within a string is
