@@ -295,9 +295,10 @@ class Connector implements Behavior<ConnectorMessage> {
     const attempt = this.#attempts.get(sealed.partition) ?? 0
     this.#attempts.set(sealed.partition, attempt + 1)
     const ceiling = Math.min(retryMillisMax, retryMillisMin * 2 ** attempt)
-    const millis = Math.max(retryMillisMin, ceiling * this.#context.host.random())
-    const again = this.#step(() => this.#offer(sealed))
-    this.#context.startTimer(`offer-${sealed.partition}`, millis, again)
+    const waited = Effect.sleep(Math.max(retryMillisMin, ceiling * this.#context.host.random()))
+    const freed = this.#world.ports.log.whenFree(at)
+    const again = error._tag === "MailboxFull" ? Effect.raceFirst(freed, waited) : waited
+    this.#context.pipe(again, () => this.#step(() => this.#offer(sealed)))
   }
 
   /** One write at a time; what advances meanwhile goes with the next. */

@@ -10,7 +10,7 @@
  */
 import * as Exit from "effect/Exit"
 import {
-  commitRecordsMax,
+  callRecordsMax,
   retryMillisMax,
   retryMillisMin,
   sinkCreditBlocks,
@@ -20,8 +20,8 @@ import type { CommitRequest, SinkMessage } from "./messages.ts"
 import { errorOf } from "./shard.ts"
 import type { World } from "./world.ts"
 
-/** Calls to the store that may be unanswered: while it works on one, the next is made ready. */
-const callsMax = 2
+/** Calls to the store that may be unanswered: it makes one transaction of those that wait. */
+const callsMax = 8
 
 /** What a restart of the sink must not forget: its partitions wait for an answer to each. */
 export class SinkMemory {
@@ -95,7 +95,7 @@ class GraphSinkActor implements Behavior<SinkMessage> {
     let records = 0
     for (const request of this.#memory.waiting) {
       const { partition, records: own } = request.effects
-      if (records >= commitRecordsMax || this.#busy.has(partition)) {
+      if (records >= callRecordsMax || this.#busy.has(partition)) {
         rest.push(request)
       } else {
         call.push(request)

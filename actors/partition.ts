@@ -14,7 +14,7 @@ import { type Block, decodeBlock } from "../protocols/block.ts"
 import { Fenced, InvariantBroken } from "../protocols/errors.ts"
 import type { SourceEvent } from "../protocols/event.ts"
 import type { RecordEffect } from "../protocols/graph.ts"
-import { poisonFailuresMax, shardCount } from "../protocols/limits.ts"
+import { dispatchBudgetMax, poisonFailuresMax, shardCount } from "../protocols/limits.ts"
 import type { ActorContext, ActorRef, ActorType, Behavior, Delivery } from "../runtime/index.ts"
 import type { PartitionMessage, ShardMessage, SinkMessage } from "./messages.ts"
 import { deadLetterOf, effectOfEvent } from "./pipeline/effect-of-event.ts"
@@ -42,7 +42,8 @@ export interface PartitionArgument {
 export const partitionType: ActorType<PartitionMessage, PartitionArgument> = {
   kind: "partition",
   restart: "permanent",
-  supervision: {},
+  // A block takes milliseconds: the host gets its turn after each.
+  turnWeight: dispatchBudgetMax,
   start: (context, argument) => new PartitionActor(context, argument),
 }
 

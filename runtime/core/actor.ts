@@ -81,6 +81,11 @@ export interface ActorType<M, A = undefined> {
   readonly supervision?: Supervision
   /** Bytes that a message counts for in the mailbox; a fixed estimate where it is left out. */
   readonly sizeOf?: (message: M) => number
+  /**
+   * Messages that a turn counts for where the dispatcher shares its time out, default 1. An actor whose
+   * turns take milliseconds says `dispatchBudgetMax`: the host gets its turn after each.
+   */
+  readonly turnWeight?: number
   /** Times that one message may fail, each ending an incarnation, until it is a dead letter. Default 1. */
   readonly failuresMax?: number
   /** Makes the behavior of a new incarnation: at spawn, at activation and after each restart. */

@@ -284,7 +284,9 @@ export class Cell extends Mailbox<Kin> implements ActorRef<unknown>, ActorContex
 
   // Turns.
 
-  run(limit: number): number {
+  run(budget: number): number {
+    const { turnWeight } = this.home
+    const limit = turnWeight === 1 ? budget : Math.ceil(budget / turnWeight)
     this.flags = (this.flags & ~scheduledBit) | touchedBit
     if (this.state === "starting") begin(this)
     const { behavior } = this
@@ -297,7 +299,7 @@ export class Cell extends Mailbox<Kin> implements ActorRef<unknown>, ActorContex
     this.core.turn.cell = undefined
     this.flags &= ~runningBit
     this.afterTurn()
-    return done
+    return done * turnWeight
   }
 
   /** Turns that wait for their effects. */

@@ -12,8 +12,8 @@ import { dispatchBudgetMax, turnBatchMax } from "../../protocols/limits.ts"
 import type { Host } from "./host.ts"
 
 export interface Runnable {
-  /** Runs at most `limit` messages; how many it did. Says itself whether it wants to run again. */
-  readonly run: (limit: number) => number
+  /** Runs messages worth at most `budget`; what they were worth. Says itself whether it runs again. */
+  readonly run: (budget: number) => number
 }
 
 export class Dispatcher {

@@ -62,6 +62,7 @@ export class Kin implements MailboxHome {
   readonly type: AnyType
   readonly bounds: Bounds
   readonly failuresMax: number
+  readonly turnWeight: number
   /** Every actor of this tenant and kind, whatever its type. */
   readonly cells: Map<string, Cell>
   /** Argument of virtual actors; spawned ones carry their own. */
@@ -81,6 +82,7 @@ export class Kin implements MailboxHome {
     this.type = type
     this.bounds = boundsOf(type.mailbox, type.sizeOf)
     this.failuresMax = type.failuresMax ?? 1
+    this.turnWeight = type.turnWeight ?? 1
     this.cells = core.registry.cellsOf(tenant, type.kind)
     this.argument = virtual?.argument
     this.passive = virtual?.passive

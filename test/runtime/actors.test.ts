@@ -96,6 +96,16 @@ test("lets the host do other work when its budget is spent", () => {
   expect(handled).toBe(dispatchBudgetMax * 3)
 })
 
+test("lets the host do other work after each turn of an actor whose turns are heavy", () => {
+  const { host, spawn } = makeActorWorld()
+  const log: string[] = []
+  const heavy = spawn<string>(recording(log), { turnWeight: dispatchBudgetMax }, "heavy")
+  for (let n = 0; n < 3; n++) heavy.tell("turn")
+  host.yield(() => log.push("host"))
+  host.settle()
+  expect(log).toEqual(["turn", "host", "turn", "turn"])
+})
+
 test("takes what waits as one turn where the behavior takes batches, an ask alone", () => {
   const { host, spawn, begin } = makeActorWorld()
   const batches: string[][] = []

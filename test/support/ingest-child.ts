@@ -8,6 +8,7 @@
 import { writeSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import type { Ports } from "../../actors/index.ts"
+import { shutdownMillisMax } from "../../protocols/limits.ts"
 import { ingestAll, type Job, openEmbeddedNode } from "./embedded-node.ts"
 import { type CallPoint, watched } from "./faults.ts"
 import { runMain } from "./run-main.ts"
@@ -59,11 +60,20 @@ runMain(
   Effect.gen(function* () {
     const running = yield* openEmbeddedNode(request.path, { wrap })
     const reports = yield* ingestAll(running, request.jobs)
+    const drained = yield* running.node.drain(shutdownMillisMax)
     const hash = yield* running.ports.reads.graphHash("demo")
     const sources = yield* running.ports.reads.sources("demo")
     const tails = yield* running.ports.log.tails
     const broken = running.node.brokenEquations()
-    const ended = { reports, hash, sources, tails, broken, calls: Object.fromEntries(calls) }
+    const ended = {
+      drained,
+      reports,
+      hash,
+      sources,
+      tails,
+      broken,
+      calls: Object.fromEntries(calls),
+    }
     say(`done ${JSON.stringify(ended)}`)
   }),
 )

@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config"
+
+/** Suites that start servers or processes and kill them. `.ci/run` requires all of them. */
+export default defineConfig({
+  test: {
+    include: ["test/real/**/*.test.ts"],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    fileParallelism: false,
+  },
+})
