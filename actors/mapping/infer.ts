@@ -51,7 +51,7 @@ export function inferMapping(input: InferInput): string | undefined {
       : [`csv: {delimiter: ${JSON.stringify(input.delimiter)}}`]),
     ...recordLines(key, unique, version),
     "entities:",
-    `  - type: ${typeOf(input)}  # choose the word that other sources use for the same things`,
+    `  - type: ${quoted(typeOf(input))}  # choose the word that other sources use for the same things`,
     `    key: ${quoted(key.path)}`,
     ...(name === undefined ? [] : [`    name: ${quoted(name.path)}`]),
     ...propertyLines(fields, [key, name], sample.length),
@@ -197,7 +197,7 @@ function relationshipLines(
   return [
     "# relationships:",
     "#   - type: related-to",
-    `#     from: {type: ${typeOf(input)}, key: ${JSON.stringify(key.path)}}`,
+    `#     from: {type: ${quoted(typeOf(input))}, key: ${JSON.stringify(key.path)}}`,
     `#     to: {type: other-thing, key: ${JSON.stringify(path)}}`,
   ]
 }

@@ -1,0 +1,137 @@
+import { createHash } from "node:crypto"
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { decodeBlock, decodeHeader, encodeBlock, hashBlock, noHash } from "../../protocols/block.ts"
+import type { SourceEvent } from "../../protocols/event.ts"
+import { blockEventsMax } from "../../protocols/limits.ts"
+
+const u48 = fc.nat({ max: 2 ** 48 - 1 })
+const digest = fc.uint8Array({ minLength: 32, maxLength: 32 })
+const text = fc.string({ unit: "grapheme", maxLength: 40 })
+
+const headers = fc.record({
+  sender: text,
+  incarnation: fc.record({ epoch: u48, start: u48 }),
+  senderSequence: u48,
+  previousHash: digest,
+  mappingDigest: digest,
+})
+
+const asserted: fc.Arbitrary<SourceEvent> = fc.record({
+  ordinal: u48,
+  offset: u48,
+  recordKey: text,
+  version: fc.option(fc.maxSafeInteger(), { nil: undefined }),
+  op: fc.constantFrom("assert" as const, "retract" as const),
+  bytes: fc.uint8Array(),
+  fault: fc.constant(undefined),
+})
+
+const rejected: fc.Arbitrary<SourceEvent> = fc.record({
+  ordinal: u48,
+  offset: u48,
+  recordKey: text,
+  version: fc.constant(undefined),
+  op: fc.constant("reject" as const),
+  bytes: fc.uint8Array(),
+  fault: fc.record({
+    reason: fc.constantFrom("invalid-json" as const, "truncated" as const),
+    detail: text,
+    lengthBytes: fc.maxSafeInteger().map(Math.abs),
+  }),
+})
+
+const bodies = fc.record({
+  source: text,
+  run: fc.record({ epoch: u48, count: u48 }),
+  file: text,
+  events: fc.array(fc.oneof(asserted, rejected), { minLength: 1, maxLength: 20 }),
+})
+
+const plain = (event: SourceEvent) => ({
+  ...event,
+  bytes: Buffer.from(event.bytes).toString("hex"),
+})
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
+
+const sample = () => {
+  const header = {
+    sender: "demo/connector/kev",
+    incarnation: { epoch: 1, start: 2 },
+    senderSequence: 3,
+    previousHash: noHash,
+    mappingDigest: noHash,
+  }
+  const event: SourceEvent = {
+    ordinal: 0,
+    offset: 0,
+    recordKey: "a",
+    version: undefined,
+    op: "assert",
+    bytes: Buffer.from("{}"),
+    fault: undefined,
+  }
+  return { header, event, body: { source: "kev", run: { epoch: 1, count: 1 }, file: "f" } }
+}
+
+describe("a block", () => {
+  it("is read back as it was written, from its bytes alone", () => {
+    fc.assert(
+      fc.property(headers, bodies, (header, body) => {
+        const bytes = encodeBlock(header, body)
+        // Another place in memory: nothing may hang on the buffer that it was written to.
+        const block = decodeBlock(Buffer.concat([Buffer.alloc(3), bytes]).subarray(3))
+        expect(block.header).toMatchObject({
+          sender: header.sender,
+          incarnation: header.incarnation,
+          senderSequence: header.senderSequence,
+          count: body.events.length,
+        })
+        expect(hex(block.header.previousHash)).toBe(hex(header.previousHash))
+        expect(hex(block.header.mappingDigest)).toBe(hex(header.mappingDigest))
+        expect(block).toMatchObject({ source: body.source, run: body.run, file: body.file })
+        expect(block.events.map(plain)).toEqual(body.events.map(plain))
+      }),
+    )
+  })
+
+  it("has the same bytes each time it is written, in memory of their own", () => {
+    const { header, event, body } = sample()
+    const one = encodeBlock(header, { ...body, events: [event] })
+    const other = encodeBlock(header, { ...body, events: [event] })
+    expect(hex(one)).toBe(hex(other))
+    expect(one.buffer.byteLength).toBe(one.length)
+    expect(hex(hashBlock(one))).toBe(createHash("sha256").update(one).digest("hex"))
+  })
+
+  it("has 1 to as many events as the limit says", () => {
+    const { header, event, body } = sample()
+    const of = (count: number) => () =>
+      encodeBlock(header, { ...body, events: new Array<SourceEvent>(count).fill(event) })
+    expect(of(0)).toThrow(/1 to/)
+    expect(of(blockEventsMax)).not.toThrow()
+    expect(of(blockEventsMax + 1)).toThrow(/1 to/)
+  })
+
+  it("of a newer format, codec or schema is refused by name", () => {
+    const { header, event, body } = sample()
+    for (const at of [4, 5, 7]) {
+      const bytes = encodeBlock(header, { ...body, events: [event] })
+      bytes[at] = 9
+      expect(() => decodeHeader(bytes)).toThrow(/format .* is newer than this program/)
+      expect(() => decodeBlock(bytes)).toThrow(/newer/)
+    }
+  })
+
+  it("is told from other bytes", () => {
+    expect(() => decodeHeader(Buffer.from("{}"))).toThrow(/no block/)
+    expect(() => decodeHeader(Buffer.alloc(200))).toThrow(/no block/)
+  })
+
+  it("that lost an event is noticed", () => {
+    const { header, event, body } = sample()
+    const bytes = encodeBlock(header, { ...body, events: [event] })
+    bytes[11] = 2
+    expect(() => decodeBlock(bytes)).toThrow(/as many events/)
+  })
+})
