@@ -3,10 +3,11 @@
  * value, not a promise, so that reads of the embedded store cost no turn of the event loop per
  * field.
  */
-import type { Fiber } from "effect"
+
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 
 /** Throws (or rejects with) the effect's typed error, or its defect. */
 export function run<A, E>(effect: Effect.Effect<A, E>): A | Promise<A> {

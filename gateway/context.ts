@@ -1,6 +1,6 @@
 /** What one request carries through its resolvers: whose it is, and what it may still read. */
 
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import type { IntelNode } from "../actors/index.ts"
 import { DeadlineExceeded } from "../protocols/errors.ts"
 import { queryMillisMax, queryRowsMax } from "../protocols/limits.ts"

@@ -1,6 +1,6 @@
 /** `mapping infer`: looks at a file's first records and proposes a mapping for it. */
 import { basename } from "node:path"
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import type { Json } from "../../protocols/canonical.ts"
 import { Invalid, type SourceUnreadable } from "../../protocols/errors.ts"
 import { inferRecordsMax } from "../../protocols/limits.ts"

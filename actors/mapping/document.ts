@@ -1,5 +1,5 @@
 /** From the text of a mapping document to a `Mapping`; what is wrong has its line and column. */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import { Invalid } from "../../protocols/errors.ts"
 import { type Mapping, MappingSchema } from "../../protocols/mapping.ts"
 import { readYamlDocument } from "../../protocols/yaml-document.ts"

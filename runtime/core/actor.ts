@@ -6,7 +6,8 @@
  * throws, or how its effect fails, ends the incarnation, and the supervisor decides. The messages that
  * were not handled stay in the mailbox for the next incarnation; the one that failed is a dead letter.
  */
-import type { Effect, Exit } from "effect"
+import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type { Address } from "../../protocols/address.ts"
 import type { MailboxCounters } from "../../protocols/counters.ts"
 import type {

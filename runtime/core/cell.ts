@@ -7,7 +7,9 @@
  * stashed, put back or a dead letter, and counted as such at the same moment; what a handler throws ends
  * in `crash`, never in the dispatcher.
  */
-import { Cause, Effect, Exit } from "effect"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { type Address, formatAddress } from "../../protocols/address.ts"
 import { invariant, NotFound, Quarantined, Unavailable } from "../../protocols/errors.ts"
 import type { Lane } from "../../protocols/lanes.ts"

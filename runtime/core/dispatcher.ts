@@ -7,7 +7,10 @@
  * This is the one file of the runtime that runs effects: those that handlers return and those that
  * actors pipe to themselves.
  */
-import { Context, Effect, type Exit, type Fiber } from "effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import { dispatchBudgetMax, turnBatchMax } from "../../protocols/limits.ts"
 import type { Host } from "./host.ts"
 

@@ -1,5 +1,5 @@
 /** What only some actors have: a family, timers, open turns, a history of crashes. Made when needed. */
-import type { Fiber } from "effect"
+import type * as Fiber from "effect/Fiber"
 import type { StopReason } from "./actor.ts"
 import type { Ask } from "./ask.ts"
 import type { Cell } from "./cell.ts"

@@ -3,7 +3,7 @@
  * the type with its bounds, the argument of virtual ones, the register of addresses, and the parts of
  * the system.
  */
-import type { Fiber } from "effect"
+import type * as Fiber from "effect/Fiber"
 import type { MailboxCounters } from "../../protocols/counters.ts"
 import type { ActorRef, ActorType, StopReason } from "./actor.ts"
 import type { Ask, Asks } from "./ask.ts"

@@ -12,8 +12,9 @@
  *
  * One conformance suite (`test/runtime/log-conformance.ts`) runs on every adapter.
  */
-import type { Effect } from "effect"
+
 import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
 import type { Partition } from "../../protocols/address.ts"
 import type {
   DiskFull,

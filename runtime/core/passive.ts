@@ -5,8 +5,8 @@
  * Promises: what `put` took is what `get` gives, until `delete`; a `put` that finds no room says so and
  * keeps nothing. Does not survive the process.
  *
- * A record is `hash u32, key length u16, state length u16, key, state`, rounded up to eight bytes. The
- * index of each (tenant, kind) is a table with linear probing; freed records are used again by size.
+ * A record is `key length u16, state length u16, key, state`, rounded up to four bytes. The index of
+ * each (tenant, kind) is a table with linear probing; freed records are used again by size.
  */
 import { fnv1a32 } from "../../protocols/address.ts"
 import { keyBytesMax, passiveBytesMax, passiveStateBytesMax } from "../../protocols/limits.ts"
@@ -19,9 +19,9 @@ export interface PassiveStore {
   readonly count: (tenant: string, kind: string) => number
 }
 
-const unitBytes = 8
-const headBytes = 8
-const slabUnits = 131_072
+const unitBytes = 4
+const headBytes = 4
+const slabUnits = 262_144
 const slabBytes = slabUnits * unitBytes
 const tableSizeMin = 16
 
@@ -51,15 +51,13 @@ export class MemoryPassiveStore implements PassiveStore {
     if (ref === 0) return false
     const table = this.tableOf(tenant, kind)
     if ((table.count + 1) * 4 > table.refs.length * 3) this.enlarge(table)
-    const hash = fnv1a32(key)
     const slab = this.slabOf(ref)
     const at = offsetOf(ref)
-    slab.writeUInt32LE(hash, at)
-    slab.writeUInt16LE(keyBytes, at + 4)
-    slab.writeUInt16LE(state.length, at + 6)
+    slab.writeUInt16LE(keyBytes, at)
+    slab.writeUInt16LE(state.length, at + 2)
     slab.write(key, at + headBytes, "utf8")
     slab.set(state, at + headBytes + keyBytes)
-    insert(table, hash, ref)
+    insert(table, fnv1a32(key), ref)
     table.count += 1
     this.records += 1
     return true
@@ -72,8 +70,8 @@ export class MemoryPassiveStore implements PassiveStore {
     const ref = table.refs[slot] ?? 0
     const slab = this.slabOf(ref)
     const at = offsetOf(ref)
-    const from = at + headBytes + slab.readUInt16LE(at + 4)
-    return new Uint8Array(slab.subarray(from, from + slab.readUInt16LE(at + 6)))
+    const from = at + headBytes + slab.readUInt16LE(at)
+    return new Uint8Array(slab.subarray(from, from + slab.readUInt16LE(at + 2)))
   }
 
   delete(tenant: string, kind: string, key: string): void {
@@ -83,7 +81,7 @@ export class MemoryPassiveStore implements PassiveStore {
     const ref = table.refs[slot] ?? 0
     const slab = this.slabOf(ref)
     const at = offsetOf(ref)
-    const units = unitsOf(slab.readUInt16LE(at + 4) + slab.readUInt16LE(at + 6))
+    const units = unitsOf(slab.readUInt16LE(at) + slab.readUInt16LE(at + 2))
     this.unlink(table, slot)
     table.count -= 1
     this.records -= 1
@@ -135,18 +133,36 @@ export class MemoryPassiveStore implements PassiveStore {
   }
 
   private find(table: Table, key: string): number {
-    const hash = fnv1a32(key)
     const { refs } = table
     const mask = refs.length - 1
-    for (let slot = hash & mask; refs[slot] !== 0; slot = (slot + 1) & mask) {
-      const ref = refs[slot] ?? 0
-      const slab = this.slabOf(ref)
-      const at = offsetOf(ref)
-      if (slab.readUInt32LE(at) !== hash) continue
-      const from = at + headBytes
-      if (slab.toString("utf8", from, from + slab.readUInt16LE(at + 4)) === key) return slot
+    for (let slot = fnv1a32(key) & mask; refs[slot] !== 0; slot = (slot + 1) & mask) {
+      if (this.hasKey(refs[slot] ?? 0, key)) return slot
     }
     return -1
+  }
+
+  /** Compares bytes with characters as long as these are ASCII: most looks at a slot end at once. */
+  private hasKey(ref: number, key: string): boolean {
+    const slab = this.slabOf(ref)
+    const at = offsetOf(ref) + headBytes
+    const length = slab.readUInt16LE(at - headBytes)
+    if (length < key.length) return false
+    for (let i = 0; i < key.length; i++) {
+      const unit = key.charCodeAt(i)
+      if (unit > 0x7f) return slab.toString("utf8", at, at + length) === key
+      if (slab[at + i] !== unit) return false
+    }
+    return length === key.length
+  }
+
+  /** As `fnv1a32` of the record's key. */
+  private hashOf(ref: number): number {
+    const slab = this.slabOf(ref)
+    const from = offsetOf(ref) + headBytes
+    const to = from + slab.readUInt16LE(from - headBytes)
+    let state = 0x811c9dc5
+    for (let at = from; at < to; at++) state = Math.imul(state ^ (slab[at] ?? 0), 0x01000193)
+    return state >>> 0
   }
 
   /** Empties a slot and moves up what had to pass it. */
@@ -156,7 +172,7 @@ export class MemoryPassiveStore implements PassiveStore {
     let hole = slot
     for (let next = (hole + 1) & mask; refs[next] !== 0; next = (next + 1) & mask) {
       const ref = refs[next] ?? 0
-      const wanted = this.slabOf(ref).readUInt32LE(offsetOf(ref)) & mask
+      const wanted = this.hashOf(ref) & mask
       const passes = ((next - wanted) & mask) >= ((next - hole) & mask)
       if (!passes) continue
       refs[hole] = ref
@@ -169,7 +185,7 @@ export class MemoryPassiveStore implements PassiveStore {
     const { refs } = table
     table.refs = new Uint32Array(refs.length * 2)
     for (const ref of refs) {
-      if (ref !== 0) insert(table, this.slabOf(ref).readUInt32LE(offsetOf(ref)), ref)
+      if (ref !== 0) insert(table, this.hashOf(ref), ref)
     }
   }
 }

@@ -7,8 +7,9 @@
  * highest; what was written is on stable storage before `write` answers. Does not promise order
  * among shards.
  */
-import type { Effect } from "effect"
+
 import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
 import type {
   DiskFull,
   Fenced,

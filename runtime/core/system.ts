@@ -9,7 +9,8 @@
  * crash of one actor, its turns or its start never reaches another actor or the host.
  * Does not promise: that volatile messages survive the process. That is the log's office.
  */
-import { type Context, Effect } from "effect"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import { type Address, checkToken } from "../../protocols/address.ts"
 import { brokenMailboxEquation, type MailboxCounters } from "../../protocols/counters.ts"
 import type { ActorRef, ActorType, ActorView, Supervision } from "./actor.ts"

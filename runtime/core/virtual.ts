@@ -6,7 +6,7 @@
  * where its state finds no room it stays in memory. Several references to one address are one actor.
  * Does not promise: that state outlives a crash of the actor, or the process, which is the store's part.
  */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import { type Address, checkToken } from "../../protocols/address.ts"
 import type { MailboxCounters } from "../../protocols/counters.ts"
 import { MailboxFull } from "../../protocols/errors.ts"

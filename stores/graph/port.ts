@@ -8,8 +8,9 @@
  * call may share a transaction; each has its own outcome. What may fail beneath: a commit may have
  * happened although the caller saw `Unavailable`; the caller repeats it.
  */
-import type { Effect } from "effect"
+
 import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
 import type { SourceCounters } from "../../protocols/counters.ts"
 import type {
   DiskFull,

@@ -50,7 +50,7 @@ describe("settings", () => {
     expect(settings.tenant.value).toBe("demo")
   })
 
-  it("take paths of the file relative to it, and those of flags relative to the folder", async () => {
+  it("take paths of the file relative to it, and those of flags to the folder", async () => {
     const folder = folderWith(
       "version: 1\ndataDir: kept\ntenants:\n  demo:\n    sources:\n" +
         "      - {name: a, format: csv, file: in/a.csv, mapping: m.yaml}\n",

@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import type { IntelNode } from "../../actors/index.ts"
 import { executeQuery } from "../../gateway/index.ts"

@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import { expect, test } from "vitest"
 import { restartIntensityDefault, shutdownMillisMax } from "../../protocols/limits.ts"
 import type { ActorContext, ActorRef, ActorType, Supervision } from "../../runtime/index.ts"

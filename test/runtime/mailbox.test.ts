@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import { brokenMailboxEquation } from "../../protocols/counters.ts"

@@ -6,7 +6,8 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Effect, type Scope } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { afterAll, describe, expect, it } from "vitest"
 import { brokenSourceEquation, noSourceCounters } from "../../protocols/counters.ts"
 import type { BlockEffects } from "../../protocols/graph.ts"
@@ -378,10 +379,10 @@ function tenants(open: Open): void {
       block(1, graph("apricot"), { tenant: "one", source: "apricots", file: "apricot.json" }),
       block(1, graph("banana"), { tenant: "two", source: "bananas", file: "banana.json" }),
     )
-    const seen = JSON.stringify(await everything(store, "one"))
+    const seen = JSON.stringify(await run(everything(store.reads, "one")))
     expect(seen).toContain("apricot")
     expect(seen).not.toContain("banana")
-    expect(JSON.stringify(await everything(store, "two"))).not.toContain("apricot")
+    expect(JSON.stringify(await run(everything(store.reads, "two")))).not.toContain("apricot")
     expect(await run(store.reads.tenants)).toEqual(["one", "two"])
     const [one, two] = [await hashOf(store, "one"), await hashOf(store, "two")]
     expect(one).not.toBe(two)
@@ -394,7 +395,9 @@ function tenants(open: Open): void {
     const store = await open()
     await commit(store, block(1, [thing("a")]))
     const empty = await open()
-    expect(await everything(store, "nobody")).toEqual(await everything(empty, "nobody"))
+    expect(await run(everything(store.reads, "nobody"))).toEqual(
+      await run(everything(empty.reads, "nobody")),
+    )
     expect(await hashOf(store, "nobody")).toBe(await hashOf(empty, "nobody"))
   })
 }
@@ -402,26 +405,26 @@ function tenants(open: Open): void {
 const hashOf = (store: GraphStore, name: string) => run(store.reads.graphHash(name))
 
 /** Every read of a tenant. */
-const everything = ({ reads, sink }: GraphStore, name: string) => {
+export const everything = (reads: GraphStore["reads"], name: string) => {
   const a = byKeyed("a")
-  const step = { relationship: "uses", direction: "out" as const, type: "thing" }
-  const rank = { type: "thing", unless: [], steps: [step], count: 0, first: 9 }
-  return run(
-    Effect.all([
-      reads.entity(name, "thing", "a"),
-      reads.assertions(name, "thing", "a"),
-      reads.entities(name, {}, { first: 99 }),
-      reads.entities(name, { text: "name" }, { first: 99 }),
-      reads.entities(name, { text: "banana" }, { first: 99 }),
-      reads.entities(name, { text: "apricot" }, { first: 99 }),
-      reads.relationships(name, a, { direction: "both" }, { first: 99 }),
-      reads.neighbors(name, a, { hops: 3 }),
-      reads.path(name, a, byKeyed("b"), 6),
-      reads.rank(name, rank),
-      reads.counts(name),
-      reads.sources(name),
-      reads.deadLetters(name, {}, { first: 99 }),
-      sink.cursors(name),
-    ]),
-  )
+  const step = { relationship: "uses", direction: "out" as const, type: "thing", source: "source" }
+  const steps = [step, { ...step, direction: "in" as const }]
+  const search = (text: string) => reads.entities(name, { text }, { first: 99 })
+  return Effect.all([
+    reads.entity(name, "thing", "a"),
+    reads.assertions(name, "thing", "a"),
+    reads.entities(name, {}, { first: 99 }),
+    reads.entities(name, { properties: [{ name: "name", eq: "name banana" }] }, { first: 99 }),
+    search("name"),
+    search("banana"),
+    search("apricot"),
+    reads.relationships(name, a, { direction: "both" }, { first: 99 }),
+    reads.neighbors(name, a, { hops: 3 }),
+    reads.path(name, a, byKeyed("b"), 6),
+    reads.rank(name, { type: "thing", unless: [], steps, count: 0, first: 9 }),
+    reads.counts(name),
+    reads.sources(name),
+    reads.runCounters(name, "source", { epoch: 1, count: 1 }),
+    reads.deadLetters(name, {}, { first: 99 }),
+  ])
 }

@@ -1,5 +1,5 @@
 /** What reads of a graph promise: order, pages, search, ways through the graph, bounds. */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
 import { filteredRowsMax, pageSizeMax, searchedCharactersMax } from "../../protocols/limits.ts"
 import type { GraphStore } from "../../stores/index.ts"

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import fc from "fast-check"
 import { afterAll, describe, expect, it } from "vitest"
 import { canonicalJson, type Json } from "../../protocols/canonical.ts"
@@ -43,7 +43,7 @@ describe("the visible graph", () => {
         expect(seen.sources.filter(hasRead)).toEqual(model.sources())
         expect(again.sources.map(withoutReplayed)).toEqual(seen.sources.map(withoutReplayed))
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     )
   })
 })

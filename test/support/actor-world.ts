@@ -1,5 +1,10 @@
 /** An actor system on virtual time: effects sleep and yield on the virtual host too. */
-import { Clock, Context, Duration, Effect, type Exit, Scheduler } from "effect"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Scheduler from "effect/Scheduler"
 import { Dispatcher } from "../../runtime/core/dispatcher.ts"
 import type {
   ActorEvent,

@@ -10,8 +10,7 @@ export interface Mutant {
   readonly test: string
 }
 
-const section =
-  /^## (.+)\n\n`(.+)`\n\n```diff\n- ?(.*)\n\+ ?(.*)\n```\n\n`(.+)`: (.+)$/gm
+const section = /^## (.+)\n\n`(.+)`\n\n```diff\n- ?(.*)\n\+ ?(.*)\n```\n\n`(.+)`: (.+)$/gm
 
 /** Throws where a section is not written as the others. */
 export function readMutants(markdown: string): readonly Mutant[] {

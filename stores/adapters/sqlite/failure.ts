@@ -23,7 +23,7 @@ const cannotOpen = 14
 export function failureOf(cause: unknown): Failure {
   const text = cause instanceof Error ? cause.message : String(cause)
   const code = codeOf(cause)
-  if (code === full || isNoSpace(cause))
+  if (code === full || systemCodeOf(cause) === "ENOSPC")
     return { tag: "DiskFull", message: "The graph store's disk is full." }
   if (code === busy || code === locked) {
     return { tag: "Unavailable", message: "The graph store is busy with another writer." }
@@ -50,13 +50,15 @@ export const storeError = (cause: unknown, path: string) => errorOfFailure(failu
 export function openError(cause: unknown, path: string) {
   if (cause instanceof DataDirectoryRefused) return cause
   const code = codeOf(cause)
-  if (code !== readOnly && code !== cannotOpen) return storeError(cause, path)
+  const refused = code === readOnly || code === cannotOpen || systemCodeOf(cause) === "EACCES"
+  if (!refused) return storeError(cause, path)
   const message = `The graph store ${path} cannot be opened for writing: check its folder's rights.`
   return new DataDirectoryRefused({ path, reason: "not-writable", message })
 }
 
-const isNoSpace = (cause: unknown): boolean =>
-  typeof cause === "object" && cause !== null && "code" in cause && cause.code === "ENOSPC"
+function systemCodeOf(cause: unknown): unknown {
+  return typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined
+}
 
 function codeOf(cause: unknown): number | undefined {
   if (typeof cause !== "object" || cause === null || !("errcode" in cause)) return undefined

@@ -42,11 +42,14 @@ const digest = (
   sha: Hash,
 ): Effect.Effect<string, StoreBroken> =>
   attempt(path, () => {
+    // One update for many lines: each costs as much as reading its row.
+    let text = ""
     for (let rows = 0; rows < hashRowsPerTurn; rows++) {
       const next = all.next()
-      if (next.done === true) return sha.digest("hex")
-      sha.update(next.value, "utf8")
+      if (next.done === true) return sha.update(text, "utf8").digest("hex")
+      text += next.value
     }
+    sha.update(text, "utf8")
     return undefined
   }).pipe(
     Effect.flatMap((done) =>

@@ -1,5 +1,5 @@
 /** Opens `graph.db`: with its writer for a node, or for reading alone. */
-import { existsSync } from "node:fs"
+import { accessSync, constants, existsSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -8,7 +8,7 @@ import type { GraphReadsShape, GraphSinkShape, StoreBroken } from "../../graph/p
 import { openError } from "./failure.ts"
 import { ReadStore } from "./read-store.ts"
 import { readsOf } from "./reads.ts"
-import { migrate, writerPragmas } from "./schema.ts"
+import { formatOf, graphFormat, migrate, writerPragmas } from "./schema.ts"
 import { sinkOf } from "./sink.ts"
 import { WriterThread } from "./writer-thread.ts"
 
@@ -71,11 +71,26 @@ function pragmasOf({ pagesMax, busyMillisMax }: OpenOptions): readonly string[] 
   return pragmas
 }
 
+// A file of this format is left alone: opened for writing and closed again it would first be made to
+// take in its whole write-ahead log, which after a crash is a part of a second.
 function prepare(path: string): void {
+  if (existsSync(path)) {
+    accessSync(path, constants.W_OK)
+    if (formatAt(path) === graphFormat) return
+  }
   const db = new DatabaseSync(path)
   try {
     for (const pragma of writerPragmas) db.exec(pragma)
     migrate(db, path)
+  } finally {
+    db.close()
+  }
+}
+
+function formatAt(path: string): number {
+  const db = new DatabaseSync(path, { readOnly: true })
+  try {
+    return formatOf(db, path)
   } finally {
     db.close()
   }

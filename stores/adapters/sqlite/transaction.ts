@@ -29,7 +29,7 @@ export interface NodeBefore {
   readonly sources: ReadonlySet<number>
 }
 
-/** How an edge was; `visible` is whether it is relationship or derived, undefined where it was not. */
+/** How an edge was, and for each source that asserts it whether it does so by derived links alone. */
 export interface EdgeBefore {
   readonly derived: boolean
   readonly sources: ReadonlyMap<number, boolean>

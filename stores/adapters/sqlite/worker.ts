@@ -71,9 +71,11 @@ function single(request: Exclude<Request, Commit>): void {
         answer({ id, kind: "done" })
         return
       case "close":
-        db.close()
-        answer({ id, kind: "done" })
-        port?.close()
+        try {
+          db.close()
+        } finally {
+          port?.close()
+        }
     }
   } catch (cause) {
     answer({ id, kind: "failed", failure: failureOf(cause) })
