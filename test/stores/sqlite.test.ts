@@ -9,11 +9,12 @@ import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { afterAll, describe, expect, it } from "vitest"
+import { deadLetterBytesPerTenantMax, deadLettersPerTenantMax } from "../../protocols/limits.ts"
 import { type GraphStore, graphFormat, openGraphReads, openGraphStore } from "../../stores/index.ts"
 import { run } from "../support/run.ts"
 import { runScoped } from "../support/scoped.ts"
 import { graphConformance } from "./graph-conformance.ts"
-import { block, tenant, thing } from "./records.ts"
+import { block, rejected, tenant, thing } from "./records.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "intelgraph-sqlite-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -93,6 +94,34 @@ describe("the SQLite graph store", () => {
     expect(small).toMatchObject([{ kind: "applied" }])
     const again = await openedFor({ path }, ({ sink }) => sink.commit([{ ...big, sequence: 3 }]))
     expect(again).toMatchObject([{ kind: "applied", counted: { accepted: 1 } }])
+  })
+
+  it("counts dead letters beyond its bounds and keeps them without bytes, then not at all", async () => {
+    const path = freshPath()
+    const rejects = (sequence: number) =>
+      openedFor({ path }, ({ sink }) =>
+        sink.commit([block(sequence, [rejected(`!${sequence}`)], { firstOrdinal: sequence })]),
+      )
+    const setTally = (what: string, count: number) => {
+      const db = new DatabaseSync(path)
+      db.prepare("UPDATE tally SET count = ? WHERE what = ?").run(count, what)
+      db.close()
+    }
+    await rejects(1)
+    setTally("deadLetterBytes", deadLetterBytesPerTenantMax)
+    await rejects(2)
+    setTally("deadLetter", deadLettersPerTenantMax)
+    await rejects(3)
+    const reads = await runScoped(openGraphReads(path))
+    const { items } = await run(reads.deadLetters(tenant, {}, { first: 9 }))
+    expect(
+      items.map(({ ordinal, lengthBytes, bytes }) => [ordinal, lengthBytes, bytes.length]),
+    ).toEqual([
+      [1, 3, 3],
+      [2, 3, 0],
+    ])
+    const [source] = await run(reads.sources(tenant))
+    expect(source?.counters).toMatchObject({ read: 3, deadLettered: 3 })
   })
 
   it("goes on after a reader has held an old snapshot for long", async () => {
