@@ -250,6 +250,7 @@ class Connector implements Behavior<ConnectorMessage> {
     this.#context.pipe(this.#source.next, (exit) =>
       this.#step(() => {
         this.#reading = false
+        if (this.#ended) return this.#advance()
         if (Exit.isFailure(exit)) {
           this.#failure ??= errorOf(exit.cause)
           this.#ended = true
@@ -351,7 +352,10 @@ class Connector implements Behavior<ConnectorMessage> {
       this.#ended = true
       this.#chunk = undefined
     }
-    if (!complete) return this.#publish()
+    if (!complete) {
+      this.#publish()
+      return this.#advance()
+    }
     const state = this.#failure === undefined ? "finished" : "failed"
     this.#then(this.#writeRun(state, this.#next), () =>
       this.#end(state === "finished" ? "done" : "failed"),
@@ -403,7 +407,7 @@ class Connector implements Behavior<ConnectorMessage> {
         const error = errorOf(exit.cause)
         if (error._tag !== "Unavailable") return this.#world.fail(error)
         const again = this.#step(() => this.#then(effect, then))
-        this.#context.startTimer(`again-${error._tag}`, retryMillisMax, again)
+        this.#context.pipe(Effect.sleep(retryMillisMax), () => again)
       }),
     )
   }

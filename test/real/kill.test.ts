@@ -66,7 +66,7 @@ describe("a node that is killed while four connectors ingest", () => {
     expectSame(last.done, whole.done)
     const inFlight = partitionsDefault * (partitionMailboxBlocksMax + 2) * blockEventsMax
     for (const { counters } of last.done?.sources ?? []) {
-      expect(counters["replayed"] ?? 0).toBeLessThan(kills * inFlight)
+      expect(counters.replayed ?? 0).toBeLessThan(kills * inFlight)
     }
   }, 240_000)
 
