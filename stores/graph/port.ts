@@ -1,12 +1,13 @@
 /**
- * The graph port: assertions in, a visible graph out (contracts §2, §7). Written by sinks, read by the
- * edge and the command line. Every call names its tenant and nothing crosses from one to another.
+ * The graph port: assertions in, a visible graph out (contracts §2, §7). Written by sinks, read by
+ * the edge and the command line. Every call names its tenant and nothing crosses from one to
+ * another.
  *
- * `GraphSink` promises: a block's effects, its source's counters, its dead letters, the dedupe rows and
- * the partition's cursor are one transaction, on stable storage before `commit` answers; a block at or
- * below the cursor changes nothing; a block of an epoch below the guard changes nothing. Blocks of one
- * call may share a transaction; each has its own outcome. What may fail beneath: a commit may have
- * happened although the caller saw `Unavailable`; the caller repeats it.
+ * `GraphSink` promises: a block's effects, its source's counters, its dead letters, the dedupe rows
+ * and the partition's cursor are one transaction, on stable storage before `commit` answers; a
+ * block at or below the cursor changes nothing; a block of an epoch below the guard changes
+ * nothing. Blocks of one call may share a transaction; each has its own outcome. What may fail
+ * beneath: a commit may have happened although the caller saw `Unavailable`; the caller repeats it.
  */
 
 import * as Context from "effect/Context"
@@ -47,8 +48,9 @@ export type BlockOutcome =
 
 export interface GraphSinkShape {
   /**
-   * Puts one's own epochs into the guard, before cursors are read. `Fenced` where the guard is higher
-   * for any of them (then none is written); `LogDamaged` where the store has cursors of another log.
+   * Puts one's own epochs into the guard, before cursors are read. `Fenced` where the guard is
+   * higher for any of them (then none is written); `LogDamaged` where the store has cursors of
+   * another log.
    */
   readonly guard: (
     logId: string,
@@ -110,8 +112,9 @@ export interface PropertyFilter {
 }
 
 /**
- * One page in the store's order; `after` is the opaque `end` of the page before. A page whose filter
- * looked at `filteredRowsMax` rows ends early: it has fewer rows than asked for, or none, and more.
+ * One page in the store's order; `after` is the opaque `end` of the page before. A page whose
+ * filter looked at `filteredRowsMax` rows ends early: it has fewer rows than asked for, or none,
+ * and more.
  */
 export interface PageRequest {
   readonly first: number
@@ -204,7 +207,9 @@ export interface GraphReadsShape {
   readonly entity: (tenant: string, type: string, key: string) => Read<VisibleEntity | undefined>
   /** What each record says of it, the strongest first. */
   readonly assertions: (tenant: string, type: string, key: string) => Read<readonly Assertion[]>
-  /** In order (type, key). `text` is searched in names and text properties: all words, by prefix. */
+  /**
+   * In order (type, key). `text` is searched in names and text properties: all words, by prefix.
+   */
   readonly entities: (
     tenant: string,
     query: {
@@ -243,7 +248,9 @@ export interface GraphReadsShape {
   readonly rank: (tenant: string, request: RankRequest) => Read<readonly RankRow[]>
   readonly counts: (tenant: string) => Read<GraphCounts>
   readonly sources: (tenant: string) => Read<readonly SourceSummary[]>
-  /** What one run of a source has counted so far; all zero for a run that the store does not know. */
+  /**
+   * What one run of a source has counted so far; all zero for a run that the store does not know.
+   */
   readonly runCounters: (tenant: string, source: string, run: Run) => Read<SourceCounters>
   readonly deadLetters: (
     tenant: string,

@@ -1,6 +1,6 @@
 /**
- * Random readings of several sources, small enough that keys, aliases and ends meet all the time; and
- * ways in which their records may reach a sink.
+ * Random readings of several sources, small enough that keys, aliases and ends meet all the time;
+ * and ways in which their records may reach a sink.
  */
 import { hash } from "node:crypto"
 import fc from "fast-check"
@@ -94,9 +94,9 @@ export function chooser(numbers: readonly number[]) {
 export const choices = fc.array(fc.nat(1000), { minLength: 20, maxLength: 60 })
 
 /**
- * The readings as blocks per partition, in an order and grouping that `choose` decides: any partition may
- * be ahead of the others, and after a "crash" a part of a partition's records comes again in other
- * blocks. Only the order within a source and partition stays, as the log keeps it.
+ * The readings as blocks per partition, in an order and grouping that `choose` decides: any
+ * partition may be ahead of the others, and after a "crash" a part of a partition's records comes
+ * again in other blocks. Only the order within a source and partition stays, as the log keeps it.
  */
 export function schedule(
   runs: readonly (readonly Content[])[],

@@ -1,7 +1,7 @@
 /**
- * What every adapter of the graph port must do: fences, cursors, sameness, the schedules of contracts
- * §13 that live in a sink, tenants, and what the reads promise. An adapter's test calls it with a way
- * to open a store at a path; the same path opened again is the same store.
+ * What every adapter of the graph port must do: fences, cursors, sameness, the schedules of
+ * contracts §13 that live in a sink, tenants, and what the reads promise. An adapter's test calls
+ * it with a way to open a store at a path; the same path opened again is the same store.
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

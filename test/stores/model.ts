@@ -1,6 +1,6 @@
 /**
- * The graph as its definition says it (contracts §2, §4), slowly: everything that is visible is worked
- * out anew from all assertions. What the store must agree with.
+ * The graph as its definition says it (contracts §2, §4), slowly: everything that is visible is
+ * worked out anew from all assertions. What the store must agree with.
  */
 import { createHash } from "node:crypto"
 import { canonicalJson, type Json } from "../../protocols/canonical.ts"
@@ -72,7 +72,9 @@ export class GraphModel {
     return verdict === "stale" ? ["read", "duplicates", "stale"] : ["read", "duplicates"]
   }
 
-  /** Each source by itself: its distinct assertions of entities and relationships, and its stubs. */
+  /**
+   * Each source by itself: its distinct assertions of entities and relationships, and its stubs.
+   */
   sources(): readonly SourceSummary[] {
     const all = this.visible()
     const stubs = new Set(

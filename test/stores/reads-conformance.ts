@@ -111,7 +111,7 @@ function pagesAndSearch(open: Open): void {
     expect(await refused(none)).toMatchObject({ _tag: "Invalid" })
   })
 
-  it("ends a page early where a filter has looked at many rows, and goes on from there", async () => {
+  it("ends a page early where a filter looked at many rows, and goes on from there", async () => {
     const { sink, reads } = await open()
     const things = Array.from({ length: filteredRowsMax + 10 }, (_, i) =>
       thing(`k${100_000 + i}`, { n: i === filteredRowsMax + 5 ? 1 : 0 }),

@@ -1,4 +1,7 @@
-/** Blocks and records for tests of a graph store, with everything that a test does not care about set. */
+/**
+ * Blocks and records for tests of a graph store, with everything that a test does not care about
+ * set.
+ */
 import { hash } from "node:crypto"
 import { shardOf } from "../../protocols/address.ts"
 import type {

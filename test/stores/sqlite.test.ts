@@ -77,7 +77,7 @@ describe("the SQLite graph store", () => {
     }
   })
 
-  it("commits nothing of a call when the disk is full, and goes on once there is room", async () => {
+  it("commits nothing of a call when the disk is full, and goes on with room", async () => {
     const path = freshPath()
     const big = block(2, [thing("b", { name: "x".repeat(1_000_000) })], { firstOrdinal: 1 })
     const small = await openedFor({ path, pagesMax: 80 }, (store) =>
@@ -96,7 +96,7 @@ describe("the SQLite graph store", () => {
     expect(again).toMatchObject([{ kind: "applied", counted: { accepted: 1 } }])
   })
 
-  it("counts dead letters beyond its bounds and keeps them without bytes, then not at all", async () => {
+  it("counts dead letters beyond its bounds, kept without bytes, then not at all", async () => {
     const path = freshPath()
     const rejects = (sequence: number) =>
       openedFor({ path }, ({ sink }) =>
@@ -135,7 +135,7 @@ describe("the SQLite graph store", () => {
     expect(await run(reads.counts(tenant))).toMatchObject({ entities: 200 })
   })
 
-  it("answers unavailable while another process holds the file, and goes on afterwards", async () => {
+  it("answers unavailable while another process holds the file, then goes on", async () => {
     const path = freshPath()
     const { sink } = await runScoped(openGraphStore({ path, busyMillisMax: 1 }))
     const other = new DatabaseSync(path)

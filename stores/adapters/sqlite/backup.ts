@@ -1,6 +1,7 @@
 /**
- * A copy of `graph.db` while it is written to. The pages are copied in one step within one snapshot, by
- * a thread of the pool; the copy gets its name only once it is whole and on stable storage.
+ * A copy of `graph.db` while it is written to. The pages are copied in one step within one
+ * snapshot, by a thread of the pool; the copy gets its name only once it is whole and on stable
+ * storage.
  */
 import { open, rename, rm } from "node:fs/promises"
 import { dirname } from "node:path"

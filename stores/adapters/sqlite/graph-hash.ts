@@ -5,14 +5,14 @@
  *
  *     ["e",type,key,stub,{properties},[[scheme,value],…]]
  *
- * then one per relationship, by type and key of where it begins, its own type, type and key of where it
- * ends, then discriminator:
+ * then one per relationship, by type and key of where it begins, its own type, type and key of
+ * where it ends, then discriminator:
  *
  *     ["r",from type,from key,type,to type,to key,discriminator,derived,{properties}]
  *
- * Each is canonical JSON (RFC 8785). No time, sequence, epoch, source or number of a row is in it. Rows
- * are read in order of an index, and only the relationships of one entity are sorted at a time, so that
- * memory does not grow with the graph.
+ * Each is canonical JSON (RFC 8785). No time, sequence, epoch, source or number of a row is in it.
+ * Rows are read in order of an index, and only the relationships of one entity are sorted at a
+ * time, so that memory does not grow with the graph.
  */
 import { createHash, type Hash } from "node:crypto"
 import * as Effect from "effect/Effect"
@@ -59,6 +59,8 @@ const digest = (
     ),
   )
 
+const quoted = (text: string): string => JSON.stringify(text)
+
 const attempt = <A>(path: string, use: () => A): Effect.Effect<A, StoreBroken> =>
   Effect.try({ try: use, catch: (cause) => storeError(cause, path) })
 
@@ -67,7 +69,8 @@ function* lines(store: ReadStore, tenant: number): Generator<string, undefined> 
     .query<[id: number, name: string]>("SELECT id, name FROM type WHERE tenant = ? ORDER BY name")
     .all(tenant)
   const entities = store.query<[string, number, string, string]>(
-    `SELECT key, asserted, properties, aliases FROM node WHERE tenant = ? AND type = ? ORDER BY key`,
+    `SELECT key, asserted, properties, aliases FROM node
+     WHERE tenant = ? AND type = ? ORDER BY key`,
   )
   for (const [id, type] of types) {
     for (const [key, asserted, properties, aliases] of entities.iterate(tenant, id)) {
@@ -86,8 +89,8 @@ function* lines(store: ReadStore, tenant: number): Generator<string, undefined> 
   for (const [id, fromType] of types) {
     for (const row of relationships.iterate(tenant, id)) {
       const [fromKey, type, toType, toKey, discriminator, derived, properties] = row
-      const names = [fromType, fromKey, type, toType, toKey, discriminator]
-      yield `["r",${names.map((name) => JSON.stringify(name)).join(",")},${derived === 1},${properties}]\n`
+      const names = [fromType, fromKey, type, toType, toKey, discriminator].map(quoted)
+      yield `["r",${names.join(",")},${derived === 1},${properties}]\n`
     }
   }
   return undefined

@@ -1,6 +1,7 @@
 /**
- * Relationships as records assert them. A link whose ends are both known by key is attached to its edge
- * at once; one with an end by alias waits until the transaction settles, when claims are decided.
+ * Relationships as records assert them. A link whose ends are both known by key is attached to its
+ * edge at once; one with an end by alias waits until the transaction settles, when claims are
+ * decided.
  */
 import { invariant } from "../../../protocols/errors.ts"
 import { type End, endOf, type Origin } from "./nodes.ts"
@@ -48,8 +49,8 @@ export interface EdgeName {
 }
 
 /**
- * Counts one more link on the edge of these ends, made where there is none. Answers the edge's id and
- * the properties that stand in the link's own row: null where it is the only one.
+ * Counts one more link on the edge of these ends, made where there is none. Answers the edge's id
+ * and the properties that stand in the link's own row: null where it is the only one.
  */
 export function attach(
   tx: Transaction,

@@ -1,7 +1,7 @@
 /**
- * Entities as records assert them. A node that one record describes carries that record's properties
- * itself and is written at once; as soon as a second one speaks of it, it is only touched here and
- * decided when the transaction settles.
+ * Entities as records assert them. A node that one record describes carries that record's
+ * properties itself and is written at once; as soon as a second one speaks of it, it is only
+ * touched here and decided when the transaction settles.
  */
 
 import { invariant } from "../../../protocols/errors.ts"
@@ -80,7 +80,9 @@ export function nodeOf(tx: Transaction, tenant: number, type: number, key: strin
   return id
 }
 
-/** Exactly one of both: a node by key, or an alias that is resolved when the transaction settles. */
+/**
+ * Exactly one of both: a node by key, or an alias that is resolved when the transaction settles.
+ */
 export interface End {
   readonly node: number | null
   readonly alias: number | null

@@ -28,9 +28,9 @@ export interface OpenOptions {
 type OpenFailure = DataDirectoryRefused | StoreBroken
 
 /**
- * Opens the store at `path`, makes it where there is none, and starts its writer's thread. One process
- * at a time writes; who that is, is decided before (the data directory's lock). Closing the scope lets
- * what was sent to the writer finish.
+ * Opens the store at `path`, makes it where there is none, and starts its writer's thread. One
+ * process at a time writes; who that is, is decided before (the data directory's lock). Closing the
+ * scope lets what was sent to the writer finish.
  */
 export const openGraphStore = (
   options: OpenOptions,
@@ -71,8 +71,8 @@ function pragmasOf({ pagesMax, busyMillisMax }: OpenOptions): readonly string[] 
   return pragmas
 }
 
-// A file of this format is left alone: opened for writing and closed again it would first be made to
-// take in its whole write-ahead log, which after a crash is a part of a second.
+// A file of this format is left alone: opened for writing and closed again it would first be made
+// to take in its whole write-ahead log, which after a crash is a part of a second.
 function prepare(path: string): void {
   if (existsSync(path)) {
     accessSync(path, constants.W_OK)

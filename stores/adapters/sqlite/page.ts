@@ -1,6 +1,6 @@
 /**
- * Cursors of pages: base64url of a JSON list. They hold only what the page itself showed, nothing of
- * the tenant or of the store; one that the store never made is refused.
+ * Cursors of pages: base64url of a JSON list. They hold only what the page itself showed, nothing
+ * of the tenant or of the store; one that the store never made is refused.
  */
 import { Invalid, LimitExceeded } from "../../../protocols/errors.ts"
 import { pageSizeMax } from "../../../protocols/limits.ts"

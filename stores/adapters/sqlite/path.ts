@@ -1,8 +1,8 @@
 /**
  * A shortest path between two entities, whichever way relationships point, found from both ends at
- * once. Of several shortest ones it is the one whose entities come first by type, then key, from the
- * first to the last; between two entities the relationship that is first by type, outgoing before
- * incoming, then discriminator. So the answer depends on the graph alone.
+ * once. Of several shortest ones it is the one whose entities come first by type, then key, from
+ * the first to the last; between two entities the relationship that is first by type, outgoing
+ * before incoming, then discriminator. So the answer depends on the graph alone.
  */
 import { Invalid, invariant, LimitExceeded } from "../../../protocols/errors.ts"
 import { pathHopsMax, pathVisitedMax } from "../../../protocols/limits.ts"

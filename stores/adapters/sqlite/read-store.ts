@@ -1,6 +1,7 @@
 /**
- * A read-only connection to `graph.db`. It needs no running node: beside one it reads the last commit,
- * and after a crash what the write-ahead log holds. A read is one snapshot, however many statements.
+ * A read-only connection to `graph.db`. It needs no running node: beside one it reads the last
+ * commit, and after a crash what the write-ahead log holds. A read is one snapshot, however many
+ * statements.
  */
 import { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"

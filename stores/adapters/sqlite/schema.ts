@@ -2,10 +2,11 @@
  * The layout of `graph.db`.
  *
  * - Every row carries its tenant, and every statement of the writer and the reads names one.
- * - Texts that repeat (tenants, sources, types) stand once; everything else points to them by integer.
- * - `node` and `edge` are what is visible, `assertion` and `link` what each record says of them. Where a
- *   single record says anything (nearly always), its properties stand in the visible row alone and are
- *   null in the other.
+ * - Texts that repeat (tenants, sources, types) stand once; everything else points to them by
+ *   integer.
+ * - `node` and `edge` are what is visible, `assertion` and `link` what each record says of them.
+ *   Where a single record says anything (nearly always), its properties stand in the visible row
+ *   alone and are null in the other.
  * - Ids of nodes begin with the tenant's number, so that a range of the text index is one tenant's.
  *
  * A format is raised by a step in `migrations`; a file of a newer format is refused by name.

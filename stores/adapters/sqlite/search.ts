@@ -20,7 +20,8 @@ export function wordsOf(text: string): readonly string[] {
     const limit = "searchTextBytesMax"
     throw new LimitExceeded({ limit, bound: searchTextBytesMax, value: bytes, message })
   }
-  // As the index does (unicode61): letters and numbers make words. What it sees otherwise is a phrase.
+  // As the index does (unicode61): letters and numbers make words. What it sees otherwise is a
+  // phrase.
   const words = text.normalize("NFC").split(/[^\p{L}\p{N}]+/u)
   const terms = words.filter((word) => word !== "").map((word) => `"${word}"*`)
   if (terms.length <= searchWordsMax) return terms
@@ -30,8 +31,8 @@ export function wordsOf(text: string): readonly string[] {
 }
 
 /**
- * What an entity that fulfils the filter has in its text: the wanted text as a phrase, or the mark of one
- * that is indexed in part. None where the index says nothing of what is wanted.
+ * What an entity that fulfils the filter has in its text: the wanted text as a phrase, or the mark
+ * of one that is indexed in part. None where the index says nothing of what is wanted.
  */
 export function phraseOfFilter({ name, eq }: PropertyFilter): readonly string[] {
   if (typeof eq !== "string" || name === "raw" || eq.includes("\0")) return []

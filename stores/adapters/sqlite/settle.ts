@@ -1,8 +1,8 @@
 /**
- * Brings what is visible in line with what is asserted, for whatever a transaction has touched: nodes,
- * then who wins each alias, then links whose end has moved, then edges, then nodes that nobody needs.
- * Each step looks only at assertions and at the steps before it, so the order in which records came
- * leaves no trace (contracts §2).
+ * Brings what is visible in line with what is asserted, for whatever a transaction has touched:
+ * nodes, then who wins each alias, then links whose end has moved, then edges, then nodes that
+ * nobody needs. Each step looks only at assertions and at the steps before it, so the order in
+ * which records came leaves no trace (contracts §2).
  */
 import type { Alias, Properties } from "../../../protocols/graph.ts"
 import { mergeProperties } from "../../../protocols/visible.ts"

@@ -50,8 +50,8 @@ function answerOfGuard(answer: GuardAnswer): Effect.Effect<void, Fenced | LogDam
     }
     case "other-log": {
       const message =
-        `The graph store belongs to another log (${answer.logId}): its cursors say nothing of this ` +
-        "one. Restore both from the same backup."
+        `The graph store belongs to another log (${answer.logId}): its cursors say nothing of ` +
+        "this one. Restore both from the same backup."
       return Effect.fail(new LogDamaged({ partition: "", sequence: 0, message }))
     }
   }
@@ -60,7 +60,8 @@ function answerOfGuard(answer: GuardAnswer): Effect.Effect<void, Fenced | LogDam
 export function cursorsOf(store: ReadStore, tenant: string | undefined): readonly Cursor[] {
   const rows = store
     .query<[tenant: string, partition: number, sequence: number, epoch: number]>(
-      `SELECT t.name, c.partition, c.sequence, c.epoch FROM cursor c JOIN tenant t ON t.id = c.tenant
+      `SELECT t.name, c.partition, c.sequence, c.epoch
+       FROM cursor c JOIN tenant t ON t.id = c.tenant
        WHERE ?1 IS NULL OR t.name = ?1 ORDER BY t.name, c.partition`,
     )
     .all(tenant ?? null)

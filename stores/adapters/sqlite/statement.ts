@@ -21,8 +21,8 @@ export function query<A extends Row>(db: DatabaseSync, sql: string): Query<A> {
 export type Change = (...parameters: SQLInputValue[]) => void
 
 /**
- * A change whose rows nobody counts. Unlike `run` it does not read the number of the last row, which
- * the text index leaves beyond 2^53.
+ * A change whose rows nobody counts. Unlike `run` it does not read the number of the last row,
+ * which the text index leaves beyond 2^53.
  */
 export function change(db: DatabaseSync, sql: string): Change {
   const statement = db.prepare(sql)

@@ -1,6 +1,6 @@
 /**
- * Every statement of the writer. Each names the tenant, also where an id alone would find the row: an
- * id that strays from one tenant to another then finds nothing.
+ * Every statement of the writer. Each names the tenant, also where an id alone would find the row:
+ * an id that strays from one tenant to another then finds nothing.
  */
 import type { DatabaseSync } from "node:sqlite"
 import { change, counted, query } from "./statement.ts"
@@ -88,8 +88,8 @@ const recordStatements = (db: DatabaseSync) => ({
   lastRecord: query<[id: number]>(db, "SELECT coalesce(max(id), 0) FROM record /* any tenant */"),
   insertRecord: change(
     db,
-    `INSERT INTO record (id, tenant, source, key, run_epoch, run_count, ordinal, version, hash, refs)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO record (id, tenant, source, key, run_epoch, run_count, ordinal, version, hash,
+       refs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   ),
   updateRecord: change(
     db,

@@ -82,7 +82,8 @@ export function sourcesOf(store: ReadStore, tenant: number): readonly SourceSumm
   })
 }
 
-// Stubs are few, and which of them a source points to changes with what others say: counted when asked.
+// Stubs are few, and which of them a source points to changes with what others say: counted when
+// asked.
 function stubsBySource(store: ReadStore, tenant: number): ReadonlyMap<number, number> {
   const rows = store.query<[source: number, stubs: number]>(
     `SELECT r.source, count(DISTINCT n.id) FROM node n

@@ -1,6 +1,6 @@
 /**
- * Properties and aliases as the texts that are stored: canonical JSON, so that equal values are equal
- * texts and unchanged rows are seen without parsing.
+ * Properties and aliases as the texts that are stored: canonical JSON, so that equal values are
+ * equal texts and unchanged rows are seen without parsing.
  */
 import { byCodeUnits } from "../../../protocols/canonical.ts"
 import { invariant } from "../../../protocols/errors.ts"
@@ -17,8 +17,8 @@ export function textOfProperties(properties: Properties): string {
   return text === undefined || isSuspect(text) ? textByParts(properties) : text
 }
 
-// One call to the engine's serializer costs a third of one per member. It writes members in the order
-// in which they were set, except names that are integers or `__proto__`.
+// One call to the engine's serializer costs a third of one per member. It writes members in the
+// order in which they were set, except names that are integers or `__proto__`.
 function textBySerializer(properties: Properties): string | undefined {
   const names = Object.keys(properties)
   for (const name of names) if (!plainName.test(name)) return undefined
@@ -62,8 +62,9 @@ export const aliasesOf = (text: string): readonly Alias[] =>
     : (JSON.parse(text) as [string, string][]).map(([scheme, value]) => ({ scheme, value }))
 
 /**
- * What text search finds an entity by: its string properties, `raw` not among them. Where that is too
- * much, the beginning of it and a mark, so that what filters by the index does not miss the rest.
+ * What text search finds an entity by: its string properties, `raw` not among them. Where that is
+ * too much, the beginning of it and a mark, so that what filters by the index does not miss the
+ * rest.
  */
 export function searchedText(properties: Properties): string {
   let text = ""
@@ -85,8 +86,8 @@ export const cutMark = "\uE001"
 export const typeToken = (type: number): string => `\uE000${type.toString(36)}`
 
 /**
- * Whether the stored properties have `revoked === true`. In canonical JSON a quote within a string is
- * escaped, so these characters stand nowhere else.
+ * Whether the stored properties have `revoked === true`. In canonical JSON a quote within a string
+ * is escaped, so these characters stand nowhere else.
  */
 export const isRevoked = (properties: string): boolean => properties.includes('"revoked":true')
 

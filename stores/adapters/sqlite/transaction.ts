@@ -1,6 +1,6 @@
 /**
- * What one transaction knows beside its rows: names already looked up, the next ids, counts to be added
- * at its end, and per tenant what has been touched and must be settled (`settle.ts`).
+ * What one transaction knows beside its rows: names already looked up, the next ids, counts to be
+ * added at its end, and per tenant what has been touched and must be settled (`settle.ts`).
  *
  * Names and ids outlive a transaction; after a roll-back all of it is forgotten and read again.
  */
@@ -29,7 +29,9 @@ export interface NodeBefore {
   readonly sources: ReadonlySet<number>
 }
 
-/** How an edge was, and for each source that asserts it whether it does so by derived links alone. */
+/**
+ * How an edge was, and for each source that asserts it whether it does so by derived links alone.
+ */
 export interface EdgeBefore {
   readonly derived: boolean
   readonly sources: ReadonlyMap<number, boolean>

@@ -1,7 +1,8 @@
 /**
- * What travels between the node's thread and the writer's: tuples in msgpack, in memory of their own
- * that is handed over, not copied. Properties travel as the text that is stored, so the writer parses
- * nothing of a record that stands alone, and a record that cannot be stored fails in its caller.
+ * What travels between the node's thread and the writer's: tuples in msgpack, in memory of their
+ * own that is handed over, not copied. Properties travel as the text that is stored, so the writer
+ * parses nothing of a record that stands alone, and a record that cannot be stored fails in its
+ * caller.
  */
 import { Packr } from "msgpackr"
 import { invariant } from "../../../protocols/errors.ts"

@@ -1,6 +1,7 @@
 /**
- * Entry of the writer's thread. Takes requests in order; commits that wait one behind the other share a
- * transaction of up to `commitRecordsMax` records, so that one flush to disk serves them all.
+ * Entry of the writer's thread. Takes requests in order; commits that wait one behind the other
+ * share a transaction of up to `commitRecordsMax` records, so that one flush to disk serves them
+ * all.
  */
 import { DatabaseSync } from "node:sqlite"
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads"

@@ -1,9 +1,9 @@
 /**
  * The node's end of the writer's thread: sends requests, bounded in number, and hands back answers.
  *
- * Promises: requests are worked in the order in which they were sent; at most `commitsQueuedMax` are
- * with the writer, further ones wait here. An interrupted request may still be worked. What may fail
- * beneath: the thread may end; every request then fails with `StoreFailed`, now and later.
+ * Promises: requests are worked in the order in which they were sent; at most `commitsQueuedMax`
+ * are with the writer, further ones wait here. An interrupted request may still be worked. What may
+ * fail beneath: the thread may end; every request then fails with `StoreFailed`, now and later.
  */
 import { Worker } from "node:worker_threads"
 import * as Effect from "effect/Effect"

@@ -1,9 +1,9 @@
 /**
  * The writer of `graph.db`: fences, orders, dedupes and applies blocks, many in one transaction.
  *
- * Promises: what `commit` answers is on stable storage, whole; when it throws, nothing of it is. What
- * may fail beneath: any statement; the transaction is rolled back and what was remembered of it is
- * forgotten. It runs in a thread of its own (`worker.ts`) and knows nothing of messages.
+ * Promises: what `commit` answers is on stable storage, whole; when it throws, nothing of it is.
+ * What may fail beneath: any statement; the transaction is rolled back and what was remembered of
+ * it is forgotten. It runs in a thread of its own (`worker.ts`) and knows nothing of messages.
  */
 import type { DatabaseSync } from "node:sqlite"
 import { noSourceCounters, type SourceCounters } from "../../../protocols/counters.ts"
