@@ -2,11 +2,11 @@
  * The graph sink of a tenant: takes the effects of blocks from its partitions and commits them
  * (contracts §7).
  *
- * Promises: effects of a partition are committed in the order in which they came; a commit whose outcome
- * is unknown is repeated with the same blocks before anything later of those partitions. A sink grants
- * `sinkCreditBlocks` to each partition and one more per answer, so what it holds is bounded. What may
- * fail beneath: the store may be unavailable (tried again for ever, while mailboxes fill and senders
- * wait) or broken (the node ends).
+ * Promises: effects of a partition are committed in the order in which they came; a commit whose
+ * outcome is unknown is repeated with the same blocks before anything later of those partitions. A
+ * sink grants `sinkCreditBlocks` to each partition and one more per answer, so what it holds is
+ * bounded. What may fail beneath: the store may be unavailable (tried again for ever, while
+ * mailboxes fill and senders wait) or broken (the node ends).
  */
 import * as Exit from "effect/Exit"
 import {

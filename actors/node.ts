@@ -1,12 +1,13 @@
 /**
- * A node: the tree of actors over its ports (contracts §12). The command line and the simulator both
- * make one here, with other ports.
+ * A node: the tree of actors over its ports (contracts §12). The command line and the simulator
+ * both make one here, with other ports.
  *
  *     root ── shard readers
  *         └── tenants ── sink, partitions, connectors
  *
- * Start: take over the shards (epochs, guards, then the log), check the sinks' cursors against the log,
- * start the readers, then every tenant that has ever been. End: with the scope, children first.
+ * Start: take over the shards (epochs, guards, then the log), check the sinks' cursors against the
+ * log, start the readers, then every tenant that has ever been. End: with the scope, children
+ * first.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"

@@ -1,11 +1,11 @@
 /**
- * The sending half of a connector: collects events per partition, seals them into chained blocks, and
- * knows from where the source would have to be read again (contracts §3, §4, §6).
+ * The sending half of a connector: collects events per partition, seals them into chained blocks,
+ * and knows from where the source would have to be read again (contracts §3, §4, §6).
  *
- * Promises: at most one sealed block per partition is unanswered; a sealed block never changes until it
- * is answered; blocks of a partition leave in the order of their events; `position` is never ahead of
- * an event that the log has not acknowledged. Holds at most two blocks of events per partition: the one
- * that is sealed and the one that fills. Pure: the time comes in.
+ * Promises: at most one sealed block per partition is unanswered; a sealed block never changes
+ * until it is answered; blocks of a partition leave in the order of their events; `position` is
+ * never ahead of an event that the log has not acknowledged. Holds at most two blocks of events per
+ * partition: the one that is sealed and the one that fills. Pure: the time comes in.
  */
 import { partitionOf } from "../protocols/address.ts"
 import { encodeBlock, hashBlock, type Incarnation, noHash } from "../protocols/block.ts"

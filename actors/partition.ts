@@ -1,12 +1,12 @@
 /**
- * A partition of a tenant: turns blocks of raw records into effects, in order, and passes them to the
- * tenant's sinks (contracts §3, §7).
+ * A partition of a tenant: turns blocks of raw records into effects, in order, and passes them to
+ * the tenant's sinks (contracts §3, §7).
  *
- * Promises: blocks are worked in the order of the log; a block is begun only with credit of the sink; a
- * record that cannot be read becomes a dead letter and the rest of its block goes on. A record on which
- * the code itself fails crashes the actor; after `poisonFailuresMax` such failures the record is a dead
- * letter with the error, and the actor goes on. Keeps nothing that a restart may not forget but the
- * count of failures, which its tenant keeps for it.
+ * Promises: blocks are worked in the order of the log; a block is begun only with credit of the
+ * sink; a record that cannot be read becomes a dead letter and the rest of its block goes on. A
+ * record on which the code itself fails crashes the actor; after `poisonFailuresMax` such failures
+ * the record is a dead letter with the error, and the actor goes on. Keeps nothing that a restart
+ * may not forget but the count of failures, which its tenant keeps for it.
  */
 import * as Exit from "effect/Exit"
 import { fnv1a32, type Partition, parseAddress } from "../protocols/address.ts"

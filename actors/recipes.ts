@@ -1,4 +1,6 @@
-/** Recipes by digest: kept in memory while they are used, durable beside the run that wrote them. */
+/**
+ * Recipes by digest: kept in memory while they are used, durable beside the run that wrote them.
+ */
 import { canonicalJson, type Json } from "../protocols/canonical.ts"
 import { recipesCachedMax } from "../protocols/limits.ts"
 import type { Recipe } from "./source.ts"

@@ -13,8 +13,8 @@ import type { Mapping } from "../protocols/mapping.ts"
 export type SourceFormat = "stix" | "json" | "ndjson" | "csv"
 
 /**
- * All that decides what a record means. Its digest is in every block and every dedupe hash, so that a
- * mended mapping takes effect. For CSV `columns` are those of the header that was read.
+ * All that decides what a record means. Its digest is in every block and every dedupe hash, so that
+ * a mended mapping takes effect. For CSV `columns` are those of the header that was read.
  */
 export interface Recipe {
   readonly format: SourceFormat
@@ -46,23 +46,25 @@ export interface SourceChunk {
 }
 
 export interface OpenSource {
-  /** SHA-256 of the file's bytes as they are on disk, hex: what "the same content" means for a run. */
+  /**
+   * SHA-256 of the file's bytes as they are on disk, hex: what "the same content" means for a run.
+   */
   readonly contentHash: string
   readonly fileBytes: number
   /** The spec's recipe, with the columns of a CSV header. */
   readonly recipe: Recipe
   /**
-   * The next records from `from` on; called by one reader at a time. `undefined` at the end. Holds at
-   * most one read buffer. `SourceUnreadable` where nothing further can be read (damaged gzip, gone
-   * file, content that changed while it was read): what came before stands.
+   * The next records from `from` on; called by one reader at a time. `undefined` at the end. Holds
+   * at most one read buffer. `SourceUnreadable` where nothing further can be read (damaged gzip,
+   * gone file, content that changed while it was read): what came before stands.
    */
   readonly next: Effect.Effect<SourceChunk | undefined, SourceUnreadable>
 }
 
 export interface SourceReaderShape {
   /**
-   * Opens the file, hashes it, and prepares to read from the place that `placeOf` names once the content
-   * is known. Refuses a missing file, a folder and an empty file with one sentence.
+   * Opens the file, hashes it, and prepares to read from the place that `placeOf` names once the
+   * content is known. Refuses a missing file, a folder and an empty file with one sentence.
    */
   readonly open: (
     spec: SourceSpec,

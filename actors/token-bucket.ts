@@ -1,4 +1,6 @@
-/** A token bucket on the host's clock: at most `ratePerSecond` on average, a tenth of it at once. */
+/**
+ * A token bucket on the host's clock: at most `ratePerSecond` on average, a tenth of it at once.
+ */
 export class TokenBucket {
   readonly #perMilli: number
   readonly #burst: number

@@ -1,6 +1,6 @@
 /**
- * What all actors of one node share: its ports, what it owns, and small bounded boards that outlive a
- * restart of an actor but not of the process. Nothing here is durable; all of it can be lost.
+ * What all actors of one node share: its ports, what it owns, and small bounded boards that outlive
+ * a restart of an actor but not of the process. Nothing here is durable; all of it can be lost.
  */
 
 import type { IntelGraphError } from "../protocols/errors.ts"
@@ -68,8 +68,9 @@ export class World {
 const bucketBounds = Array.from({ length: 100 }, (_, i) => (i < 10 ? i + 1 : 10 * 1.1 ** (i - 9)))
 
 /**
- * From a record's bytes complete to its block handed to the sink, per source. The start is noted when a
- * block is sealed and looked up by the block's identity; a block of an earlier life has none.
+ * From a record's bytes complete to its block handed to the sink, per source. The start is noted
+ * when a block is sealed and looked up by the block's identity; a block of an earlier life has
+ * none.
  */
 export class LatencyBoard {
   readonly #cutAtMillis = new Map<string, number>()

@@ -2,9 +2,9 @@
  * Addresses, partitions, shards, and the one function that makes broker subjects.
  *
  * An address is `tenant/kind/key`. Tenant and kind are plain tokens; a key is any text and enters a
- * subject only as lower-case base32 (RFC 4648, no padding), or as its SHA-256 where it is longer than
- * 128 bytes. Everything else is refused: a tenant called `acme.corp` or a key `*` would otherwise
- * shift or widen a subject.
+ * subject only as lower-case base32 (RFC 4648, no padding), or as its SHA-256 where it is longer
+ * than 128 bytes. Everything else is refused: a tenant called `acme.corp` or a key `*` would
+ * otherwise shift or widen a subject.
  */
 import { hash } from "node:crypto"
 import { Invalid } from "./errors.ts"
@@ -59,7 +59,10 @@ export function parseAddress(text: string): Address {
   return makeAddress(text.slice(0, kindAt), text.slice(kindAt + 1, keyAt), text.slice(keyAt + 1))
 }
 
-/** FNV-1a, 32 bits, over the UTF-8 bytes of `text` (draft-eastlake-fnv; offset 2166136261, prime 16777619). */
+/**
+ * FNV-1a, 32 bits, over the UTF-8 bytes of `text` (draft-eastlake-fnv; offset 2166136261, prime
+ * 16777619).
+ */
 export function fnv1a32(text: string): number {
   let state = 0x811c9dc5
   for (let i = 0; i < text.length; i++) {

@@ -9,8 +9,9 @@
  *    30  previousHash 32    62  mappingDigest 32                94  sender length u16, sender UTF-8
  *    then the body: [source, runEpoch, runCount, file, [[ordinal, offset, key, version, op, bytes, fault]]]
  *
- * A block once offered never changes; its identity is (sender, incarnation, partition, senderSequence)
- * and `hashBlock` of its bytes is what the sender's next block names as `previousHash`.
+ * A block once offered never changes; its identity is (sender, incarnation, partition,
+ * senderSequence) and `hashBlock` of its bytes is what the sender's next block names as
+ * `previousHash`.
  */
 import { hash } from "node:crypto"
 import { Packr } from "msgpackr"

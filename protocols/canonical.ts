@@ -1,6 +1,6 @@
 /**
- * Canonical JSON (RFC 8785, JCS): members sorted by UTF-16 code units, ES number formatting, no white
- * space. Two equal values have the same bytes, so that hashes of values mean something.
+ * Canonical JSON (RFC 8785, JCS): members sorted by UTF-16 code units, ES number formatting, no
+ * white space. Two equal values have the same bytes, so that hashes of values mean something.
  */
 import { hash } from "node:crypto"
 import { Invalid } from "./errors.ts"
@@ -14,7 +14,9 @@ export type Json =
   | readonly Json[]
   | { readonly [name: string]: Json }
 
-/** Throws `Invalid` for a number that is not finite, a lone surrogate, or nesting past the limit. */
+/**
+ * Throws `Invalid` for a number that is not finite, a lone surrogate, or nesting past the limit.
+ */
 export function canonicalJson(value: Json): string {
   const copy = sorted(value, nestingMax)
   if (copy === unsortable) return write(value, nestingMax)
@@ -29,7 +31,10 @@ export const sha256OfJson = (value: Json): string => hash("sha256", canonicalJso
 const nestingMax = jsonDepthMax + documentDepthMax
 const unsortable = Symbol("unsortable")
 
-/** The value with its members in order; `unsortable` where an object of this host cannot keep them so. */
+/**
+ * The value with its members in order; `unsortable` where an object of this host cannot keep them
+ * so.
+ */
 function sorted(value: Json, depthLeft: number): Json | typeof unsortable {
   if (value === null || typeof value !== "object") {
     if (typeof value === "number" && !Number.isFinite(value)) throw refuse("a number is not finite")

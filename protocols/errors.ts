@@ -17,7 +17,9 @@ interface Told {
   readonly message: string
 }
 
-/** The mailbox is at a limit that time alone lifts. The sender waits, parks or tells its own sender. */
+/**
+ * The mailbox is at a limit that time alone lifts. The sender waits, parks or tells its own sender.
+ */
 export class MailboxFull extends Data.TaggedError("MailboxFull")<
   Told & {
     readonly mailbox: string
@@ -35,7 +37,10 @@ export class LogFull extends Data.TaggedError("LogFull")<
   readonly family = "Retryable"
 }
 
-/** A store or the log could not answer now (busy, lost connection, time-out): the outcome is unknown. */
+/**
+ * A store or the log could not answer now (busy, lost connection, time-out): the outcome is
+ * unknown.
+ */
 export class Unavailable extends Data.TaggedError("Unavailable")<
   Told & { readonly retryAfterMillis: number }
 > {

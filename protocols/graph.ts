@@ -1,6 +1,6 @@
 /**
- * What the graph is made of (contracts §2). Stored are assertions: what one record of one source says
- * of an entity or a relationship. What is visible is a pure function of them (`visible.ts`).
+ * What the graph is made of (contracts §2). Stored are assertions: what one record of one source
+ * says of an entity or a relationship. What is visible is a pure function of them (`visible.ts`).
  */
 import type { DeadLetterReason, Run } from "./event.ts"
 import type { Instant } from "./units.ts"
@@ -45,7 +45,9 @@ export const aliasStubKey = (alias: Alias): string => `~${alias.scheme}:${alias.
 export const entityId = (type: string, key: string): string =>
   Buffer.from(`${type}:${key}`, "utf8").toString("base64url")
 
-/** The type and key behind an id; `undefined` where `entityId` never made it. Types hold no colon. */
+/**
+ * The type and key behind an id; `undefined` where `entityId` never made it. Types hold no colon.
+ */
 export function entityOfId(
   id: string,
 ): { readonly type: string; readonly key: string } | undefined {

@@ -1,6 +1,6 @@
 /**
- * When a record is the same as one that was there before (contracts §4). One pure rule, decided in the
- * sink's transaction against the row for (tenant, source, record key).
+ * When a record is the same as one that was there before (contracts §4). One pure rule, decided in
+ * the sink's transaction against the row for (tenant, source, record key).
  */
 import { compareRuns, type Run } from "./event.ts"
 import type { Instant } from "./units.ts"
@@ -14,7 +14,8 @@ export interface DedupeRow {
 
 /**
  * - `replayed`: sent again after a crash. Nothing changes, nothing is counted but itself.
- * - `stale`: a duplicate because older than what is there; run and ordinal move, version and hash stay.
+ * - `stale`: a duplicate because older than what is there; run and ordinal move, version and hash
+ *   stay.
  * - `duplicate`: the same bytes by the same mapping; run and ordinal move.
  * - `accepted`: the record's assertions replace those of the row.
  */

@@ -15,8 +15,9 @@ const instantPattern =
   /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,12}))?)?\s?([Zz]|[+-]\d{2}:?\d{2})?)?$/
 
 /**
- * Reads an RFC 3339 date or date-time; a missing offset means UTC, digits below a microsecond are cut.
- * `undefined` where the text is no such instant. A leap second counts as the next minute's first.
+ * Reads an RFC 3339 date or date-time; a missing offset means UTC, digits below a microsecond are
+ * cut. `undefined` where the text is no such instant. A leap second counts as the next minute's
+ * first.
  */
 export function parseInstant(text: string): Instant | undefined {
   return parseUsual(text) ?? parseAny(text)
@@ -95,8 +96,8 @@ const monthDays = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 const daysInMonth = (year: number, month: number) =>
   month === 2 && isLeap(year) ? 29 : (monthDays[month - 1] ?? 0)
 
-// Both conversions follow H. Hinnant, "chrono-Compatible Low-Level Date Algorithms" (public domain):
-// the year begins in March, so the leap day is its last.
+// Both conversions follow H. Hinnant, "chrono-Compatible Low-Level Date Algorithms" (public
+// domain): the year begins in March, so the leap day is its last.
 function daysSinceEpoch(year: number, month: number, day: number): number {
   const y = month <= 2 ? year - 1 : year
   const era = Math.floor(y / 400)

@@ -1,7 +1,8 @@
 /**
- * The visible entity or relationship as a pure function of its assertions (contracts §2): per property
- * the source with the higher priority wins, then the newer version (none is oldest), then the source's
- * name, then the record key, both by UTF-8 bytes with the lesser first. Arrival order never shows.
+ * The visible entity or relationship as a pure function of its assertions (contracts §2): per
+ * property the source with the higher priority wins, then the newer version (none is oldest), then
+ * the source's name, then the record key, both by UTF-8 bytes with the lesser first. Arrival order
+ * never shows.
  */
 import type { Properties, PropertyValue } from "./graph.ts"
 import type { Instant } from "./units.ts"

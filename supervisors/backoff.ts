@@ -7,9 +7,9 @@ export interface BackoffBounds {
 }
 
 /**
- * Milliseconds before restart number `attempt` (1 for the first of the period): `min` doubled with each
- * attempt up to `max`, of which the upper half is drawn, so that actors that fell together do not rise
- * together. Never below half of `min` nor above `max`.
+ * Milliseconds before restart number `attempt` (1 for the first of the period): `min` doubled with
+ * each attempt up to `max`, of which the upper half is drawn, so that actors that fell together do
+ * not rise together. Never below half of `min` nor above `max`.
  */
 export function backoffMillis(attempt: number, random: number, bounds: BackoffBounds): number {
   const min = bounds.backoffMillisMin ?? restartBackoffMillisMin

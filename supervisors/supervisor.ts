@@ -1,12 +1,13 @@
 /**
- * What becomes of an actor whose incarnation ended: a pure function of what its parent's type says, how
- * it ended, and which restarts there were.
+ * What becomes of an actor whose incarnation ended: a pure function of what its parent's type says,
+ * how it ended, and which restarts there were.
  *
  * - `temporary` is never restarted, `transient` after a crash only, `permanent` always.
- * - Within the intensity it is restarted after a backoff: alone, with those spawned after it, or with
- *   all its siblings, as the strategy says. The backoff grows with the restarts of the period and so
- *   falls back to its least when the period has passed quietly.
- * - Beyond it, a single actor is quarantined and a group escalates to its parent, unless said otherwise.
+ * - Within the intensity it is restarted after a backoff: alone, with those spawned after it, or
+ *   with all its siblings, as the strategy says. The backoff grows with the restarts of the period
+ *   and so falls back to its least when the period has passed quietly.
+ * - Beyond it, a single actor is quarantined and a group escalates to its parent, unless said
+ *   otherwise.
  */
 import type { Failure, Supervisor, Verdict } from "../runtime/index.ts"
 import { backoffMillis } from "./backoff.ts"

@@ -1,7 +1,7 @@
 /**
- * `npm run mutants [-- WORDS]`: breaks a copy of this repository in each way of `test/mutants.md` (or
- * those whose title holds the words) and shows that the named test turns red. Ends with 1 where one
- * stays green, or is red without any breakage.
+ * `npm run mutants [-- WORDS]`: breaks a copy of this repository in each way of `test/mutants.md`
+ * (or those whose title holds the words) and shows that the named test turns red. Ends with 1 where
+ * one stays green, or is red without any breakage.
  */
 import { execFileSync, spawnSync } from "node:child_process"
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"

@@ -1,7 +1,8 @@
 /**
- * The peer of the ingest bench: one thread that reads the same file, parses, builds the same rows by
- * plain functions and writes them by prepared statements into the same schema with the same PRAGMAs.
- * No log, no tenants, no duplicates to look for: what remains when everything else is left out.
+ * The peer of the ingest bench: one thread that reads the same file, parses, builds the same rows
+ * by plain functions and writes them by prepared statements into the same schema with the same
+ * PRAGMAs. No log, no tenants, no duplicates to look for: what remains when everything else is left
+ * out.
  *
  *     node bench/ingest/peer.ts FILE DATABASE RECORDS_PER_TRANSACTION
  */

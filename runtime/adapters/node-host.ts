@@ -1,8 +1,8 @@
 /**
  * The host of a real node: microtasks, `setImmediate` and the process's clocks.
  *
- * Timers do not keep the process alive: what runs a node (the command line, a server, a test) does. An
- * actor that waits for a timer is no reason to go on when nobody is left to hear of it.
+ * Timers do not keep the process alive: what runs a node (the command line, a server, a test) does.
+ * An actor that waits for a timer is no reason to go on when nobody is left to hear of it.
  */
 import { randomFillSync } from "node:crypto"
 import type { Host } from "../core/host.ts"

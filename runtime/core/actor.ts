@@ -1,10 +1,11 @@
 /**
  * What an actor is, for those who write one. The cell that runs it lives in `cell.ts`.
  *
- * One turn at a time: `receive` is called with one message, and not again before it returned and the
- * effect that it may have returned has ended (unless the mailbox allows more turns at once). What it
- * throws, or how its effect fails, ends the incarnation, and the supervisor decides. The messages that
- * were not handled stay in the mailbox for the next incarnation; the one that failed is a dead letter.
+ * One turn at a time: `receive` is called with one message, and not again before it returned and
+ * the effect that it may have returned has ended (unless the mailbox allows more turns at once).
+ * What it throws, or how its effect fails, ends the incarnation, and the supervisor decides. The
+ * messages that were not handled stay in the mailbox for the next incarnation; the one that failed
+ * is a dead letter.
  */
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -30,11 +31,14 @@ export interface ActorRef<M> {
   readonly address: Address
   /** Never waits and never throws. `lane` defaults to `normal`. */
   readonly tell: (message: M, lane?: Lane) => Admission
-  /** The value that the actor gives to `context.reply`. Fails when the actor stops or crashes before. */
+  /**
+   * The value that the actor gives to `context.reply`. Fails when the actor stops or crashes
+   * before.
+   */
   readonly ask: <A>(message: M, timeoutMillis?: number) => Effect.Effect<A, AskError>
   /**
-   * Tells, and waits for credit while the mailbox is full and its overflow policy is `wait`; in order
-   * of asking, before any later `tell`. With another policy it fails as `tell` refuses.
+   * Tells, and waits for credit while the mailbox is full and its overflow policy is `wait`; in
+   * order of asking, before any later `tell`. With another policy it fails as `tell` refuses.
    */
   readonly offer: (
     message: M,
@@ -64,8 +68,9 @@ export interface Supervision {
 export interface Behavior<M> {
   readonly receive: (message: M) => void | Effect.Effect<void, unknown>
   /**
-   * Instead of `receive`: everything that waits, up to `turnBatchMax`, as one turn. An ask comes alone.
-   * When a batch fails its messages come again one by one, and only what fails alone is a dead letter.
+   * Instead of `receive`: everything that waits, up to `turnBatchMax`, as one turn. An ask comes
+   * alone. When a batch fails its messages come again one by one, and only what fails alone is a
+   * dead letter.
    */
   readonly receiveBatch?: (messages: readonly M[]) => void | Effect.Effect<void, unknown>
   /** The incarnation ends, for good or before a restart. Must not throw. */
@@ -83,11 +88,14 @@ export interface ActorType<M, A = undefined> {
   /** Bytes that a message counts for in the mailbox; a fixed estimate where it is left out. */
   readonly sizeOf?: (message: M) => number
   /**
-   * Messages that a turn counts for where the dispatcher shares its time out, default 1. An actor whose
-   * turns take milliseconds says `dispatchBudgetMax`: the host gets its turn after each.
+   * Messages that a turn counts for where the dispatcher shares its time out, default 1. An actor
+   * whose turns take milliseconds says `dispatchBudgetMax`: the host gets its turn after each.
    */
   readonly turnWeight?: number
-  /** Times that one message may fail, each ending an incarnation, until it is a dead letter. Default 1. */
+  /**
+   * Times that one message may fail, each ending an incarnation, until it is a dead letter. Default
+   * 1.
+   */
   readonly failuresMax?: number
   /** Makes the behavior of a new incarnation: at spawn, at activation and after each restart. */
   readonly start: (context: ActorContext<M>, argument: A, snapshot?: Uint8Array) => Behavior<M>
@@ -101,8 +109,9 @@ export interface ActorContext<M> {
   readonly address: Address
   readonly host: Host
   /**
-   * Starts a child under this actor, of its tenant where `options` name no other; throws `Invalid` where
-   * the address is taken. The child's `start` runs before its first turn, not within this call.
+   * Starts a child under this actor, of its tenant where `options` name no other; throws `Invalid`
+   * where the address is taken. The child's `start` runs before its first turn, not within this
+   * call.
    */
   readonly spawn: <N, A>(
     type: ActorType<N, A>,
@@ -112,7 +121,9 @@ export interface ActorContext<M> {
   ) => ActorRef<N>
   /** Stops a child, or oneself at the end of this turn; its children first, last spawned first. */
   readonly stop: (ref: ActorRef<never>) => void
-  /** `message` comes to this actor when `ref` has stopped for good, also where it is gone already. */
+  /**
+   * `message` comes to this actor when `ref` has stopped for good, also where it is gone already.
+   */
   readonly watch: (ref: ActorRef<never>, message: (reason: StopReason) => M) => void
   readonly unwatch: (ref: ActorRef<never>) => void
   /** One timer per name; setting it again replaces it. The message goes to the normal lane. */
@@ -131,8 +142,8 @@ export interface ActorContext<M> {
   /** Keeps the ask of this turn open; call the result later, once. */
   readonly takeReply: () => (value: unknown) => void
   /**
-   * Runs an effect beside the turns and tells its exit to oneself, past all limits (it answers what this
-   * actor began). Interrupted when the incarnation ends; its message then never comes.
+   * Runs an effect beside the turns and tells its exit to oneself, past all limits (it answers what
+   * this actor began). Interrupted when the incarnation ends; its message then never comes.
    */
   readonly pipe: <A, E>(effect: Effect.Effect<A, E>, message: (exit: Exit.Exit<A, E>) => M) => void
   /**

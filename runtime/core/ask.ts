@@ -1,6 +1,7 @@
 /**
- * Asks that wait for an answer. All asks of one time-out stand in one list in order of their deadlines,
- * with one timer for the list: a timer for each ask would cost more than the ask (architecture D1).
+ * Asks that wait for an answer. All asks of one time-out stand in one list in order of their
+ * deadlines, with one timer for the list: a timer for each ask would cost more than the ask
+ * (architecture D1).
  *
  * Promises: `settle` is called exactly once for each opened ask, unless it is cancelled first; with
  * `DeadlineExceeded` not before its deadline.

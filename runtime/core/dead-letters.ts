@@ -1,6 +1,6 @@
 /**
- * Dead letters of the runtime: messages that were admitted and will not be handled. The newest are kept
- * for a look, within a bound of count and of bytes; all are counted, by reason.
+ * Dead letters of the runtime: messages that were admitted and will not be handled. The newest are
+ * kept for a look, within a bound of count and of bytes; all are counted, by reason.
  */
 import type { Address } from "../../protocols/address.ts"
 import {

@@ -15,7 +15,9 @@ import { dispatchBudgetMax, turnBatchMax } from "../../protocols/limits.ts"
 import type { Host } from "./host.ts"
 
 export interface Runnable {
-  /** Runs messages worth at most `budget`; what they were worth. Says itself whether it runs again. */
+  /**
+   * Runs messages worth at most `budget`; what they were worth. Says itself whether it runs again.
+   */
   readonly run: (budget: number) => number
 }
 

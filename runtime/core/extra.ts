@@ -1,4 +1,6 @@
-/** What only some actors have: a family, timers, open turns, a history of crashes. Made when needed. */
+/**
+ * What only some actors have: a family, timers, open turns, a history of crashes. Made when needed.
+ */
 import type * as Fiber from "effect/Fiber"
 import type { StopReason } from "./actor.ts"
 import type { Ask } from "./ask.ts"

@@ -1,6 +1,6 @@
 /**
- * What the runtime needs of the world it runs in. The node's host uses microtasks, `setImmediate` and
- * the process clock; the simulator's uses virtual time and a seeded generator. Nothing else in
+ * What the runtime needs of the world it runs in. The node's host uses microtasks, `setImmediate`
+ * and the process clock; the simulator's uses virtual time and a seeded generator. Nothing else in
  * `runtime/core` may know the time, draw a number or wait (architecture D9).
  */
 export interface Host {

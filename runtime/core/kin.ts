@@ -1,7 +1,7 @@
 /**
- * What actors of one type and tenant share, so that each of a million holds little more than its key:
- * the type with its bounds, the argument of virtual ones, the register of addresses, and the parts of
- * the system.
+ * What actors of one type and tenant share, so that each of a million holds little more than its
+ * key: the type with its bounds, the argument of virtual ones, the register of addresses, and the
+ * parts of the system.
  */
 import type * as Fiber from "effect/Fiber"
 import type { MailboxCounters } from "../../protocols/counters.ts"
@@ -17,7 +17,9 @@ import type { ActorEvent, TurnObserver } from "./observer.ts"
 import type { RingPool, Taken } from "./ring.ts"
 import type { Supervisor } from "./supervisor.ts"
 
-/** One turn: what was taken, and what of it is not disposed of yet. One is reused until it suspends. */
+/**
+ * One turn: what was taken, and what of it is not disposed of yet. One is reused until it suspends.
+ */
 export class Turn implements Taken {
   cell: Cell | undefined = undefined
   message: unknown = undefined

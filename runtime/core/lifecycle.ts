@@ -1,10 +1,10 @@
 /**
  * How incarnations begin and end: start, crash, restart, quarantine, escalation, ordered stop.
  *
- * An ending takes its time: the children end first, last spawned first, and open turns may finish, for
- * at most `shutdownMillisMax`; then they are interrupted and their messages are dead letters. Until a
- * restart has come about, messages are admitted and wait. What was not handled, the stash first, is
- * there for the next incarnation; only a stop for good makes dead letters of it.
+ * An ending takes its time: the children end first, last spawned first, and open turns may finish,
+ * for at most `shutdownMillisMax`; then they are interrupted and their messages are dead letters.
+ * Until a restart has come about, messages are admitted and wait. What was not handled, the stash
+ * first, is there for the next incarnation; only a stop for good makes dead letters of it.
  */
 import { checkToken } from "../../protocols/address.ts"
 import { Invalid, invariant } from "../../protocols/errors.ts"

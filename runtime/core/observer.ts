@@ -12,8 +12,8 @@ export interface TurnSample {
 }
 
 /**
- * Sees one turn in `everyTurns` (1: all). Called at the end of the turn, also where it waited for an
- * effect. Must not throw. Turns that are not looked at cost a count-down and nothing else.
+ * Sees one turn in `everyTurns` (1: all). Called at the end of the turn, also where it waited for
+ * an effect. Must not throw. Turns that are not looked at cost a count-down and nothing else.
  */
 export interface TurnObserver {
   readonly everyTurns: number

@@ -1,12 +1,13 @@
 /**
- * State of passive virtual actors. The store in memory packs them: a record of key and state in a slab,
- * and four bytes of index, so that a million passive actors cost little more than their states.
+ * State of passive virtual actors. The store in memory packs them: a record of key and state in a
+ * slab, and four bytes of index, so that a million passive actors cost little more than their
+ * states.
  *
- * Promises: what `put` took is what `get` gives, until `delete`; a `put` that finds no room says so and
- * keeps nothing. Does not survive the process.
+ * Promises: what `put` took is what `get` gives, until `delete`; a `put` that finds no room says so
+ * and keeps nothing. Does not survive the process.
  *
- * A record is `key length u16, state length u16, key, state`, rounded up to four bytes. The index of
- * each (tenant, kind) is a table with linear probing; freed records are used again by size.
+ * A record is `key length u16, state length u16, key, state`, rounded up to four bytes. The index
+ * of each (tenant, kind) is a table with linear probing; freed records are used again by size.
  */
 import { fnv1a32 } from "../../protocols/address.ts"
 import { keyBytesMax, passiveBytesMax, passiveStateBytesMax } from "../../protocols/limits.ts"
@@ -141,7 +142,9 @@ export class MemoryPassiveStore implements PassiveStore {
     return -1
   }
 
-  /** Compares bytes with characters as long as these are ASCII: most looks at a slot end at once. */
+  /**
+   * Compares bytes with characters as long as these are ASCII: most looks at a slot end at once.
+   */
   private hasKey(ref: number, key: string): boolean {
     const slab = this.slabOf(ref)
     const at = offsetOf(ref) + headBytes

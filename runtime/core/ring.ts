@@ -1,7 +1,7 @@
 /**
- * The ring beneath a mailbox: one array with four slots a message (message, ask, bytes, tick), which is
- * what made sends cheap (architecture D1). Rings double up to the mailbox's bound and go back to a
- * shared pool when they are empty, so that an idle mailbox holds none.
+ * The ring beneath a mailbox: one array with four slots a message (message, ask, bytes, tick),
+ * which is what made sends cheap (architecture D1). Rings double up to the mailbox's bound and go
+ * back to a shared pool when they are empty, so that an idle mailbox holds none.
  */
 import { ringsKeptMax } from "../../protocols/limits.ts"
 import type { Ask } from "./ask.ts"

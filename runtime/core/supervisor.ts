@@ -1,8 +1,9 @@
 /**
- * The `Supervisor` port: what becomes of an actor whose incarnation ended. `supervisors/` implements it.
+ * The `Supervisor` port: what becomes of an actor whose incarnation ended. `supervisors/`
+ * implements it.
  *
- * The runtime calls it once for each ended incarnation that nobody asked for, keeps the history for it,
- * and carries out the verdict. It decides purely from what it is given.
+ * The runtime calls it once for each ended incarnation that nobody asked for, keeps the history for
+ * it, and carries out the verdict. It decides purely from what it is given.
  */
 import type { RestartType, Supervision } from "./actor.ts"
 
@@ -13,8 +14,8 @@ export interface Failure {
   /** `stopped`: the actor stopped itself. A stop by its parent is never asked about. */
   readonly ended: "crashed" | "stopped"
   /**
-   * Instants of the restarts that count, oldest first: the child's own with `one-for-one`, those of all
-   * children together with the group strategies. What a verdict returned last.
+   * Instants of the restarts that count, oldest first: the child's own with `one-for-one`, those of
+   * all children together with the group strategies. What a verdict returned last.
    */
   readonly history: readonly number[]
   readonly nowMillis: number

@@ -5,9 +5,9 @@
  *     const ref = system.spawn(type, { tenant: "demo", key: "a" }, argument)
  *     ref.tell(message); yield* ref.ask(message); yield* system.stop
  *
- * Promises: what `actor.ts` says of every actor; the equations hold for each and for all together; a
- * crash of one actor, its turns or its start never reaches another actor or the host.
- * Does not promise: that volatile messages survive the process. That is the log's office.
+ * Promises: what `actor.ts` says of every actor; the equations hold for each and for all together;
+ * a crash of one actor, its turns or its start never reaches another actor or the host. Does not
+ * promise: that volatile messages survive the process. That is the log's office.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

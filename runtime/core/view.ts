@@ -1,4 +1,6 @@
-/** The tree of actors as people see it: spawned ones one by one, virtual ones by type and tenant. */
+/**
+ * The tree of actors as people see it: spawned ones one by one, virtual ones by type and tenant.
+ */
 import { viewTroubledMax } from "../../protocols/limits.ts"
 import type { ActorView } from "./actor.ts"
 import type { Cell } from "./cell.ts"

@@ -1,6 +1,6 @@
 /**
- * Counts over the shipped files with nothing of the product but their bytes: what a node must come to.
- * Written apart from the code that it checks.
+ * Counts over the shipped files with nothing of the product but their bytes: what a node must come
+ * to. Written apart from the code that it checks.
  */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"

@@ -1,6 +1,6 @@
 /**
- * `kill -9` at random and at every call of every port, then a start over what is left: the graph, the
- * counters and the equations must be those of a run that nobody disturbed (contracts §4, §7).
+ * `kill -9` at random and at every call of every port, then a start over what is left: the graph,
+ * the counters and the equations must be those of a run that nobody disturbed (contracts §4, §7).
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"

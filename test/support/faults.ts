@@ -1,6 +1,6 @@
 /**
- * Wraps ports so that a test sees, delays or ends every call. Only tests use it: it changes nothing of
- * what a call does, it stands before and behind it.
+ * Wraps ports so that a test sees, delays or ends every call. Only tests use it: it changes nothing
+ * of what a call does, it stands before and behind it.
  */
 import * as Effect from "effect/Effect"
 

@@ -1,7 +1,7 @@
 /**
- * Ingests in a process of its own, which a test kills: from outside, or, where it asks for it, at the
- * n-th call of a port's method. Prints `committed N` after each commit, `read N` with the records that
- * went into partitions, and `done {…}` at its end.
+ * Ingests in a process of its own, which a test kills: from outside, or, where it asks for it, at
+ * the n-th call of a port's method. Prints `committed N` after each commit, `read N` with the
+ * records that went into partitions, and `done {…}` at its end.
  *
  *     node test/support/ingest-child.ts '{"path": …, "jobs": […], "kill": {…}}'
  */

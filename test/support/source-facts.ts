@@ -173,8 +173,8 @@ function startOf(node: Node, text: string): number {
 const endOr = (at: number, end: number) => (at < 0 ? end : at)
 
 /**
- * `describe("…", () => {…})`, or a function that states tests one after the other: what groups tests
- * is no longer than they are; the tests in it are the functions.
+ * `describe("…", () => {…})`, or a function that states tests one after the other: what groups
+ * tests is no longer than they are; the tests in it are the functions.
  */
 function isTestGroup(node: Node, parent: Node | undefined, text: string): boolean {
   if (parent?.kind === SyntaxKind.CallExpression) {

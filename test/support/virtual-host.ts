@@ -1,6 +1,6 @@
 /**
- * A host on virtual time for tests: nothing runs until the test says so, and the same seed gives the same
- * run. `settle()` runs what is due now; `advance(millis)` lets time pass, timer by timer.
+ * A host on virtual time for tests: nothing runs until the test says so, and the same seed gives
+ * the same run. `settle()` runs what is due now; `advance(millis)` lets time pass, timer by timer.
  */
 import type { Host } from "../../runtime/index.ts"
 
