@@ -240,7 +240,9 @@ class Connector implements Behavior<ConnectorMessage> {
       if (!outbox.add(event, now)) return
       this.#bucket?.take()
       this.#chunkAt++
-      this.#next = { offset: event.offset + event.bytes.length, ordinal: event.ordinal + 1 }
+      // Not the end of its bytes: those of a record that was set aside may be shortened.
+      const { offset, ordinal } = this.#chunk.events[this.#chunkAt] ?? this.#chunk.next
+      this.#next = { offset, ordinal }
     }
   }
 
