@@ -35,6 +35,7 @@ import {
   runningBit,
   scheduledBit,
   slowBit,
+  stateShift,
   stopBit,
   touchedBit,
   type Waiter,
@@ -45,16 +46,32 @@ import {
  * - `waiting`: ended, to be started again after the backoff. `gone`: stopped for good.
  */
 export type CellState = "starting" | "running" | "ending" | "waiting" | "quarantined" | "gone"
+const states: readonly CellState[] = [
+  "starting",
+  "running",
+  "ending",
+  "waiting",
+  "quarantined",
+  "gone",
+]
 
 export class Cell extends Mailbox<Kin> implements ActorRef<unknown>, ActorContext<unknown> {
   readonly key: string
-  state: CellState = "starting"
   behavior: Behavior<unknown> | undefined = undefined
   extra: Extra | undefined = undefined
 
   constructor(kin: Kin, key: string) {
     super(kin)
     this.key = key
+  }
+
+  /** Three of the flags' bits: a field would cost a million idle actors 8 MB. */
+  get state(): CellState {
+    return states[(this.flags >> stateShift) & 7] ?? "gone"
+  }
+
+  set state(state: CellState) {
+    this.flags = (this.flags & ~(7 << stateShift)) | (states.indexOf(state) << stateShift)
   }
 
   get address(): Address {

@@ -75,6 +75,8 @@ export const scheduledBit = 64
 export const touchedBit = 128
 export const stopBit = 256
 export const runningBit = 512
+/** Where the bits of the cell's state begin. */
+export const stateShift = 10
 
 export abstract class Mailbox<H extends MailboxHome = MailboxHome> {
   readonly home: H

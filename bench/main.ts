@@ -1,0 +1,49 @@
+/**
+ * `npm run --silent bench -- [NAME…] [--json]`: figures of the named benches, or of all. The list goes to
+ * stdout, progress to stderr.
+ */
+import type { Bench, Figure } from "./measure.ts"
+
+/** Every bench by its name. */
+const benches: { readonly [name: string]: () => Promise<Bench> } = {
+  actors: async () => (await import("./actors.ts")).actors,
+  "actors-memory": async () => (await import("./actors-memory.ts")).actorsMemory,
+}
+
+const args = process.argv.slice(2)
+const names = args.filter((arg) => !arg.startsWith("--"))
+const unknown = [
+  ...names.filter((name) => !Object.hasOwn(benches, name)),
+  ...args.filter((arg) => arg.startsWith("--") && arg !== "--json"),
+]
+if (unknown.length > 0) {
+  process.stderr.write(
+    `There is no bench or option ${unknown.join(", ")}. ` +
+      `Benches: ${Object.keys(benches).join(", ")}; option: --json.\n`,
+  )
+  process.exit(2)
+}
+
+// The host's timers do not keep a process alive, and a bench may wait for nothing else.
+const alive = setInterval(() => {}, 1_000)
+const figures: Figure[] = []
+for (const name of names.length > 0 ? names : Object.keys(benches)) {
+  process.stderr.write(`${name} …\n`)
+  const bench = await benches[name]?.()
+  figures.push(...((await bench?.()) ?? []))
+}
+clearInterval(alive)
+process.stdout.write(
+  args.includes("--json") ? `${JSON.stringify(figures, undefined, 2)}\n` : table(figures),
+)
+
+function table(rows: readonly Figure[]): string {
+  const lines = rows.map((row) => {
+    const verdict = row.ratio >= row.goal ? "ok" : "BELOW GOAL"
+    const ours = `${row.ours.toPrecision(3)} ${row.unit}`
+    const peer = `${row.peerName} ${row.peer.toPrecision(3)}`
+    const ratio = `${row.ratio.toFixed(2)}× (goal ${row.goal})`
+    return [row.name.padEnd(44), ours.padEnd(20), peer.padEnd(24), ratio.padEnd(20), verdict]
+  })
+  return `${lines.map((cells) => cells.join(" ").trimEnd()).join("\n")}\n`
+}
