@@ -70,6 +70,16 @@ function parseAny(text: string): Instant | undefined {
   return Number.isSafeInteger(instant) ? instant : undefined
 }
 
+/** The text of an instant as `formatInstant` writes it; `undefined` where it is none. */
+export function normalInstant(text: string): string | undefined {
+  const leapSecond = text.charCodeAt(17) === 0x36
+  if (!leapSecond && parseUsual(text) !== undefined) {
+    return `${text.slice(0, 19)}.${text.slice(20, -1).padEnd(6, "0")}Z`
+  }
+  const instant = parseAny(text)
+  return instant === undefined ? undefined : formatInstant(instant)
+}
+
 /** The instant as `YYYY-MM-DDTHH:MM:SS.ffffffZ`. */
 export function formatInstant(instant: Instant): string {
   const seconds = Math.floor(instant / microsPerSecond)

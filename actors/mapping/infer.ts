@@ -51,7 +51,7 @@ export function inferMapping(input: InferInput): string | undefined {
       : [`csv: {delimiter: ${JSON.stringify(input.delimiter)}}`]),
     ...recordLines(key, unique, version),
     "entities:",
-    `  - type: ${quoted(typeOf(input))}  # choose the word that other sources use for the same things`,
+    `  - type: ${quoted(typeOf(input))}  # take the word that other sources use for such things`,
     `    key: ${quoted(key.path)}`,
     ...(name === undefined ? [] : [`    name: ${quoted(name.path)}`]),
     ...propertyLines(fields, [key, name], sample.length),
@@ -126,7 +126,7 @@ function opening(input: InferInput, count: number): readonly string[] {
   const { file, format } = input
   const yaml = `${file.replace(/(\.gz|\.(json|ndjson|jsonl|csv))+$/i, "")}.yaml`
   return [
-    `# Proposed by \`mapping infer\` from ${count} records of ${oneLine(file)}. Read and mend it, then:`,
+    `# Proposed by \`mapping infer\` from ${count} records of ${oneLine(file)}. Mend it, then:`,
     `#   npx --no intelgraph ingest --source NAME --format ${format} \\`,
     `#     --mapping ${oneLine(yaml)} ${oneLine(file)}`,
     "# A value that is not what `as` says sets its record aside; `intelgraph dlq ls` shows which.",

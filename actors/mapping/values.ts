@@ -17,7 +17,7 @@ import {
   propertiesMax,
 } from "../../protocols/limits.ts"
 import type { CoercionName } from "../../protocols/mapping.ts"
-import { formatInstant, parseInstant } from "../../protocols/units.ts"
+import { normalInstant } from "../../protocols/units.ts"
 
 /**
  * Thrown, and caught by the pipeline: this record goes to the dead letters. No stack: data did it.
@@ -193,8 +193,8 @@ export function coerce(value: Json, as: CoercionName, where: string): Json {
         ? value
         : (truths.get(String(value).trim().toLowerCase()) ?? fail(where, as))
     case "date": {
-      const instant = typeof value === "string" ? parseInstant(value.trim()) : undefined
-      return instant === undefined ? fail(where, as) : formatInstant(instant)
+      const date = typeof value === "string" ? normalInstant(value.trim()) : undefined
+      return date ?? fail(where, as)
     }
   }
 }

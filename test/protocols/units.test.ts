@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { formatInstant, parseInstant } from "../../protocols/units.ts"
+import { formatInstant, normalInstant, parseInstant } from "../../protocols/units.ts"
 
 describe("an instant", () => {
   it("is what the host's calendar says, for any time with any offset", () => {
@@ -19,6 +19,17 @@ describe("an instant", () => {
         expect(parseInstant(`${local}${offset < 0 ? "-" : "+"}${zone}`)).toBe(micros)
       }),
       { numRuns: 500 },
+    )
+  })
+
+  it("has one text, whichever way it was written", () => {
+    const usual = fc.stringMatching(/^2024-0[1-9]-[0-3]\dT[0-2]\d:[0-6]\d:[0-6]\d(\.\d{1,7})?Z?$/)
+    fc.assert(
+      fc.property(usual, (text) => {
+        const instant = parseInstant(text)
+        expect(normalInstant(text)).toBe(instant === undefined ? undefined : formatInstant(instant))
+      }),
+      { numRuns: 1000 },
     )
   })
 
