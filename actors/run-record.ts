@@ -49,7 +49,9 @@ export function decodeRun(bytes: Uint8Array): RunRecord {
   const json = JSON.parse(Buffer.from(bytes).toString("utf8")) as RunRecord & { version: number }
   if (json.version > currentVersion) {
     throw new InvariantBroken({
-      message: `A run record of version ${json.version} is newer than this program's ${currentVersion}.`,
+      message:
+        `A run record of version ${json.version} is newer than this program's ` +
+        `${currentVersion}.`,
     })
   }
   const { run, state, file, contentHash, recipeDigest, position } = json

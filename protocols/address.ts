@@ -122,7 +122,8 @@ export function subjectOf(parts: SubjectParts): string {
     case "ctl": {
       const { tenant, kind, key } = parts.address
       const shard = checkIndex("shard", parts.shard, shardCount)
-      return `ctl.${shard}.${checkToken("tenant", tenant)}.${checkToken("kind", kind)}.${keyToken(key)}`
+      const owner = `${checkToken("tenant", tenant)}.${checkToken("kind", kind)}`
+      return `ctl.${shard}.${owner}.${keyToken(key)}`
     }
     case "st": {
       const shard = checkIndex("shard", parts.shard, shardCount)

@@ -7,7 +7,8 @@
  *     0  magic "IGBK"        4  format u8      5  codec u8       6  schemaVersion u16
  *     8  count u32          12  epoch u48     18  start u48     24  senderSequence u48
  *    30  previousHash 32    62  mappingDigest 32                94  sender length u16, sender UTF-8
- *    then the body: [source, runEpoch, runCount, file, [[ordinal, offset, key, version, op, bytes, fault]]]
+ *    then the body: [source, runEpoch, runCount, file, records], a record being
+ *    [ordinal, offset, key, version, op, bytes, fault]
  *
  * A block once offered never changes; its identity is (sender, incarnation, partition,
  * senderSequence) and `hashBlock` of its bytes is what the sender's next block names as

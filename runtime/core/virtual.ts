@@ -161,7 +161,7 @@ export class Family implements VirtualActors<unknown>, PassiveHome {
 
   tooMany(): MailboxFull {
     return new MailboxFull({
-      message: `No more than ${this.activeMax} actors of kind ${this.type.kind} are in memory at once.`,
+      message: `At most ${this.activeMax} actors of kind ${this.type.kind} are in memory at once.`,
       mailbox: this.type.kind,
       limit: "concurrency",
       retryAfterMillis: retryMillisMax,

@@ -134,7 +134,7 @@ describe("a file", () => {
     }
   })
 
-  it("reports how much of it was read, and gives no more than one buffer's records at once", async () => {
+  it("reports how much was read, and gives no more than one buffer's records at once", async () => {
     const file = fileOf(text)
     const seen: number[] = []
     await run(

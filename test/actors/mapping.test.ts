@@ -330,7 +330,8 @@ it("keeps many entities apart as it keeps few", () => {
 
 it("any JSON at all is asserted or set aside with a reason", () => {
   const mapping = readMapping(
-    "version: 1\nentities: [{type: t, key: $.k, name: {path: $.n, as: date}, properties: {p: $.p}}]",
+    "version: 1\nentities: [{type: t, key: $.k, " +
+      "name: {path: $.n, as: date}, properties: {p: $.p}}]",
   )
   const value = fc.jsonValue({ maxDepth: 4 })
   const record = fc.record({ k: value, n: value, p: value }, { requiredKeys: [] })

@@ -49,7 +49,7 @@ function family(supervision: Supervision, restart?: ActorType<string>["restart"]
   return { ...world, log, parent, child, forget: () => void log.splice(0) }
 }
 
-test("a crashed actor starts anew and handles what had come meanwhile, the failed message apart", () => {
+test("a crashed actor starts anew and handles what had come, the failed message apart", () => {
   const { host, spawn, system } = makeActorWorld()
   const log: string[] = []
   const ref = spawn<string>(scripted(log, "a"))
@@ -153,7 +153,7 @@ test("a start that throws is a crash like any other, and no message is lost by i
   expect(log).toEqual(["waits"])
 })
 
-test("an actor that crashes too often is quarantined, refuses with its own error, and keeps what it has", () => {
+test("an actor that crashes too often is quarantined, refuses, and keeps what it has", () => {
   const { host, spawn, system, events } = makeActorWorld()
   const log: string[] = []
   const ref = spawn<string>(scripted(log, "a"))

@@ -122,7 +122,7 @@ test("an actor whose state finds no room stays in memory and loses nothing", () 
   expect(answer(sums.ask("acme", "a", "sum"))).toBe(7)
 })
 
-test("refuses a message that needs one more actor than allowed, and admits it when one has left", () => {
+test("refuses a message that needs one more actor than allowed, until one has left", () => {
   const { sums, host, begin } = summers({ activeMax: 2 })
   sums.tell("acme", "a", 1)
   sums.tell("acme", "b", 1)

@@ -51,7 +51,7 @@ test("each strategy restarts its own circle", () => {
   expect(decide(failure())).toMatchObject({ scope: "child" })
 })
 
-test("beyond the intensity one actor is quarantined and a group escalates, unless said otherwise", () => {
+test("beyond the intensity one is quarantined and a group escalates, unless said otherwise", () => {
   const beyond = (supervision: Failure["supervision"]) =>
     decide(failure({ supervision: { restartsMax: 0, ...supervision } })).action
   expect(beyond({})).toBe("quarantine")
