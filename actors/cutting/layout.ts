@@ -108,15 +108,22 @@ function layOutStix(bytes: Buffer, start: number): Layout {
 }
 
 /**
- * A comma and the first record up to its first name: what a later record's beginning looks like.
+ * What a later record's beginning looks like: what parts the first two, and the first one up to its
+ * first name.
  */
 function openingOf(bytes: Buffer, start: number, path: readonly string[]): Uint8Array | undefined {
-  const array = new ArraySeeker(path).seek(bytes, start)
-  if (array < 0) return undefined
-  const pattern = /^[ \t\r\n]*\{[ \t\r\n]*"(?:[^"\\]|\\.)*"/
-  const match = pattern.exec(bytes.toString("latin1", array, array + nameBytesMax))
-  return match === null ? undefined : Buffer.from(`,${match[0]}`, "latin1")
+  let first = new ArraySeeker(path).seek(bytes, start)
+  if (first < 0) return undefined
+  while (first < bytes.length && isBlank(bytes[first])) first++
+  const name = matchAt(bytes, first, /^\{[ \t\r\n]*"(?:[^"\\]|\\.)*"/)
+  if (name === undefined) return undefined
+  const { kind, at } = new Structure([]).scan(bytes, first)
+  const gap = kind === "end" ? matchAt(bytes, at, /^[ \t\r\n]*,[ \t\r\n]*/) : undefined
+  return Buffer.from(`${gap ?? ","}${name}`, "latin1")
 }
+
+const matchAt = (bytes: Buffer, from: number, pattern: RegExp): string | undefined =>
+  pattern.exec(bytes.toString("latin1", from, from + nameBytesMax))?.[0]
 
 function layOutCsv(recipe: Recipe, bytes: Buffer, start: number): LaidOut {
   const settings = recipe.mapping?.csv

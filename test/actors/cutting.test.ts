@@ -166,6 +166,11 @@ describe("JSON documents", () => {
     ["a quote", '[{"id":1},{"id:2},{"id":3},{"id":4}]', ["id1", "invalid-json", "id3", "id4"]],
     ["an opening bracket", '[{"id":1},"id":2},{"id":3}]', ["id1", '"id"', "invalid-json", "id3"]],
     [
+      "a quote in records of a line each",
+      '[{"id":1},\n{"id:2},\n{"id":3},\n{"id":4}]',
+      ["id1", "invalid-json", "id3", "id4"],
+    ],
+    [
       "a closing bracket too many",
       '[{"id":1}],{"id":2},{"id":3}]',
       ["id1", "invalid-json", "id2", "id3"],
