@@ -12,7 +12,6 @@ import { createHash } from "node:crypto"
 import type { BigIntStats } from "node:fs"
 import { type FileHandle, open as openFile } from "node:fs/promises"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { Invalid, SourceUnreadable } from "../../protocols/errors.ts"
 import type { SourceEvent } from "../../protocols/event.ts"
@@ -20,8 +19,14 @@ import { sourceChunkBytes, sourceHeadBytes } from "../../protocols/limits.ts"
 import type { Cut, Cutter } from "../cutting/cut.ts"
 import { identifierOf } from "../cutting/identify.ts"
 import { type LaidOut, layOut, makeCutter } from "../cutting/layout.ts"
-import type { Recipe, SourceReaderShape, SourceSpec } from "../source.ts"
-import { type OpenSource, type SourceChunk, type SourcePlace, SourceReader } from "../source.ts"
+import type {
+  OpenSource,
+  Recipe,
+  SourceChunk,
+  SourcePlace,
+  SourceReaderShape,
+  SourceSpec,
+} from "../source.ts"
 import {
   type ByteSource,
   type BytesEnd,
@@ -38,8 +43,6 @@ export const fileSource: SourceReaderShape = {
       Effect.flatMap(opened(file), (handle) => attempt(file, () => checkedHash(handle))),
     ),
 }
-
-export const fileSourceLayer: Layer.Layer<SourceReader> = Layer.succeed(SourceReader, fileSource)
 
 /** The first bytes of a file, uncompressed. */
 export const fileHead = (file: string): Effect.Effect<Buffer, SourceUnreadable> =>
