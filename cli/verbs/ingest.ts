@@ -34,18 +34,25 @@ export const run: RunVerb = (given, io) =>
     )
     io.out(isOn(given, "json") ? JSON.stringify(outcome.summary) : summaryTable(outcome.summary))
     if (outcome.error !== undefined) io.tell(sentenceOf(outcome.error))
-    const isPlain = requests.some(
-      ({ mapping, format }) => mapping === undefined && format !== "stix",
-    )
-    if (isPlain && outcome.summary.totals.accepted > 0) {
-      const file = requests[0]?.file ?? "FILE"
-      io.tell(
-        "intelgraph: Without a mapping each record is one entity of type record. " +
-          `Propose a mapping with \`npx --no intelgraph mapping infer ${file}\`.`,
-      )
-    }
+    hint(outcome, requests, io)
     return exitOf(outcome)
   })
+
+/** What to do next, where there is something. */
+function hint(outcome: Outcome, requests: readonly PlainRequest[], io: Io): void {
+  if (outcome.interrupted) {
+    io.tell("intelgraph: Stopped before the end. Run the same command again to go on from there.")
+    return
+  }
+  const unmapped = requests.find(
+    ({ mapping, format }) => mapping === undefined && format !== "stix",
+  )
+  if (unmapped === undefined || outcome.summary.totals.accepted === 0) return
+  io.tell(
+    "intelgraph: Without a mapping each record is one entity of type record. " +
+      `Propose a mapping with \`npx --no intelgraph mapping infer ${unmapped.file}\`.`,
+  )
+}
 
 const plainRequests = (
   given: Given,

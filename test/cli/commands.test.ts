@@ -1,4 +1,6 @@
+import { once } from "node:events"
 import { appendFileSync, existsSync, readdirSync, statSync, writeFileSync } from "node:fs"
+import { connect } from "node:net"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { intelgraph, start } from "../support/command.ts"
@@ -148,6 +150,43 @@ describe("a node that runs", () => {
     const { checks } = JSON.parse(doctor.out)
     const notOk = checks.filter(({ state }: { state: string }) => state !== "ok")
     expect(notOk.map(({ name }: { name: string }) => name).filter(isNotMachine)).toEqual([])
+  })
+
+  it("stops reading at Ctrl-C, commits what it took, and goes on at the next ingest", async () => {
+    const folder = temporaryFolder()
+    const ids = Array.from({ length: 3000 }, (_, n) => `id${n}`)
+    writeFileSync(join(folder, "many.csv"), ["id", ...ids].join("\n"))
+    const slow = start({ folder }, "ingest", "--rate", "1000", "many.csv", "--json")
+    await slow.says(/many: reading/)
+    slow.child.kill("SIGINT")
+    const stopped = await slow.ended
+    expect([stopped.code, stopped.err]).toEqual([1, expect.stringContaining("to go on from there")])
+    const { read } = JSON.parse(stopped.out).totals
+    expect(read).toBeGreaterThan(0)
+    expect(read).toBeLessThan(ids.length)
+    const whole = await intelgraph({ folder }, "ingest", "many.csv", "--json")
+    expect([whole.code, JSON.parse(whole.out).totals]).toMatchObject([
+      0,
+      { read: ids.length, accepted: ids.length, duplicates: 0, entities: ids.length },
+    ])
+  })
+
+  it("ends at once, with 130, at the second Ctrl-C", async () => {
+    const folder = temporaryFolder()
+    writeFileSync(join(folder, "intelgraph.yaml"), "version: 1\ngateway: {port: 0}\n")
+    const node = start({ folder }, "start")
+    const port = Number(await node.says(/GraphQL: http:\/\/127\.0\.0\.1:(\d+)/))
+    // A request that never comes to its end keeps the edge from closing.
+    const head = "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    const socket = connect(port, "127.0.0.1")
+    socket.on("error", () => undefined)
+    await once(socket, "connect")
+    socket.write(`${head}Content-Length: 100\r\nExpect: 100-continue\r\n\r\n{`)
+    await once(socket, "data")
+    node.child.kill("SIGINT")
+    await node.says(/Ending/)
+    node.child.kill("SIGINT")
+    expect((await node.ended).code).toBe(130)
   })
 })
 

@@ -3,7 +3,10 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
 
-const main = join(import.meta.dirname, "../../cli/main.ts")
+const root = join(import.meta.dirname, "../..")
+const main = join(root, "cli/main.ts")
+/** As the launcher does: what was compiled once is not compiled for each command. */
+const NODE_COMPILE_CACHE = join(root, "node_modules/.cache/intelgraph")
 
 export interface Ended {
   readonly code: number | null
@@ -27,7 +30,7 @@ interface Where {
 export function start(where: Where, ...words: readonly string[]): Started {
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, ...words], {
     cwd: where.folder,
-    env: { ...process.env, ...where.env },
+    env: { ...process.env, NODE_COMPILE_CACHE, ...where.env },
     stdio: ["ignore", "pipe", "pipe"],
   })
   onTestFinished(() => void child.kill("SIGKILL"))
