@@ -105,7 +105,7 @@ class Connector implements Behavior<ConnectorMessage> {
   }
 
   receive(message: ConnectorMessage): void {
-    if (message.kind === "step") return message.step()
+    if (message.kind === "step") return message.of === this ? message.step() : undefined
     this.#interrupted = true
     if (this.#outbox === undefined) return this.#end("interrupted")
     this.#advance()
@@ -129,19 +129,18 @@ class Connector implements Behavior<ConnectorMessage> {
     const held = open.pipe(
       Effect.tap((source) => {
         const step = () => this.#begin(source, before)
-        return Effect.sync(() => this.#context.self.tell({ kind: "step", step }, "control"))
+        return Effect.sync(() => this.#context.self.tell(this.#step(step), "control"))
       }),
       Effect.andThen(Effect.never),
       Effect.scoped,
     )
-    this.#context.pipe(held, (exit) => ({
-      kind: "step",
-      step: () => {
+    this.#context.pipe(held, (exit) =>
+      this.#step(() => {
         if (!Exit.isFailure(exit)) return
         this.#failure = errorOf(exit.cause)
         this.#end("failed")
-      },
-    }))
+      }),
+    )
   }
 
   #begin(source: OpenSource, before: RunRecord | undefined): void {
@@ -283,14 +282,14 @@ class Connector implements Behavior<ConnectorMessage> {
     const at = { tenant: this.#argument.request.tenant, partition: sealed.partition }
     if (Exit.isSuccess(exit)) {
       this.#attempts.delete(sealed.partition)
-      this.#world.mailboxes.offered(at, exit.value.repeated ? "repeated" : "admitted")
+      this.#world.mailboxes.admitted(at, exit.value.sequence)
       this.#outbox?.answered(sealed.partition)
       this.#writePosition()
       return this.#advance()
     }
     const error = errorOf(exit.cause)
     if (error._tag === "MailboxFull" || error._tag === "LogFull") {
-      this.#world.mailboxes.offered(at, "refused")
+      this.#world.mailboxes.refused(at)
       this.#argument.board.refusedBlocks++
     } else if (error._tag !== "Unavailable") {
       return this.#world.fail(error)
@@ -398,7 +397,7 @@ class Connector implements Behavior<ConnectorMessage> {
   }
 
   #step(step: () => void): ConnectorMessage {
-    return { kind: "step", step }
+    return { kind: "step", of: this, step }
   }
 
   /** Runs `effect` and goes on with its value; tries again while unavailable, else ends the node. */

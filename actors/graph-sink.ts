@@ -26,6 +26,8 @@ const callsMax = 8
 /** What a restart of the sink must not forget: its partitions wait for an answer to each. */
 export class SinkMemory {
   waiting: CommitRequest[] = []
+  /** Calls to the store that are not answered, in the order in which they were made. */
+  readonly calls = new Set<readonly CommitRequest[]>()
 }
 
 export interface SinkArgument {
@@ -45,24 +47,23 @@ class GraphSinkActor implements Behavior<SinkMessage> {
   readonly #memory: SinkMemory
   /** Partitions with a call unanswered: nothing later of theirs may overtake it. */
   readonly #busy = new Set<number>()
-  readonly #calls = new Set<readonly CommitRequest[]>()
   #retries = 0
 
   constructor(context: ActorContext<SinkMessage>, argument: SinkArgument) {
     this.#context = context
     this.#world = argument.world
     this.#memory = argument.memory
+    // The answers to these calls are lost: they are made again, before anything later.
+    const { calls, waiting } = this.#memory
+    this.#memory.waiting = [...[...calls].flat(), ...waiting]
+    calls.clear()
     this.#commit()
   }
 
   receive(message: SinkMessage): void {
     switch (message.kind) {
       case "attach":
-        message.ref.tell(
-          { kind: "credit", blocks: sinkCreditBlocks, life: message.life },
-          "control",
-        )
-        return
+        return this.#attach(message)
       case "commit":
         this.#memory.waiting.push(message.request)
         return this.#commit()
@@ -73,15 +74,20 @@ class GraphSinkActor implements Behavior<SinkMessage> {
     }
   }
 
-  stopped(): void {
-    this.#memory.waiting = [...[...this.#calls].flat(), ...this.#memory.waiting]
+  /** The partition begins anew, and passes all that is not committed again. */
+  #attach({ partition, ref, life }: SinkMessage & { readonly kind: "attach" }): void {
+    this.#memory.waiting = this.#memory.waiting.filter(
+      (request) => request.effects.partition !== partition || request.life === life,
+    )
+    ref.tell({ kind: "credit", blocks: sinkCreditBlocks, life }, "control")
   }
 
   #commit(): void {
-    while (this.#calls.size < callsMax) {
+    const { calls } = this.#memory
+    while (calls.size < callsMax) {
       const requests = this.#nextCall()
       if (requests.length === 0) return
-      this.#calls.add(requests)
+      calls.add(requests)
       for (const request of requests) this.#busy.add(request.effects.partition)
       const commit = this.#world.ports.sink.commit(requests.map((request) => request.effects))
       this.#context.pipe(commit, (exit): SinkMessage => ({ kind: "answered", requests, exit }))
@@ -108,7 +114,8 @@ class GraphSinkActor implements Behavior<SinkMessage> {
 
   #answered(message: SinkMessage & { readonly kind: "answered" }): void {
     const { requests, exit } = message
-    this.#calls.delete(requests)
+    // An answer to the incarnation before: the call was made again.
+    if (!this.#memory.calls.delete(requests)) return
     for (const request of requests) this.#busy.delete(request.effects.partition)
     if (Exit.isFailure(exit)) return this.#failed(requests, errorOf(exit.cause))
     this.#retries = 0

@@ -1,17 +1,29 @@
 /** What the actors of a node say to each other. */
 import type * as Exit from "effect/Exit"
 import type { Partition } from "../protocols/address.ts"
-import type { Fenced, LogDamaged } from "../protocols/errors.ts"
+import type { Fenced, LimitExceeded, LogDamaged } from "../protocols/errors.ts"
 import type { BlockEffects } from "../protocols/graph.ts"
-import type { ActorRef, Delivery, LogBroken, StateBroken } from "../runtime/index.ts"
+import type { ActorRef, Delivery, LogBroken, StateBroken, StopReason } from "../runtime/index.ts"
 import type { BlockOutcome, StoreBroken } from "../stores/index.ts"
 import type { IngestReport, IngestRequest } from "./api.ts"
+import type { Lane } from "./shard-memory.ts"
+import type { Job } from "./tenant.ts"
 
 /** To the reader of a shard. */
 export type ShardMessage =
-  | { readonly kind: "pulled"; readonly exit: Exit.Exit<readonly Delivery[], Fenced | LogBroken> }
+  | {
+      readonly kind: "pulled"
+      /** Life of the reader that asked for it. */
+      readonly life: number
+      readonly exit: Exit.Exit<readonly Delivery[], Fenced | LogBroken>
+    }
   | { readonly kind: "pull" }
-  | { readonly kind: "handed-back"; readonly exit: Exit.Exit<void, Fenced | LogBroken> }
+  | {
+      readonly kind: "handed-back"
+      /** Some came along that found room: more may. */
+      readonly pullAgain: boolean
+      readonly exit: Exit.Exit<void, Fenced | LogBroken>
+    }
   | {
       readonly kind: "attach"
       readonly partition: Partition
@@ -19,11 +31,33 @@ export type ShardMessage =
       /** Life of the partition actor: what an earlier one asked for is forgotten. */
       readonly life: number
     }
-  /** Credit for one more block. */
-  | { readonly kind: "want"; readonly partition: Partition; readonly life: number }
+  /** Credit for more blocks. */
+  | {
+      readonly kind: "want"
+      readonly partition: Partition
+      readonly blocks: number
+      readonly life: number
+    }
   /** Committed downstream, or found applied there. */
   | { readonly kind: "done"; readonly partition: Partition; readonly sequence: number }
   | { readonly kind: "acknowledged"; readonly exit: Exit.Exit<void, Fenced | LogBroken> }
+  /** The bytes of a parked block that is started. */
+  | {
+      readonly kind: "fetched"
+      readonly lane: Lane
+      readonly sequence: number
+      readonly exit: Exit.Exit<Uint8Array | undefined, StateBroken>
+    }
+  | {
+      readonly kind: "parked"
+      readonly exit: Exit.Exit<void, Fenced | LimitExceeded | StateBroken>
+    }
+  | {
+      readonly kind: "removed"
+      readonly exit: Exit.Exit<void, Fenced | LimitExceeded | StateBroken>
+    }
+  /** Time to see whether a partition stalls. */
+  | { readonly kind: "look" }
 
 /** To a partition. */
 export type PartitionMessage =
@@ -45,6 +79,7 @@ export type PartitionMessage =
 export type SinkMessage =
   | {
       readonly kind: "attach"
+      readonly partition: number
       readonly ref: ActorRef<PartitionMessage>
       readonly life: number
     }
@@ -64,7 +99,8 @@ export interface CommitRequest {
 
 /** To a connector. */
 export type ConnectorMessage =
-  | { readonly kind: "step"; readonly step: () => void }
+  /** `of` is the incarnation that began it: the next one knows nothing of it. */
+  | { readonly kind: "step"; readonly of: object; readonly step: () => void }
   | { readonly kind: "stop-reading" }
 
 /** To a tenant. */
@@ -74,5 +110,5 @@ export type TenantMessage =
       readonly request: IngestRequest
       readonly report: (report: IngestReport) => void
     }
-  | { readonly kind: "ended"; readonly job: object }
+  | { readonly kind: "ended"; readonly job: Job; readonly reason: StopReason }
   | { readonly kind: "stop-reading" }

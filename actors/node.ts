@@ -12,15 +12,13 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { noSourceCounters } from "../protocols/counters.ts"
 import type { IntelGraphError } from "../protocols/errors.ts"
-import { drainPollMillis, shardCount } from "../protocols/limits.ts"
+import { drainPollMillis, pulledBytesMax, shardCount } from "../protocols/limits.ts"
 import {
   type ActorRef,
   type ActorSystem,
   type ActorView,
   makeSystem,
-  type Ownership,
   type SystemOptions,
   takeOver,
 } from "../runtime/index.ts"
@@ -28,14 +26,20 @@ import { supervisor } from "../supervisors/index.ts"
 import type { ConnectorProgress, IngestReport, IngestRequest, IntelNode } from "./api.ts"
 import { DurableMailboxes } from "./durable-mailboxes.ts"
 import { RecipeBook } from "./recipes.ts"
+import { reportOfNothing } from "./report.ts"
 import { RootMemory, type RootMessage, rootType } from "./root.ts"
+import { openShards, PulledBytes } from "./shard-memory.ts"
 import { type TenantSettings, Tenants } from "./tenants.ts"
-import { type Ports, World } from "./world.ts"
+import { type EffectOf, type Ports, World } from "./world.ts"
 
 export interface NodeOptions {
   readonly tenants: readonly TenantSettings[]
   /** Who sees turns (telemetry), and crashes, restarts and quarantines (the log). */
   readonly watch?: Pick<SystemOptions, "observer" | "events">
+  /** Bytes of pulled blocks that the node holds; the default of `limits.ts` where it is left out. */
+  readonly pulledBytesMax?: number
+  /** Stands in for the pipeline of the partitions. */
+  readonly effectOf?: EffectOf
 }
 
 const allShards = Array.from({ length: shardCount }, (_, shard) => shard)
@@ -48,21 +52,23 @@ export const makeNode: (
   function* (ports, options) {
     const failure = yield* Deferred.make<IntelGraphError>()
     const mailboxes = new DurableMailboxes()
-    const owned = yield* takeOverAll(ports, mailboxes)
+    const pulled = new PulledBytes(options.pulledBytesMax ?? pulledBytesMax)
+    const { owned, shards } = yield* takeOverAll(ports, { mailboxes, pulled })
     const world = new World({
       ports,
       mailboxes,
       recipes: new RecipeBook(),
       owned: new Map(owned.map((owner) => [owner.shard, owner])),
+      effectOf: options.effectOf,
       onFailure: (error) => Deferred.doneUnsafe(failure, Effect.succeed(error)),
     })
     const system = yield* Effect.acquireRelease(
       Effect.sync(() => makeSystem({ ...options.watch, host: ports.host, supervisor })),
       (running) => running.stop,
     )
-    const memory = new RootMemory()
+    const memory = new RootMemory(shards)
     const place = { tenant: "system", key: "node" }
-    const root = system.spawn(rootType, place, { world, shards: allShards, memory })
+    const root = system.spawn(rootType, place, { world, memory })
     const tenants = new Tenants(world, root)
     for (const settings of options.tenants) yield* tenants.ensure(settings)
     for (const tail of yield* ports.log.tails) yield* tenants.ensure({ tenant: tail.tenant })
@@ -98,7 +104,7 @@ class RunningNode implements IntelNode {
     const broken = Effect.flatMap(this.failed, (error) => Effect.fail(error))
     return tenants.ensure({ tenant: request.tenant }).pipe(
       Effect.andThen(Effect.raceFirst(told, broken)),
-      Effect.catch((error) => Effect.succeed(failedReport(request, error))),
+      Effect.catch((error) => Effect.succeed(reportOfNothing(request, "failed", error))),
     )
   }
 
@@ -145,29 +151,16 @@ class RunningNode implements IntelNode {
 }
 
 /** In the order of contracts §6: epochs, guards of every sink, cursors, and only then the log. */
-const takeOverAll = Effect.fnUntraced(function* (ports: Ports, mailboxes: DurableMailboxes) {
-  const owned = yield* takeOver({
+const takeOverAll = Effect.fnUntraced(function* (
+  ports: Ports,
+  parts: { readonly mailboxes: DurableMailboxes; readonly pulled: PulledBytes },
+) {
+  const taken = yield* takeOver({
     log: ports.log,
     state: ports.state,
     sinks: [ports.sink],
     shards: allShards,
   })
-  for (const tail of owned.tails) mailboxes.opened(tail, tail.pending)
-  return owned.owners as readonly Ownership[]
-})
-
-const failedReport = (request: IngestRequest, error: IntelGraphError): IngestReport => ({
-  tenant: request.tenant,
-  source: request.source,
-  file: request.file,
-  phase: "failed",
-  counters: noSourceCounters,
-  fileBytes: 0,
-  fileBytesRead: 0,
-  offered: 0,
-  refusedBlocks: 0,
-  mailboxDepth: 0,
-  seconds: 0,
-  preStorageP95Millis: 0,
-  error,
+  const shards = yield* openShards(taken, ports.state, parts)
+  return { owned: taken.owners, shards }
 })

@@ -11,23 +11,54 @@
 import * as Exit from "effect/Exit"
 import { fnv1a32, type Partition, parseAddress } from "../protocols/address.ts"
 import { type Block, decodeBlock } from "../protocols/block.ts"
-import { Fenced, InvariantBroken } from "../protocols/errors.ts"
+import { Fenced, InvariantBroken, invariant } from "../protocols/errors.ts"
 import type { SourceEvent } from "../protocols/event.ts"
 import type { RecordEffect } from "../protocols/graph.ts"
-import { dispatchBudgetMax, poisonFailuresMax, shardCount } from "../protocols/limits.ts"
+import {
+  dispatchBudgetMax,
+  poisonFailuresMax,
+  poisonRestartsMax,
+  restartPeriodMillisDefault,
+  shardCount,
+} from "../protocols/limits.ts"
 import type { ActorContext, ActorRef, ActorType, Behavior, Delivery } from "../runtime/index.ts"
 import type { PartitionMessage, ShardMessage, SinkMessage } from "./messages.ts"
-import { deadLetterOf, effectOfEvent } from "./pipeline/effect-of-event.ts"
+import { deadLetterOf } from "./pipeline/effect-of-event.ts"
 import { decodeRecipe } from "./recipes.ts"
 import { recipePath } from "./run-record.ts"
 import { errorOf } from "./shard.ts"
 import type { Recipe } from "./source.ts"
 import type { World } from "./world.ts"
 
-/** Failures per record of the block at the head, and the count of lives: they outlive a restart. */
+/** What outlives a restart: the count of lives, and failures in blocks not yet committed. */
 export class PartitionMemory {
   life = 0
-  readonly failures = new Map<string, { count: number; error: string }>()
+  /** Per block, by its sequence: failures per record, by its ordinal. */
+  readonly #failures = new Map<number, Map<number, number>>()
+  #restarts: readonly number[] = []
+
+  /** Counts one more failure of this record, and answers how many there were. */
+  failed(sequence: number, ordinal: number): number {
+    const ofBlock = this.#failures.get(sequence) ?? new Map<number, number>()
+    this.#failures.set(sequence, ofBlock)
+    const count = (ofBlock.get(ordinal) ?? 0) + 1
+    ofBlock.set(ordinal, count)
+    return count
+  }
+
+  /** The block is committed, and with it all before it. */
+  forget(sequence: number): void {
+    for (const known of this.#failures.keys()) if (known <= sequence) this.#failures.delete(known)
+  }
+
+  /** Whether one more restart for records is fine now; it counts it. */
+  mayRestart(nowMillis: number): boolean {
+    const since = nowMillis - restartPeriodMillisDefault
+    const recent = this.#restarts.filter((instant) => instant > since)
+    const may = recent.length < poisonRestartsMax
+    this.#restarts = may ? [...recent, nowMillis] : recent
+    return may
+  }
 }
 
 export interface PartitionArgument {
@@ -63,7 +94,8 @@ class PartitionActor implements Behavior<PartitionMessage> {
     this.#life = ++argument.memory.life
     const { partition, reader, sink } = argument
     reader.tell({ kind: "attach", partition, ref: context.self, life: this.#life }, "control")
-    sink.tell({ kind: "attach", ref: context.self, life: this.#life }, "control")
+    const at = { partition: partition.partition, ref: context.self, life: this.#life }
+    sink.tell({ kind: "attach", ...at }, "control")
   }
 
   receive(message: PartitionMessage): void {
@@ -84,7 +116,7 @@ class PartitionActor implements Behavior<PartitionMessage> {
 
   #want(blocks: number): void {
     const { partition, reader } = this.#argument
-    for (let i = 0; i < blocks; i++) reader.tell({ kind: "want", partition, life: this.#life })
+    tell(reader, { kind: "want", partition, blocks, life: this.#life })
   }
 
   #committed(message: PartitionMessage & { readonly kind: "committed" }): void {
@@ -95,8 +127,8 @@ class PartitionActor implements Behavior<PartitionMessage> {
       const told = `Another owner has taken over shard ${shard}.`
       return this.#world.fail(new Fenced({ shard, epoch, current: outcome.current, message: told }))
     }
-    reader.tell({ kind: "done", partition, sequence })
-    this.#argument.memory.failures.clear()
+    tell(reader, { kind: "done", partition, sequence })
+    this.#argument.memory.forget(sequence)
     if (message.life === this.#life) this.#want(1)
   }
 
@@ -138,7 +170,7 @@ class PartitionActor implements Behavior<PartitionMessage> {
 
   #pass(delivery: Delivery, block: Block, recipe: Recipe): void {
     const { partition, shard, sink } = this.#argument
-    const records = block.events.map((event) => this.#effectOf(delivery, block, event, recipe))
+    const records = this.#effectsOf(delivery.sequence, block, recipe)
     this.#world.latency.handed({
       sender: block.header.sender,
       partition: partition.partition,
@@ -157,28 +189,47 @@ class PartitionActor implements Behavior<PartitionMessage> {
       records,
     }
     const request = { effects, life: this.#life, from: this.#context.self }
-    sink.tell({ kind: "commit", request }, "bulk")
+    tell(sink, { kind: "commit", request })
   }
 
-  #effectOf(delivery: Delivery, block: Block, event: SourceEvent, recipe: Recipe): RecordEffect {
-    const { failures } = this.#argument.memory
-    const key = `${delivery.sequence}/${event.ordinal}`
-    const before = failures.get(key)
-    if (before !== undefined && before.count >= poisonFailuresMax) {
-      return deadLetterOf(
-        event,
-        { reason: "poison", detail: before.error },
-        block.header.mappingDigest,
-      )
-    }
-    try {
-      return effectOfEvent(event, recipe, block.header.mappingDigest)
-    } catch (error) {
-      const told = error instanceof Error ? error.message : String(error)
-      failures.set(key, { count: (before?.count ?? 0) + 1, error: told })
-      throw error
+  /**
+   * Tries every record of the block, so that one restart counts a failure of each that fails. Where
+   * restarts did not help `poisonRestartsMax` times of late, the next failures are counted here.
+   */
+  #effectsOf(sequence: number, block: Block, recipe: Recipe): readonly RecordEffect[] {
+    const { memory } = this.#argument
+    while (true) {
+      const failures: unknown[] = []
+      const records = block.events.flatMap((event) => {
+        try {
+          return [this.#effectOf(sequence, block, event, recipe)]
+        } catch (error) {
+          failures.push(error)
+          return []
+        }
+      })
+      if (failures.length === 0) return records
+      if (memory.mayRestart(this.#context.host.nowMillis())) throw failures[0]
     }
   }
+
+  #effectOf(sequence: number, block: Block, event: SourceEvent, recipe: Recipe): RecordEffect {
+    const { memory, world } = this.#argument
+    const digest = block.header.mappingDigest
+    try {
+      return world.effectOf(event, recipe, digest)
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : String(error)
+      if (memory.failed(sequence, event.ordinal) < poisonFailuresMax) throw error
+      return deadLetterOf(event, { reason: "poison", detail }, digest)
+    }
+  }
+}
+
+/** A message that is refused here would be lost work: the actor begins anew instead. */
+function tell<M>(ref: ActorRef<M>, message: M): void {
+  const refused = ref.tell(message, "bulk")
+  invariant(refused === undefined, `A neighbour of a partition refuses: ${refused?.message}`)
 }
 
 /** The shard that owns a connector, and keeps its runs, position and recipes. */

@@ -2,10 +2,13 @@
  * The root: the shard readers and the tenants. Supervises one-for-one; what its own children cannot
  * mend ends the node, for there is nobody above.
  */
+import { invariant } from "../protocols/errors.ts"
 import type { ActorContext, ActorRef, ActorType, Behavior } from "../runtime/index.ts"
 import type { IngestReport, IngestRequest } from "./api.ts"
 import type { ShardMessage, TenantMessage } from "./messages.ts"
-import { PulledBytes, ShardMemory, shardType } from "./shard.ts"
+import { reportOfNothing } from "./report.ts"
+import { shardType } from "./shard.ts"
+import type { ShardMemory } from "./shard-memory.ts"
 import { TenantMemory, tenantType } from "./tenant.ts"
 import type { World } from "./world.ts"
 
@@ -21,17 +24,20 @@ export type RootMessage =
 
 /** What outlives a restart of the root. */
 export class RootMemory {
-  readonly pulled = new PulledBytes()
-  readonly shards = new Map<number, ShardMemory>()
+  /** The shards that this node owns. */
+  readonly shards: ReadonlyMap<number, ShardMemory>
   readonly tenants = new Map<
     string,
     { readonly partitions: number; readonly memory: TenantMemory }
   >()
+
+  constructor(shards: ReadonlyMap<number, ShardMemory>) {
+    this.shards = shards
+  }
 }
 
 export interface RootArgument {
   readonly world: World
-  readonly shards: readonly number[]
   readonly memory: RootMemory
 }
 
@@ -52,10 +58,8 @@ class RootActor implements Behavior<RootMessage> {
     this.#context = context
     this.#argument = argument
     const { world, memory } = argument
-    for (const shard of argument.shards) {
-      const own = memory.shards.get(shard) ?? new ShardMemory()
-      memory.shards.set(shard, own)
-      const reader = { world, shard, pulled: memory.pulled, memory: own }
+    for (const [shard, own] of memory.shards) {
+      const reader = { world, shard, memory: own }
       this.#readers.set(shard, context.spawn(shardType, String(shard), reader))
     }
     for (const tenant of memory.tenants.keys()) this.#spawn(tenant)
@@ -72,7 +76,13 @@ class RootActor implements Behavior<RootMessage> {
       }
       case "ingest": {
         const { kind, request, report } = message
-        this.#tenants.get(request.tenant)?.tell({ kind, request, report })
+        const tenant = this.#tenants.get(request.tenant)
+        invariant(
+          tenant !== undefined,
+          `The tenant ${request.tenant} is started before its ingests.`,
+        )
+        const refused = tenant.tell({ kind, request, report })
+        if (refused !== undefined) report(reportOfNothing(request, "failed", refused))
         return
       }
       case "stop-reading":

@@ -3,61 +3,46 @@
  * credit, and acknowledges what is committed (contracts §6, §7).
  *
  * Promises: a partition gets its blocks in sequence order, no more than it has credit for, and again
- * from the first unfinished one when its actor starts anew. A block is acknowledged only after `done`.
- * What may fail beneath: the log may be unavailable (tried again), damaged (the node ends) or owned by
- * somebody else (`Fenced`: the node ends). Holds at most `pulledBytesMax` with all other shards of the
- * node; what exceeds it goes back to the log, from above what the partition works on.
+ * from the first unfinished one when its actor starts anew; what may be started when is the business of
+ * `ShardInbox`. A block is acknowledged only after `done`, or when it is parked; a parked one is removed
+ * only after `done`. All readers of a node hold `bytesMax` together; what exceeds it goes back to the
+ * log. Blocks of a partition whose sink takes none for `stalledMillis` are parked while others find no
+ * room. What may fail beneath: the log and the state may be unavailable (tried again), damaged (the node
+ * ends) or owned by somebody else (`Fenced`: the node ends).
  */
 import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Partition } from "../protocols/address.ts"
-import { InvariantBroken, isIntelGraphError } from "../protocols/errors.ts"
-import { pulledBytesMax, retryMillisMax } from "../protocols/limits.ts"
-import type {
-  ActorContext,
-  ActorRef,
-  ActorType,
-  Behavior,
-  Delivery,
-  Ownership,
+import { InvariantBroken, isIntelGraphError, LimitExceeded } from "../protocols/errors.ts"
+import {
+  poisonFailuresMax,
+  retryMillisMax,
+  stalledMillis,
+  stateGroupEntriesMax,
+} from "../protocols/limits.ts"
+import {
+  type ActorContext,
+  type ActorType,
+  type Behavior,
+  type Delivery,
+  type Ownership,
+  parkedPath,
 } from "../runtime/index.ts"
-import type { PartitionMessage, ShardMessage } from "./messages.ts"
+import type { ShardMessage } from "./messages.ts"
+import type { Lane, ShardMemory } from "./shard-memory.ts"
 import type { World } from "./world.ts"
-
-interface Lane {
-  readonly partition: Partition
-  /** In sequence order, acknowledged ones taken out. */
-  readonly held: Delivery[]
-  /** How many of `held`, from the front, the partition's actor has been given. */
-  given: number
-  wanted: number
-  life: number
-  ref: ActorRef<PartitionMessage> | undefined
-}
-
-/** Bytes that all shards of a node hold together. */
-export class PulledBytes {
-  held = 0
-}
-
-type Numbered = Partition & { readonly sequence: number }
-
-/** What a restart of the reader must not forget: the log holds these blocks as delivered. */
-export class ShardMemory {
-  readonly lanes = new Map<string, Lane>()
-  toAcknowledge: Numbered[] = []
-}
 
 export interface ShardArgument {
   readonly world: World
   readonly shard: number
-  readonly pulled: PulledBytes
   readonly memory: ShardMemory
 }
 
 export const shardType: ActorType<ShardMessage, ShardArgument> = {
   kind: "shard",
   restart: "permanent",
+  // A delivery is not forgotten with the turn that failed on it: the log would not give it again.
+  failuresMax: poisonFailuresMax,
   start: (context, argument) => new ShardReader(context, argument),
 }
 
@@ -65,154 +50,312 @@ class ShardReader implements Behavior<ShardMessage> {
   readonly #context: ActorContext<ShardMessage>
   readonly #world: World
   readonly #owner: Ownership
-  readonly #pulled: PulledBytes
   readonly #memory: ShardMemory
-  #acknowledging: readonly Numbered[] = []
+  readonly #life: number
+  #pulling = false
+  #watching = false
 
   constructor(context: ActorContext<ShardMessage>, argument: ShardArgument) {
     this.#context = context
     this.#world = argument.world
     this.#owner = argument.world.ownerOf(argument.shard)
-    this.#pulled = argument.pulled
     this.#memory = argument.memory
-    this.#pull()
-    this.#acknowledge()
+    this.#life = ++argument.memory.life
+    this.#goOn()
   }
 
   receive(message: ShardMessage): void {
     switch (message.kind) {
       case "pull":
+        this.#acknowledge()
+        this.#remove()
         return this.#pull()
       case "pulled":
+        if (message.life === this.#life) this.#pulling = false
         return Exit.isSuccess(message.exit)
           ? this.#take(message.exit.value)
           : this.#failed(message.exit.cause)
       case "handed-back":
         if (Exit.isFailure(message.exit)) return this.#failed(message.exit.cause)
-        this.#context.startTimer("pull", retryMillisMax, { kind: "pull" })
-        return
-      case "attach": {
-        const lane = this.#lane(message.partition)
-        this.#regive(lane)
-        lane.ref = message.ref
-        lane.life = message.life
-        return
-      }
+        return message.pullAgain ? this.#pull() : this.#later()
+      case "attach":
+        return this.#attach(message)
       case "want": {
-        const lane = this.#lane(message.partition)
+        const lane = this.#memory.lane(message.partition)
         if (message.life !== lane.life) return
-        lane.wanted++
+        lane.wanted += message.blocks
         return this.#give(lane)
       }
       case "done":
-        return this.#done(this.#lane(message.partition), message.sequence)
+        return this.#done(this.#memory.lane(message.partition), message.sequence)
       case "acknowledged":
-        if (Exit.isFailure(message.exit)) {
-          this.stopped()
-          this.#acknowledging = []
-          return this.#failed(message.exit.cause)
-        }
-        this.#acknowledging = []
-        return this.#acknowledge()
+        return this.#acknowledged(message.exit)
+      case "fetched":
+        return this.#fetched(message)
+      case "parked":
+        return this.#parked(message.exit)
+      case "removed":
+        return this.#removed(message.exit)
+      case "look":
+        this.#watching = false
+        this.#watchStalls()
+        return this.#look()
     }
   }
 
-  /** Acknowledging twice is harmless; not at all would keep the blocks until the next takeover. */
-  stopped(): void {
-    this.#memory.toAcknowledge = [...this.#acknowledging, ...this.#memory.toAcknowledge]
+  /** What the incarnation before had begun is begun again: all of it may be done twice. */
+  #goOn(): void {
+    const memory = this.#memory
+    memory.toAcknowledge = [...memory.acknowledging, ...memory.toAcknowledge]
+    memory.acknowledging = []
+    memory.toRemove = [...memory.removing, ...memory.toRemove]
+    memory.removing = []
+    this.#acknowledge()
+    this.#remove()
+    if (memory.parking !== undefined) this.#park(memory.parking)
+    for (const lane of memory.lanes.values()) {
+      if (lane.fetching !== undefined) this.#fetch(lane, lane.fetching)
+    }
+    this.#watchStalls()
+    this.#pull()
   }
 
+  // From the log.
+
   #pull(): void {
-    const room = Math.max(1, pulledBytesMax - this.#pulled.held)
-    const pull = this.#world.ports.log.pull(this.#owner, room)
-    this.#context.pipe(pull, (exit): ShardMessage => ({ kind: "pulled", exit }))
+    if (this.#pulling) return
+    this.#pulling = true
+    this.#context.cancelTimer("pull")
+    const { bytesMax, bytes } = this.#memory.pulled
+    const pull = this.#world.ports.log.pull(this.#owner, Math.max(1, bytesMax - bytes))
+    const life = this.#life
+    this.#context.pipe(pull, (exit): ShardMessage => ({ kind: "pulled", life, exit }))
   }
 
   #take(deliveries: readonly Delivery[]): void {
+    const { inbox, pulled } = this.#memory
     const back: Delivery[] = []
+    let pullAgain = false
     for (const delivery of deliveries) {
-      const lane = this.#lane(delivery)
-      const last = lane.held.at(-1)
-      if (last !== undefined && delivery.sequence <= last.sequence) continue
-      const over = this.#pulled.held + delivery.block.length > pulledBytesMax
-      const behindBack = back.some((other) => samePartition(other, delivery))
-      if ((over && lane.held.length > 0) || behindBack) {
-        back.push(delivery)
-        continue
+      const lane = this.#memory.lane(delivery)
+      const { sequence } = delivery
+      this.#world.mailboxes.arrived(lane.partition, sequence)
+      if (inbox.depth(lane.partition).held === 0) lane.movedMillis = this.#context.host.nowMillis()
+      const arrival = inbox.arrived(delivery)
+      if (arrival === "hand-back") back.push(delivery)
+      if (arrival === "held") {
+        pullAgain = true
+        this.#give(lane)
       }
-      lane.held.push(delivery)
-      this.#pulled.held += delivery.block.length
-      this.#give(lane)
+      if (arrival === "acknowledge") {
+        if (sequence <= lane.covered) this.#world.mailboxes.handled(lane.partition, sequence)
+        this.#memory.toAcknowledge.push({ ...lane.partition, sequence })
+      }
+      this.#noteStarved(lane)
     }
+    this.#acknowledge()
+    this.#watchStalls()
     if (back.length === 0) return this.#pull()
+    pulled.awaitRoom(this.#context.self)
     const handBack = this.#world.ports.log.handBack(this.#owner, back)
-    this.#context.pipe(handBack, (exit): ShardMessage => ({ kind: "handed-back", exit }))
+    this.#context.pipe(handBack, (exit): ShardMessage => ({ kind: "handed-back", pullAgain, exit }))
+  }
+
+  // To the partitions.
+
+  /** The partition's actor starts anew: what it was given and did not finish, it gets again. */
+  #attach(message: ShardMessage & { readonly kind: "attach" }): void {
+    const lane = this.#memory.lane(message.partition)
+    this.#memory.inbox.restart(lane.partition)
+    this.#world.mailboxes.restarted(lane.partition)
+    lane.ref = message.ref
+    lane.life = message.life
+    lane.wanted = 0
+    lane.fetching = undefined
+    this.#noteStarved(lane)
   }
 
   #give(lane: Lane): void {
-    while (lane.wanted > 0 && lane.ref !== undefined) {
-      const delivery = lane.held[lane.given]
-      if (delivery === undefined) return
-      if (lane.ref.tell({ kind: "deliver", delivery, life: lane.life }, "bulk") !== undefined)
-        return
-      lane.given++
-      lane.wanted--
-      this.#world.mailboxes.begun(lane.partition, 1)
+    while (lane.wanted > 0 && lane.ref !== undefined && lane.fetching === undefined) {
+      const start = this.#memory.inbox.start(lane.partition)
+      if (start === undefined) break
+      if (start.kind === "parked") this.#fetch(lane, start.sequence)
+      else this.#deliver(lane, start.delivery)
     }
+    this.#noteStarved(lane)
   }
 
-  /** The partition's actor starts anew: what it was given and did not finish, it gets again. */
-  #regive(lane: Lane): void {
-    for (let i = 0; i < lane.given; i++) this.#world.mailboxes.begun(lane.partition, -1)
-    lane.given = 0
-    lane.wanted = 0
+  #deliver(lane: Lane, delivery: Delivery): void {
+    const { life } = lane
+    const refused = lane.ref?.tell({ kind: "deliver", delivery, life }, "bulk")
+    if (refused !== undefined) {
+      // It takes nothing any more, until it attaches again and all unfinished blocks are given anew.
+      lane.ref = undefined
+      return
+    }
+    lane.wanted--
+    this.#world.mailboxes.begun(lane.partition, delivery.sequence)
+  }
+
+  #fetch(lane: Lane, sequence: number, delayMillis = 0): void {
+    lane.fetching = sequence
+    const path = parkedPath(lane.partition, sequence)
+    const reading = this.#world.ports.state.read(this.#owner.shard, path)
+    const read = delayMillis > 0 ? Effect.delay(reading, delayMillis) : reading
+    this.#context.pipe(read, (exit): ShardMessage => ({ kind: "fetched", lane, sequence, exit }))
+  }
+
+  #fetched(message: ShardMessage & { readonly kind: "fetched" }): void {
+    const { lane, sequence, exit } = message
+    if (lane.fetching !== sequence) return
+    if (Exit.isFailure(exit)) {
+      const error = errorOf(exit.cause)
+      if (error._tag !== "Unavailable") return this.#world.fail(error)
+      return this.#fetch(lane, sequence, retryMillisMax)
+    }
+    lane.fetching = undefined
+    const block = exit.value
+    if (block !== undefined) {
+      this.#deliver(lane, { ...lane.partition, sequence, attempt: 1, block })
+    } else if (sequence > lane.covered) {
+      const told = `Block ${sequence} of ${lane.name} is parked, and its bytes are gone.`
+      return this.#world.fail(new InvariantBroken({ message: told }))
+    }
+    this.#give(lane)
   }
 
   #done(lane: Lane, sequence: number): void {
-    const at = lane.held.findIndex((delivery) => delivery.sequence === sequence)
-    if (at < 0) return
-    const [delivery] = lane.held.splice(at, 1)
-    if (delivery === undefined) return
-    if (at < lane.given) lane.given--
-    else this.#world.mailboxes.begun(lane.partition, 1)
-    this.#world.mailboxes.handled(lane.partition)
-    this.#pulled.held -= delivery.block.length
-    this.#memory.toAcknowledge.push({ ...lane.partition, sequence })
+    const was = this.#memory.inbox.done(lane.partition, sequence)
+    if (was === undefined) return
+    lane.covered = Math.max(lane.covered, sequence)
+    lane.movedMillis = this.#context.host.nowMillis()
+    this.#world.mailboxes.handled(lane.partition, sequence)
+    const numbered = { ...lane.partition, sequence }
+    if (was === "unpark") {
+      this.#memory.toRemove.push(numbered)
+      return this.#remove()
+    }
+    this.#memory.toAcknowledge.push(numbered)
+    this.#acknowledge()
+    this.#noteStarved(lane)
+    this.#memory.pulled.freed()
+  }
+
+  // What is finished: one call at a time, and what finishes meanwhile goes with the next.
+
+  #acknowledge(): void {
+    const memory = this.#memory
+    if (memory.acknowledging.length > 0 || memory.toAcknowledge.length === 0) return
+    memory.acknowledging = memory.toAcknowledge
+    memory.toAcknowledge = []
+    const acknowledge = this.#world.ports.log.acknowledge(this.#owner, memory.acknowledging)
+    this.#context.pipe(acknowledge, (exit): ShardMessage => ({ kind: "acknowledged", exit }))
+  }
+
+  #acknowledged(exit: (ShardMessage & { readonly kind: "acknowledged" })["exit"]): void {
+    const memory = this.#memory
+    if (Exit.isFailure(exit)) {
+      memory.toAcknowledge = [...memory.acknowledging, ...memory.toAcknowledge]
+      memory.acknowledging = []
+      return this.#failed(exit.cause)
+    }
+    memory.acknowledging = []
     this.#acknowledge()
   }
 
-  /** One call at a time; what finishes meanwhile goes with the next. */
-  #acknowledge(): void {
-    if (this.#acknowledging.length > 0 || this.#memory.toAcknowledge.length === 0) return
-    this.#acknowledging = this.#memory.toAcknowledge
-    this.#memory.toAcknowledge = []
-    const acknowledge = this.#world.ports.log.acknowledge(this.#owner, this.#acknowledging)
-    this.#context.pipe(acknowledge, (exit): ShardMessage => ({ kind: "acknowledged", exit }))
+  #remove(): void {
+    const memory = this.#memory
+    if (memory.removing.length > 0 || memory.toRemove.length === 0) return
+    memory.removing = memory.toRemove.splice(0, stateGroupEntriesMax)
+    const entries = memory.removing.map((at) => ({
+      path: parkedPath(at, at.sequence),
+      value: undefined,
+    }))
+    const remove = this.#world.ports.state.write(this.#owner, entries)
+    this.#context.pipe(remove, (exit): ShardMessage => ({ kind: "removed", exit }))
+  }
+
+  #removed(exit: (ShardMessage & { readonly kind: "removed" })["exit"]): void {
+    const memory = this.#memory
+    if (Exit.isFailure(exit)) memory.toRemove = [...memory.removing, ...memory.toRemove]
+    memory.removing = []
+    if (Exit.isFailure(exit)) return this.#failed(exit.cause)
+    this.#remove()
+  }
+
+  // Parking: of partitions that stall, while others have credit and find no room.
+
+  #noteStarved(lane: Lane): void {
+    const { starved } = this.#memory.pulled
+    const { held, away } = this.#memory.inbox.depth(lane.partition)
+    if (lane.wanted > 0 && held === 0 && away > 0) starved.add(lane.name)
+    else starved.delete(lane.name)
+  }
+
+  #watchStalls(): void {
+    if (this.#watching) return
+    for (const lane of this.#memory.lanes.values()) {
+      if (this.#memory.inbox.depth(lane.partition).held === 0) continue
+      this.#watching = true
+      return this.#context.startTimer("look", stalledMillis, { kind: "look" })
+    }
+  }
+
+  #look(): void {
+    const { parking, pulled, lanes, inbox } = this.#memory
+    if (parking !== undefined || pulled.starved.size === 0) return
+    const now = this.#context.host.nowMillis()
+    for (const lane of lanes.values()) {
+      if (lane.wanted > 0 || now - lane.movedMillis < stalledMillis) continue
+      const block = inbox.parkable(lane.partition)
+      if (block === undefined || block instanceof LimitExceeded) continue
+      return this.#park(block)
+    }
+  }
+
+  #park(delivery: Delivery): void {
+    this.#memory.parking = delivery
+    const entry = { path: parkedPath(delivery, delivery.sequence), value: delivery.block }
+    const write = this.#world.ports.state.write(this.#owner, [entry])
+    this.#context.pipe(write, (exit): ShardMessage => ({ kind: "parked", exit }))
+  }
+
+  #parked(exit: (ShardMessage & { readonly kind: "parked" })["exit"]): void {
+    const { parking, inbox, pulled } = this.#memory
+    if (parking === undefined) return
+    this.#memory.parking = undefined
+    const lane = this.#memory.lane(parking)
+    const numbered = { ...lane.partition, sequence: parking.sequence }
+    if (Exit.isFailure(exit)) {
+      const error = errorOf(exit.cause)
+      // Whether it was written is not known; where it was, it is found and removed at takeover.
+      if (error._tag !== "Unavailable" && error._tag !== "LimitExceeded") this.#world.fail(error)
+      return
+    }
+    if (parking.sequence <= lane.covered) {
+      this.#memory.toRemove.push(numbered)
+      return this.#remove()
+    }
+    inbox.parked(lane.partition, parking.sequence)
+    this.#world.mailboxes.parked(lane.partition, parking.sequence)
+    this.#memory.toAcknowledge.push(numbered)
+    this.#acknowledge()
+    pulled.freed()
+    this.#look()
   }
 
   #failed(cause: Cause.Cause<unknown>): void {
     const error = errorOf(cause)
-    if (error._tag === "Unavailable") {
-      this.#context.startTimer("pull", retryMillisMax, { kind: "pull" })
-      return this.#acknowledge()
+    if (error._tag !== "Unavailable" && error._tag !== "LimitExceeded") {
+      return this.#world.fail(error)
     }
-    this.#world.fail(error)
+    this.#later()
   }
 
-  #lane({ tenant, partition }: Partition): Lane {
-    const key = `${tenant}/${partition}`
-    let lane = this.#memory.lanes.get(key)
-    if (lane === undefined) {
-      const of = { tenant, partition }
-      lane = { partition: of, held: [], given: 0, wanted: 0, life: 0, ref: undefined }
-      this.#memory.lanes.set(key, lane)
-    }
-    return lane
+  #later(): void {
+    this.#context.startTimer("pull", retryMillisMax, { kind: "pull" })
   }
 }
-
-const samePartition = (a: Partition, b: Partition): boolean =>
-  a.tenant === b.tenant && a.partition === b.partition
 
 /** The typed error of a cause; anything else is a broken invariant. */
 export function errorOf(cause: Cause.Cause<unknown>) {

@@ -8,8 +8,12 @@ import { invariant } from "../protocols/errors.ts"
 import type { ActorStateShape, Host, MessageLogShape, Ownership } from "../runtime/index.ts"
 import type { GraphReadsShape, GraphSinkShape } from "../stores/index.ts"
 import type { DurableMailboxes } from "./durable-mailboxes.ts"
+import { effectOfEvent } from "./pipeline/effect-of-event.ts"
 import type { RecipeBook } from "./recipes.ts"
 import type { SourceReaderShape } from "./source.ts"
+
+/** The pipeline of a partition. */
+export type EffectOf = typeof effectOfEvent
 
 /** Everything beneath a node. The real ones, or the simulator's. */
 export interface Ports {
@@ -23,6 +27,7 @@ export interface Ports {
 
 export class World {
   readonly ports: Ports
+  readonly effectOf: EffectOf
   readonly mailboxes: DurableMailboxes
   readonly recipes: RecipeBook
   readonly latency: LatencyBoard
@@ -36,8 +41,10 @@ export class World {
     readonly recipes: RecipeBook
     readonly owned: ReadonlyMap<number, Ownership>
     readonly onFailure: (error: IntelGraphError) => void
+    readonly effectOf?: EffectOf | undefined
   }) {
     this.ports = parts.ports
+    this.effectOf = parts.effectOf ?? effectOfEvent
     this.mailboxes = parts.mailboxes
     this.recipes = parts.recipes
     this.latency = new LatencyBoard()

@@ -63,6 +63,13 @@ export const commitRecordsMax = 4096
 export const callRecordsMax = 1024
 /** Parked blocks that a partition may have. */
 export const parkedBlocksMax = 1024
+/** Parked blocks that are listed at once at takeover: a page brings their bytes along. */
+export const parkedPageMax = 16
+/**
+ * A partition whose sink has taken nothing for this long, while others find no room for a block, has
+ * its blocks parked.
+ */
+export const stalledMillis = 1_000
 
 /** A waiting sender tries again after a time drawn between these. */
 export const retryMillisMin = 1
@@ -123,6 +130,12 @@ export const restartBackoffMillisMin = 10
 export const restartBackoffMillisMax = 10_000
 /** Failures of one record before it goes to the dead letters. */
 export const poisonFailuresMax = 3
+/**
+ * Restarts of a partition within `restartPeriodMillisDefault` for records that fail; further failures
+ * are counted within the turn. Below `restartIntensityDefault`, so that records alone never bring a
+ * partition into quarantine, however many of a source are poison.
+ */
+export const poisonRestartsMax = 6
 /** An actor that has not ended by then is cut off from its mailbox and counted. */
 export const shutdownMillisMax = 10_000
 

@@ -215,7 +215,9 @@ export class LogIndex {
         // A block that is not durable yet hides the ones above it.
         if (!entry.durable) break
         if (taken.length > 0 && bytes + entry.sizeBytes > bytesMax) {
-          reader.turn = (reader.turn + i) % reader.lanes.length
+          // The next take begins with a lane that this one gave nothing of.
+          const next = taken.at(-1)?.lane === lane ? i + 1 : i
+          reader.turn = (reader.turn + next) % reader.lanes.length
           return taken
         }
         bytes += entry.sizeBytes

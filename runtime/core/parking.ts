@@ -6,6 +6,8 @@ import type { Partition } from "../../protocols/address.ts"
 import type { StatePath } from "./state.ts"
 
 const parkedName = "parked"
+/** All parked blocks of a shard. */
+export const parkedShardPrefix: StatePath = [parkedName]
 /** Digits of a sequence in a path, so that paths sort as numbers do. */
 const sequenceDigits = 16
 
@@ -24,3 +26,9 @@ export const isParkedPath = (path: StatePath): boolean => path[0] === parkedName
 
 /** The sequence in a path that `parkedPath` made. */
 export const sequenceOfParkedPath = (path: StatePath): number => Number(path.at(-1))
+
+/** The partition in a path that `parkedPath` made. */
+export const partitionOfParkedPath = (path: StatePath): Partition => ({
+  tenant: path[1] ?? "",
+  partition: Number(path[2]),
+})

@@ -10,34 +10,74 @@ import { recipesCachedMax } from "../../protocols/limits.ts"
 const partition = { tenant: "demo", partition: 2 }
 
 describe("the books of durable mailboxes", () => {
-  it("balance at every step, whichever of receipt and delivery comes first", () => {
-    const step = fc.constantFrom("admitted", "repeated", "refused", "begun", "back", "handled")
+  /** Steps in any order that a sender's death, a restart and a second delivery may bring about. */
+  const step = fc.record({
+    name: fc.constantFrom("refused", "receipt", "arrival", "begun", "restart", "parked", "handled"),
+    of: fc.nat(30),
+  })
+
+  it("balance at every step, and count each block once", () => {
     fc.assert(
-      fc.property(fc.array(step), fc.nat(20), (steps, pending) => {
+      fc.property(fc.array(step), fc.nat(5), (steps, pending) => {
         const mailboxes = new DurableMailboxes()
-        mailboxes.opened(partition, pending)
-        let inTurn = 0
-        for (const name of steps) {
-          if (name === "admitted" || name === "repeated" || name === "refused") {
-            mailboxes.offered(partition, name)
-          } else if (name === "begun") {
-            mailboxes.begun(partition, 1)
-            inTurn++
-          } else if (inTurn > 0) {
-            if (name === "back") mailboxes.begun(partition, -1)
-            else mailboxes.handled(partition)
-            inTurn--
+        mailboxes.opened(partition, { pending, lastSequence: 10 })
+        const late = new Set<number>()
+        let done = 0
+        for (const { name, of } of steps) {
+          const sequence = 11 + of
+          if (name === "refused") mailboxes.refused(partition)
+          if (name === "receipt" && sequence > done) {
+            mailboxes.admitted(partition, sequence)
+            late.add(sequence)
           }
+          if (name === "arrival" && sequence > done) {
+            mailboxes.arrived(partition, sequence)
+            late.add(sequence)
+          }
+          if (name === "begun") mailboxes.begun(partition, sequence)
+          if (name === "restart") mailboxes.restarted(partition)
+          if (name === "parked") mailboxes.parked(partition, sequence)
+          const next = Math.min(...[...late].filter((one) => one > done))
+          if (name === "handled" && next !== Number.POSITIVE_INFINITY) {
+            mailboxes.handled(partition, next)
+            mailboxes.handled(partition, next)
+            done = next
+          }
+          const counters = mailboxes.counters(partition)
           expect(mailboxes.broken()).toEqual([])
+          expect(counters.admitted).toBe(pending + late.size)
+          expect(counters.queued).toBeGreaterThanOrEqual(0)
         }
       }),
     )
   })
 
+  it("count a block once whose receipt comes after it was handled, or never", () => {
+    const mailboxes = new DurableMailboxes()
+    mailboxes.arrived(partition, 1)
+    mailboxes.begun(partition, 1)
+    mailboxes.handled(partition, 1)
+    mailboxes.admitted(partition, 1)
+    mailboxes.arrived(partition, 2)
+    expect(mailboxes.counters(partition)).toMatchObject({ admitted: 2, handled: 1, queued: 1 })
+  })
+
+  it("count a block once that was found parked and in the log", () => {
+    const mailboxes = new DurableMailboxes()
+    mailboxes.opened(partition, { pending: 2, lastSequence: 4 }, [3])
+    mailboxes.arrived(partition, 3)
+    mailboxes.arrived(partition, 4)
+    mailboxes.arrived(partition, 3)
+    expect(mailboxes.counters(partition)).toMatchObject({ admitted: 2, parked: 1, queued: 1 })
+    mailboxes.handled(partition, 3)
+    mailboxes.handled(partition, 4)
+    expect(mailboxes.counters(partition)).toMatchObject({ admitted: 2, handled: 2, queued: 0 })
+  })
+
   it("counts the depth of one tenant only", () => {
     const mailboxes = new DurableMailboxes()
-    mailboxes.opened(partition, 3)
-    mailboxes.opened({ tenant: "demo-2", partition: 0 }, 4)
+    mailboxes.opened(partition, { pending: 3, lastSequence: 3 })
+    mailboxes.opened({ tenant: "demo-2", partition: 0 }, { pending: 4, lastSequence: 4 })
     expect(mailboxes.depth("demo")).toBe(3)
   })
 })
