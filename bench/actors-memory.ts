@@ -23,8 +23,8 @@ import { type Bench, breathe, ceiling, type Figure } from "./measure.ts"
 const population = 1_000_000
 const asked = 10_000
 const burst = 4_096
-const collections = 5
-const collectionMillis = 4_000
+const collections = 3
+const collectionMillis = 500
 const heapFlags = ["--max-semi-space-size=2", "--expose-gc"]
 const megabyte = 1e6
 
@@ -165,11 +165,11 @@ async function askSome(ask: (key: string, done: (right: boolean) => void) => voi
   return right
 }
 
-/** After collections, with the time that V8 takes until it gives pages back to the system. */
+/** After collections that give free pages back to the system, as V8 does by itself when it is idle. */
 async function residentBytes(): Promise<number> {
   let least = Number.POSITIVE_INFINITY
   for (let i = 0; i < collections; i++) {
-    globalThis.gc?.()
+    globalThis.gc?.({ type: "major", execution: "sync", flavor: "last-resort" })
     await new Promise((resolve) => setTimeout(resolve, collectionMillis))
     least = Math.min(least, process.memoryUsage.rss())
   }

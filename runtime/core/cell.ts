@@ -32,9 +32,11 @@ import { begin, crash, finishEnd, spawnUnder, stop, stopSelf } from "./lifecycle
 import {
   closedBit,
   Mailbox,
+  openBit,
   runningBit,
   scheduledBit,
   slowBit,
+  stateMask,
   stateShift,
   stopBit,
   touchedBit,
@@ -46,6 +48,7 @@ import {
  * - `waiting`: ended, to be started again after the backoff. `gone`: stopped for good.
  */
 export type CellState = "starting" | "running" | "ending" | "waiting" | "quarantined" | "gone"
+/** The hot paths compare with the first two by their place. */
 const states: readonly CellState[] = [
   "starting",
   "running",
@@ -54,6 +57,8 @@ const states: readonly CellState[] = [
   "quarantined",
   "gone",
 ]
+
+const runningState = 1 << stateShift
 
 export class Cell extends Mailbox<Kin> implements ActorRef<unknown>, ActorContext<unknown> {
   readonly key: string
@@ -71,7 +76,7 @@ export class Cell extends Mailbox<Kin> implements ActorRef<unknown>, ActorContex
   }
 
   set state(state: CellState) {
-    this.flags = (this.flags & ~(7 << stateShift)) | (states.indexOf(state) << stateShift)
+    this.flags = (this.flags & ~stateMask) | (states.indexOf(state) << stateShift)
   }
 
   get address(): Address {
@@ -307,9 +312,9 @@ export class Cell extends Mailbox<Kin> implements ActorRef<unknown>, ActorContex
     const { turnWeight } = this.home
     const limit = turnWeight === 1 ? budget : Math.ceil(budget / turnWeight)
     this.flags = (this.flags & ~scheduledBit) | touchedBit
-    if (this.state === "starting") begin(this)
+    if ((this.flags & stateMask) === 0) begin(this)
     const { behavior } = this
-    if (this.state !== "running" || behavior === undefined) return 0
+    if ((this.flags & stateMask) !== runningState || behavior === undefined) return 0
     this.flags |= runningBit
     const done =
       behavior.receiveBatch === undefined || (this.extra?.singles ?? 0) > 0
@@ -327,15 +332,29 @@ export class Cell extends Mailbox<Kin> implements ActorRef<unknown>, ActorContex
   }
 
   isBusy(): boolean {
-    return (this.flags & runningBit) !== 0 || this.openTurns() > 0
+    return (this.flags & (runningBit | openBit)) !== 0
+  }
+
+  /** A turn that was open has ended or was cut off; false where it had before. */
+  closeOpen(turn: Turn): boolean {
+    const turns = this.extra?.turns
+    if (turns?.delete(turn) !== true) return false
+    if (turns.size === 0) this.flags &= ~openBit
+    return true
+  }
+
+  /** Whether a running actor with open turns may begin one more. */
+  private hasRoom(doing: number): boolean {
+    const { concurrencyMax } = this.home.bounds
+    return doing === (runningState | openBit) && this.openTurns() < concurrencyMax
   }
 
   private runSingles(behavior: Behavior<unknown>, limit: number): number {
     const { core } = this
     let done = 0
-    const { concurrencyMax } = this.home.bounds
-    while (done < limit && this.openTurns() < concurrencyMax) {
-      if ((this.flags & stopBit) !== 0 || this.state !== "running") break
+    while (done < limit) {
+      const doing = this.flags & (stopBit | openBit | stateMask)
+      if (doing !== runningState && !this.hasRoom(doing)) break
       const turn = core.turn
       if (!this.take(turn)) break
       turn.cell = this
@@ -405,12 +424,13 @@ export class Cell extends Mailbox<Kin> implements ActorRef<unknown>, ActorContex
     this.core.turn = new Turn()
     turn.fiber = fiber
     this.need().turns.add(turn)
+    this.flags |= openBit
     fiber.addObserver((ended) => this.endTurn(turn, ended))
     return true
   }
 
   private endTurn(turn: Turn, exit: Exit.Exit<void, unknown>): void {
-    if (this.extra?.turns.delete(turn) !== true) return
+    if (!this.closeOpen(turn)) return
     if (Exit.isSuccess(exit)) this.closeTurn(turn)
     else this.failTurn(turn, Cause.squash(exit.cause))
     if ((this.flags & runningBit) === 0) this.afterTurn()
@@ -424,9 +444,11 @@ export class Cell extends Mailbox<Kin> implements ActorRef<unknown>, ActorContex
   }
 
   private afterTurn(): void {
-    if (this.state === "ending") finishEnd(this)
-    else if ((this.flags & stopBit) !== 0 && !this.isBusy()) stopSelf(this)
-    else if ((this.flags & (scheduledBit | stopBit)) === 0 && this.queued() > 0) this.wake()
+    const doing = this.flags & (stateMask | stopBit | scheduledBit)
+    if (doing === runningState) {
+      if (this.queued() > 0) this.wake()
+    } else if (this.state === "ending") finishEnd(this)
+    else if ((doing & stopBit) !== 0 && !this.isBusy()) stopSelf(this)
   }
 
   /** A failed turn: its messages come again or are dead letters, and the incarnation ends. */
@@ -516,8 +538,8 @@ export class Cell extends Mailbox<Kin> implements ActorRef<unknown>, ActorContex
   // What the mailbox asks of its cell.
 
   protected wake(): void {
-    if (this.state !== "running" && this.state !== "starting") return
-    if (this.extra !== undefined && this.extra.turns.size >= this.home.bounds.concurrencyMax) return
+    if ((this.flags & stateMask) > runningState) return
+    if ((this.flags & openBit) !== 0 && this.openTurns() >= this.home.bounds.concurrencyMax) return
     this.flags |= scheduledBit
     this.core.dispatcher.schedule(this)
   }

@@ -296,7 +296,7 @@ function tellWatchers(cell: Cell, reason: StopReason): void {
 function cutOff(cell: Cell): void {
   const extra = cell.need()
   const turns = [...extra.turns]
-  extra.turns.clear()
+  for (const turn of turns) cell.closeOpen(turn)
   cell.core.events({ event: "cut-off", address: cell.address, turns: turns.length })
   for (const turn of turns) {
     turn.fiber?.interruptUnsafe()

@@ -75,8 +75,11 @@ export const scheduledBit = 64
 export const touchedBit = 128
 export const stopBit = 256
 export const runningBit = 512
+/** Turns are open that wait for their effects. */
+export const openBit = 1024
 /** Where the bits of the cell's state begin. */
-export const stateShift = 10
+export const stateShift = 11
+export const stateMask = 7 << stateShift
 
 export abstract class Mailbox<H extends MailboxHome = MailboxHome> {
   readonly home: H
