@@ -18,6 +18,8 @@ export interface Origin {
   readonly record: number
 }
 
+const nothingHeld: ReadonlySet<number> = new Set()
+
 /** Writes what the record says of an entity; `held` are the nodes that it spoke of before. */
 export function assertEntity(
   tx: Transaction,
@@ -29,8 +31,11 @@ export function assertEntity(
   const { tenant, record } = origin
   const [typeName, key, properties, aliases] = entity
   const type = tx.type(tenant, typeName)
+  // A record that spoke of nothing before is most often the first to speak of its entity.
+  const created = held.size === 0 ? createDescribed(tx, origin, type, entity) : undefined
+  if (created !== undefined) return created
   const node = statements.nodeByKey.get(tenant, type, key)
-  if (node === undefined) return createDescribed(tx, origin, type, entity)
+  if (node === undefined) return assertEntity(tx, origin, entity, nothingHeld)
   const [id, , asserted, seenProperties, seenAliases] = node
   const isHeld = held.has(id)
   if (!tx.touched(tenant).nodes.has(id)) {
@@ -138,15 +143,26 @@ export function changeClaims(
   }
 }
 
-export function indexText(tx: Transaction, id: number, type: number, searched: string): void {
-  tx.statements.index(id, `${searched}${typeToken(type)}`)
+/** Puts the text of a node that is in the index in place of what stands there. */
+export function reindexText(tx: Transaction, id: number, type: number, searched: string): void {
+  tx.statements.reindex(id, indexedText(type, searched))
 }
 
-function createDescribed(tx: Transaction, origin: Origin, type: number, entity: WireEntity) {
+const indexedText = (type: number, searched: string): string => `${searched}${typeToken(type)}`
+
+/** The node of this description, unless there is one of that key. */
+function createDescribed(
+  tx: Transaction,
+  origin: Origin,
+  type: number,
+  entity: WireEntity,
+): number | undefined {
   const { tenant } = origin
   const [, key, properties, aliases, searched] = entity
-  const id = tx.nextNode(tenant)
-  tx.statements.insertNode(id, tenant, type, key, 1, properties, aliases)
+  const id = tx.freeNode(tenant)
+  const { insertNewNode } = tx.statements
+  if (insertNewNode(id, tenant, type, key, 1, properties, aliases) === 0) return undefined
+  tx.nextNode(tenant)
   const before: NodeRow = [id, type, 0, noProperties, noAliases]
   return firstAssertion(tx, origin, before, properties, aliases, searched)
 }
@@ -169,7 +185,7 @@ function firstAssertion(
 ): number {
   const [id, type] = before
   tx.statements.insertAssertion(id, record, tenant, null, null)
-  indexText(tx, id, type, searched)
+  tx.statements.index(id, indexedText(type, searched))
   changeClaims(tx, tenant, before, properties, aliases)
   tx.add(tenant, "assertion", 0, 1)
   tx.add(tenant, "entity", type, 1)
@@ -182,7 +198,7 @@ function rewriteSole(tx: Transaction, tenant: number, node: NodeRow, entity: Wir
   const [, , properties, aliases, searched] = entity
   if (properties === seenProperties && aliases === seenAliases) return id
   tx.statements.updateNode(asserted, properties, aliases, id, tenant)
-  if (properties !== seenProperties) indexText(tx, id, type, searched)
+  if (properties !== seenProperties) reindexText(tx, id, type, searched)
   changeClaims(tx, tenant, node, properties, aliases)
   return id
 }

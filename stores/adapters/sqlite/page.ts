@@ -13,14 +13,20 @@ export const encodeCursor = (parts: readonly CursorPart[]): string =>
 
 /** `shape` has a value of each part's type. */
 export function decodeCursor<A extends readonly CursorPart[]>(cursor: string, shape: A): A {
+  const parts = partsOf(cursor, shape)
+  if (parts !== undefined) return parts
+  throw new Invalid({ what: "cursor", message: "The cursor is not one that a page ended with." })
+}
+
+/** What `encodeCursor` put in; `undefined` where it never made this. */
+export function partsOf<A extends readonly CursorPart[]>(cursor: string, shape: A): A | undefined {
   const parts = parse(cursor)
   const fits =
     Array.isArray(parts) &&
     parts.length === shape.length &&
     parts.every((part, i) => typeof part === typeof shape[i]) &&
     encodeCursor(parts) === cursor
-  if (fits) return parts as unknown as A
-  throw new Invalid({ what: "cursor", message: "The cursor is not one that a page ended with." })
+  return fits ? (parts as unknown as A) : undefined
 }
 
 /** How many rows a page shows; at least one. */

@@ -5,7 +5,13 @@
  */
 import { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
-import { Invalid, LimitExceeded, StoreFailed, Unavailable } from "../../../protocols/errors.ts"
+import {
+  DataDirectoryRefused,
+  Invalid,
+  LimitExceeded,
+  StoreFailed,
+  Unavailable,
+} from "../../../protocols/errors.ts"
 import type { StoreBroken } from "../../graph/port.ts"
 import { storeError } from "./failure.ts"
 import { formatOf, readerPragmas } from "./schema.ts"
@@ -16,12 +22,15 @@ export class ReadStore {
   readonly #db: DatabaseSync
   readonly #queries = new Map<string, unknown>()
 
-  /** Throws what SQLite says, or `DataDirectoryRefused` for a newer format. */
+  /** Throws what SQLite says, or `DataDirectoryRefused` for a newer format or an unfinished file. */
   constructor(path: string) {
     this.path = path
     this.#db = new DatabaseSync(path, { readOnly: true })
     for (const pragma of readerPragmas) this.#db.exec(pragma)
-    formatOf(this.#db, path)
+    if (formatOf(this.#db, path) > 0) return
+    this.#db.close()
+    const message = `There is no graph in ${path} yet: what made it did not come to an end.`
+    throw new DataDirectoryRefused({ path, reason: "missing", message })
   }
 
   /** A statement, prepared once per text; texts are of the program, never of a request. */

@@ -7,7 +7,7 @@
 import type { Alias, Properties } from "../../../protocols/graph.ts"
 import { mergeProperties } from "../../../protocols/visible.ts"
 import { attach, detach, edgeOf } from "./links.ts"
-import { changeClaims, indexText, nodeOfAlias } from "./nodes.ts"
+import { changeClaims, nodeOfAlias, reindexText } from "./nodes.ts"
 import type { RankedRow } from "./statements.ts"
 import {
   aliasesOf,
@@ -54,7 +54,7 @@ function settleNode(
   const asserted = rows.length > 0
   if (!asserted) statements.unindex(id)
   else if (properties !== seenProperties || !before.asserted) {
-    indexText(tx, id, type, searchedText(propertiesOf(properties)))
+    reindexText(tx, id, type, searchedText(propertiesOf(properties)))
   }
   if (asserted !== before.asserted) {
     tx.add(tenant, "entity", type, asserted ? 1 : -1)

@@ -152,6 +152,12 @@ const nodeStatements = (db: DatabaseSync) => ({
     `INSERT INTO node (id, tenant, type, key, asserted, properties, aliases)
      VALUES (?, ?, ?, ?, ?, ?, ?)`,
   ),
+  /** Looks for the key and inserts in one step: 0 where the key is taken. */
+  insertNewNode: counted(
+    db,
+    `INSERT INTO node (id, tenant, type, key, asserted, properties, aliases)
+     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+  ),
   updateNode: change(
     db,
     "UPDATE node SET asserted = ?, properties = ?, aliases = ? WHERE id = ? AND tenant = ?",
@@ -190,7 +196,8 @@ const nodeStatements = (db: DatabaseSync) => ({
        SELECT 1 FROM assertion a JOIN record r ON r.id = a.record
        WHERE a.node = n.id AND r.source = ?)`,
   ),
-  index: change(db, "INSERT OR REPLACE INTO search (rowid, text) VALUES (?, ?) /* any tenant */"),
+  index: change(db, "INSERT INTO search (rowid, text) VALUES (?, ?) /* any tenant */"),
+  reindex: change(db, "INSERT OR REPLACE INTO search (rowid, text) VALUES (?, ?) /* any tenant */"),
   unindex: change(db, "DELETE FROM search WHERE rowid = ? /* any tenant */"),
 })
 

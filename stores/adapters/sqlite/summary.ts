@@ -120,7 +120,8 @@ type DeadLetterRow = readonly [
   bytes: Uint8Array,
 ]
 
-const idShape = ["", 0, 0, 0] as const
+type IdParts = readonly [source: string, epoch: number, count: number, ordinal: number]
+const idShape: IdParts = ["", 0, 0, 0]
 
 export function deadLettersPage(
   store: ReadStore,
@@ -129,8 +130,9 @@ export function deadLettersPage(
   page: PageRequest,
 ): Page<DeadLetter> {
   const first = sizeOf(page)
-  const only = query.id === undefined ? null : rowOf(store, tenant, query.id)
-  const after = page.after === undefined ? 0 : rowOf(store, tenant, page.after)
+  const only = query.id === undefined ? null : rowOf(store, tenant, partsOf(query.id, idShape))
+  const after =
+    page.after === undefined ? 0 : rowOf(store, tenant, decodeCursor<IdParts>(page.after, idShape))
   const rows = store
     .query<DeadLetterRow>(
       `SELECT d.id, s.name, d.run_epoch, d.run_count, d.ordinal, d.record_key, d.file, d.offset,
@@ -168,11 +170,9 @@ function deadLetterOfRow(row: DeadLetterRow): DeadLetter {
 }
 
 /** Place of a dead letter; one that this tenant does not have stands after all others. */
-function rowOf(store: ReadStore, tenant: number, id: string): number {
-  const [source, epoch, count, ordinal] = decodeCursor<readonly [string, number, number, number]>(
-    id,
-    idShape,
-  )
+function rowOf(store: ReadStore, tenant: number, id: IdParts | undefined): number {
+  if (id === undefined) return Number.MAX_SAFE_INTEGER
+  const [source, epoch, count, ordinal] = id
   const row = store
     .query<[id: number]>(
       `SELECT d.id FROM dead_letter d JOIN source s ON s.id = d.source

@@ -131,13 +131,19 @@ export class Transaction {
   }
 
   nextNode(tenant: number): number {
+    const id = this.freeNode(tenant)
+    this.#lastNodes.set(tenant, id)
+    return id
+  }
+
+  /** What `nextNode` will answer. */
+  freeNode(tenant: number): number {
     const end = firstNodeOf(tenant + 1)
     const last =
       this.#lastNodes.get(tenant) ??
       this.statements.lastNode.get(end, tenant)?.[0] ??
       firstNodeOf(tenant)
     invariant(last + 1 < end, `A tenant has at most ${nodesPerTenantMax} entities.`)
-    this.#lastNodes.set(tenant, last + 1)
     return last + 1
   }
 
