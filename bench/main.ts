@@ -7,6 +7,10 @@ import type { Bench, Figure } from "./measure.ts"
 /** Every bench by its name. */
 const benches: { readonly [name: string]: () => Promise<Bench> } = {
   actors: async () => (await import("./actors.ts")).actors,
+  ingest: async () => (await import("./ingest.ts")).ingest,
+  "ingest-large": async () => (await import("./ingest.ts")).ingestLarge,
+  latency: async () => (await import("./ingest.ts")).latency,
+  restart: async () => (await import("./restart.ts")).restart,
   "actors-memory": async () => (await import("./actors-memory.ts")).actorsMemory,
 }
 

