@@ -21,7 +21,8 @@ import type { Supervisor } from "./supervisor.ts"
  * One turn: what was taken, and what of it is not disposed of yet. One is reused until it suspends.
  */
 export class Turn implements Taken {
-  cell: Cell | undefined = undefined
+  /** Whose turn it is. */
+  cell: object | undefined = undefined
   message: unknown = undefined
   ask: Ask | undefined = undefined
   bytes = 0

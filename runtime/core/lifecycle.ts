@@ -10,10 +10,11 @@ import { checkToken } from "../../protocols/address.ts"
 import { Invalid, invariant } from "../../protocols/errors.ts"
 import { shutdownMillisMax } from "../../protocols/limits.ts"
 import type { StopReason } from "./actor.ts"
-import { Cell, textOf } from "./cell.ts"
+import { Cell } from "./cell.ts"
 import type { Goal } from "./extra.ts"
 import { type AnyType, type Core, Kin } from "./kin.ts"
 import { runningBit, stopBit } from "./mailbox.ts"
+import { textOf } from "./turns.ts"
 
 /** Makes a child; its `start` runs when the dispatcher comes to it. */
 export function spawnUnder(
