@@ -36,7 +36,7 @@ export interface NodeOptions {
   readonly tenants: readonly TenantSettings[]
   /** Who sees turns (telemetry), and crashes, restarts and quarantines (the log). */
   readonly watch?: Pick<SystemOptions, "observer" | "events">
-  /** Bytes of pulled blocks that the node holds; the default of `limits.ts` where it is left out. */
+  /** Bytes of pulled blocks that the node holds; `pulledBytesMax` where it is left out. */
   readonly pulledBytesMax?: number
   /** Stands in for the pipeline of the partitions. */
   readonly effectOf?: EffectOf
@@ -104,8 +104,18 @@ class RunningNode implements IntelNode {
     const broken = Effect.flatMap(this.failed, (error) => Effect.fail(error))
     return tenants.ensure({ tenant: request.tenant }).pipe(
       Effect.andThen(Effect.raceFirst(told, broken)),
-      Effect.catch((error) => Effect.succeed(reportOfNothing(request, "failed", error))),
+      Effect.catch((error) => Effect.sync(() => this.#failedReport(request, error))),
     )
+  }
+
+  /** What was committed of it before the node could not go on stands in its last progress. */
+  #failedReport(request: IngestRequest, error: IntelGraphError): IngestReport {
+    const { tenant, source, file } = request
+    const last = this.progress().find(
+      (one) => one.tenant === tenant && one.source === source && one.file === file,
+    )
+    if (last === undefined) return reportOfNothing(request, "failed", error)
+    return { ...last, phase: "failed", error }
   }
 
   progress(): readonly ConnectorProgress[] {

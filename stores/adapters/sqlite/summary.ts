@@ -9,7 +9,7 @@ import type {
   PageRequest,
   SourceSummary,
 } from "../../graph/port.ts"
-import { decodeCursor, encodeCursor, pageOf, sizeOf } from "./page.ts"
+import { decodeCursor, encodeCursor, pageOf, partsOf, sizeOf } from "./page.ts"
 import type { ReadStore } from "./read-store.ts"
 import type { Tally } from "./transaction.ts"
 
