@@ -1,7 +1,8 @@
 /**
- * Memory of a million virtual actors, measured in a process of its own: each is activated by a message,
- * handles it and holds 64 bytes of state; then all are idle; then all are passive; then 10,000 of them
- * are asked for their state. The resident size is that of the whole process after a collection.
+ * Memory of a million virtual actors, measured in a process of its own: each is activated by a
+ * message, handles it and holds 64 bytes of state; then all are idle; then all are passive; then
+ * 10,000 of them are asked for their state. The resident size is that of the whole process after a
+ * collection.
  *
  * `node --expose-gc bench/actors-memory.ts` measures; as a bench it starts that.
  */
@@ -165,7 +166,10 @@ async function askSome(ask: (key: string, done: (right: boolean) => void) => voi
   return right
 }
 
-/** After collections that give free pages back to the system, as V8 does by itself when it is idle. */
+/**
+ * After collections that give free pages back to the system, as V8 does by itself when it is
+ * idle.
+ */
 async function residentBytes(): Promise<number> {
   let least = Number.POSITIVE_INFINITY
   for (let i = 0; i < collections; i++) {

@@ -1,7 +1,8 @@
 /**
- * Messages to actors against other in-process actor libraries and Effect's queue, through the public
- * API with the node's defaults: supervision, counters and limits on. Each of our runs crashes an actor
- * in its middle, waits for the restart, and checks the equations of all mailboxes at its end.
+ * Messages to actors against other in-process actor libraries and Effect's queue, through the
+ * public API with the node's defaults: supervision, counters and limits on. Each of our runs
+ * crashes an actor in its middle, waits for the restart, and checks the equations of all mailboxes
+ * at its end.
  *
  * Everybody is sent bursts of 1,000, which our default mailbox holds, and then waits until they are
  * handled; nact is also tried with all at once, and its better figure counts.

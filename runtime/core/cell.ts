@@ -1,8 +1,8 @@
 /**
- * The cell: one actor at one address, through all its incarnations. It is the mailbox, the reference
- * that others hold and the context that its behavior is given, in one object, because a million idle
- * actors must fit into memory. How its turns run is in `turns.ts`; how it starts, ends and restarts in
- * `lifecycle.ts`.
+ * The cell: one actor at one address, through all its incarnations. It is the mailbox, the
+ * reference that others hold and the context that its behavior is given, in one object, because a
+ * million idle actors must fit into memory. How its turns run is in `turns.ts`; how it starts,
+ * ends and restarts in `lifecycle.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -12,9 +12,10 @@ import type { Lane } from "../../protocols/lanes.ts"
 import { actorPipesMax, actorTimersMax, watchMax } from "../../protocols/limits.ts"
 import type { ActorContext, ActorRef, ActorType, Admission, AskError, StopReason } from "./actor.ts"
 import { Ask } from "./ask.ts"
+import { stopBit } from "./flags.ts"
 import type { AnyType } from "./kin.ts"
 import { begin, crash, finishEnd, spawnUnder, stop, stopSelf } from "./lifecycle.ts"
-import { stopBit, type Waiter } from "./mailbox.ts"
+import type { Waiter } from "./side.ts"
 import { Turns } from "./turns.ts"
 
 export class Cell extends Turns implements ActorRef<unknown>, ActorContext<unknown> {

@@ -12,8 +12,8 @@ import { shutdownMillisMax } from "../../protocols/limits.ts"
 import type { StopReason } from "./actor.ts"
 import { Cell } from "./cell.ts"
 import type { Goal } from "./extra.ts"
+import { runningBit, stopBit } from "./flags.ts"
 import { type AnyType, type Core, Kin } from "./kin.ts"
-import { runningBit, stopBit } from "./mailbox.ts"
 import { textOf } from "./turns.ts"
 
 /** Makes a child; its `start` runs when the dispatcher comes to it. */

@@ -1,15 +1,15 @@
 /**
  * The volatile mailbox: lanes, bounds and counters of one actor.
  *
- * Promises: no bound of its type is passed by what others send; nothing that was admitted goes without
- * being counted; the equations of `protocols/counters.ts` hold between any two calls. Control is taken
- * first and has a bound of its own; normal goes before bulk, but bulk gets one turn after `turnBatchMax`
- * others. What one sender sends to one lane is taken in that order.
+ * Promises: no bound of its type is passed by what others send; nothing that was admitted goes
+ * without being counted; the equations of `protocols/counters.ts` hold between any two calls.
+ * Control is taken first and has a bound of its own; normal goes before bulk, but bulk gets one
+ * turn after `turnBatchMax` others. What one sender sends to one lane is taken in that order.
  * What the actor sends itself (timers, piped results, news of watched actors) passes the bounds.
  * Does not promise: that a message survives the process.
  *
- * A plain mailbox with one ring takes the short way through `admit` and `take`; whatever is rarer lives
- * in `Side`, made when first needed, so that an idle actor pays for none of it.
+ * A plain mailbox with one ring takes the short way through `admit` and `take`; whatever is rarer
+ * lives in `Side`, made when first needed, so that an idle actor pays for none of it.
  */
 import type { MailboxCounters } from "../../protocols/counters.ts"
 import { DeadlineExceeded, invariant, MailboxFull } from "../../protocols/errors.ts"
@@ -27,8 +27,10 @@ import {
 import type { Admission } from "./actor.ts"
 import type { Ask, Asks } from "./ask.ts"
 import type { Bounds } from "./bounds.ts"
+import { closedBit, orderMask, scheduledBit, slowBit } from "./flags.ts"
 import type { Host } from "./host.ts"
 import { Ring, type RingPool, type Taken } from "./ring.ts"
+import { Side, type Waiter } from "./side.ts"
 
 /** What mailboxes of one type share. */
 export interface MailboxHome {
@@ -37,49 +39,6 @@ export interface MailboxHome {
   readonly asks: Asks
   readonly host: Host
 }
-
-/** A sender that waits for credit. */
-export interface Waiter {
-  readonly message: unknown
-  readonly lane: "normal" | "bulk"
-  readonly resume: (refusal: Admission) => void
-}
-
-class Side {
-  control: Ring | undefined = undefined
-  bulk: Ring | undefined = undefined
-  stash: Ring | undefined = undefined
-  parked: Ring | undefined = undefined
-  readonly waiters = new Set<Waiter>()
-  bytes = 0
-  /** When the rate's burst is whole again. */
-  wholeAtMillis = Number.NEGATIVE_INFINITY
-  refused = 0
-  deadLettered = 0
-  expired = 0
-  shed = 0
-  sinceBulk = 0
-  depthFull: MailboxFull | undefined = undefined
-
-  owes(): boolean {
-    return (this.stash?.count ?? 0) + (this.parked?.count ?? 0) + this.waiters.size > 0
-  }
-}
-
-/** Bits of `flags`. The low four are the order of the ring that this mailbox filled last. */
-export const orderMask = 15
-/** Offers take the long way: a bound other than depth, several lanes, or a closed mailbox. */
-export const slowBit = 16
-export const closedBit = 32
-export const scheduledBit = 64
-export const touchedBit = 128
-export const stopBit = 256
-export const runningBit = 512
-/** Turns are open that wait for their effects. */
-export const openBit = 1024
-/** Where the bits of the cell's state begin. */
-export const stateShift = 11
-export const stateMask = 7 << stateShift
 
 export abstract class Mailbox<H extends MailboxHome = MailboxHome> {
   readonly home: H
@@ -424,9 +383,9 @@ export abstract class Mailbox<H extends MailboxHome = MailboxHome> {
   }
 
   /**
-   * The rate as a virtual schedule (GCRA, ITU-T I.371): each message moves the instant at which the
-   * burst is whole again. The clock is read here, where a message may be refused, and never left to a
-   * drain, which would not come while all are refused (architecture D1).
+   * The rate as a virtual schedule (GCRA, ITU-T I.371): each message moves the instant at which
+   * the burst is whole again. The clock is read here, where a message may be refused, and never
+   * left to a drain, which would not come while all are refused (architecture D1).
    */
   private spendToken(side: Side): boolean {
     const { ratePerSecondMax } = this.home.bounds
@@ -437,7 +396,10 @@ export abstract class Mailbox<H extends MailboxHome = MailboxHome> {
     return true
   }
 
-  /** Milliseconds until there is room for one more message; whole microseconds, so that sums agree. */
+  /**
+   * Milliseconds until there is room for one more message; whole microseconds, so that sums
+   * agree.
+   */
   private rateWaitMillis(side: Side, now: number): number {
     const { ratePerSecondMax, rateBurst } = this.home.bounds
     const room = ((rateBurst - 1) * 1000) / ratePerSecondMax

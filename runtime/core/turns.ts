@@ -1,12 +1,13 @@
 /**
- * How an actor's turns run: one message after the other, or a batch, at once or with an effect that ends
- * later.
+ * How an actor's turns run: one message after the other, or a batch, at once or with an effect
+ * that ends later.
  *
- * Promises: turns of one actor never overlap (unless its type allows several); a message is handled,
- * stashed, put back or a dead letter, and counted as such at the same moment; what a handler throws
- * ends in `crashes`, never in the dispatcher.
+ * Promises: turns of one actor never overlap (unless its type allows several); a message is
+ * handled, stashed, put back or a dead letter, and counted as such at the same moment; what a
+ * handler throws ends in `crashes`, never in the dispatcher.
  *
- * A turn that ends at once costs no allocation: the system's one `Turn` is reused until a turn suspends.
+ * A turn that ends at once costs no allocation: the system's one `Turn` is reused until a turn
+ * suspends.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -17,11 +18,8 @@ import { turnBatchMax } from "../../protocols/limits.ts"
 import type { Admission, Behavior } from "./actor.ts"
 import type { Ask } from "./ask.ts"
 import { Extra } from "./extra.ts"
-import type { Host } from "./host.ts"
-import { type Core, type Kin, neverMind, Turn } from "./kin.ts"
 import {
   closedBit,
-  Mailbox,
   openBit,
   runningBit,
   scheduledBit,
@@ -30,7 +28,10 @@ import {
   stateShift,
   stopBit,
   touchedBit,
-} from "./mailbox.ts"
+} from "./flags.ts"
+import type { Host } from "./host.ts"
+import { type Core, type Kin, neverMind, Turn } from "./kin.ts"
+import { Mailbox } from "./mailbox.ts"
 
 /**
  * - `starting`: its next turn begins with `start`. `ending`: turns and children have yet to end.

@@ -21,9 +21,9 @@ import {
 import type { ActorRef, Admission, AskError } from "./actor.ts"
 import type { Ask } from "./ask.ts"
 import { Cell } from "./cell.ts"
+import { scheduledBit, touchedBit } from "./flags.ts"
 import { type AnyType, type Core, Kin, noMailboxCounters, type PassiveHome } from "./kin.ts"
 import { crash } from "./lifecycle.ts"
-import { scheduledBit, touchedBit } from "./mailbox.ts"
 import type { PassiveStore } from "./passive.ts"
 
 export interface VirtualOptions<A> {
