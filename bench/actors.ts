@@ -83,18 +83,31 @@ function contests(): readonly Contest[] {
 
 const adding = (counter: Counter): ActorType<Message | "crash"> => ({
   kind: "adder",
+  start: () => {
+    let sum = 0
+    return {
+      receive: (message) => {
+        if (message === "crash") throw new Error(`in the middle, at ${sum}`)
+        sum += message.amount
+        counter.handled += 1
+      },
+    }
+  },
+})
+
+const answering: ActorType<Message | "crash"> = {
+  kind: "answerer",
   start: (context) => {
     let sum = 0
     return {
       receive: (message) => {
         if (message === "crash") throw new Error("in the middle")
         sum += message.amount
-        counter.handled += 1
         context.reply(sum)
       },
     }
   },
-})
+}
 
 const freshSystem = () => makeSystem({ host: makeNodeHost(), supervisor })
 
@@ -135,7 +148,7 @@ function checkCounts(system: ActorSystem, handled: number): void {
 /** One actor asks another, each time when it has the answer. */
 async function askOurs(asks: number): Promise<number> {
   const system = freshSystem()
-  const asked = system.spawn(adding({ handled: 0 }), { tenant: "bench", key: "asked" }, undefined)
+  const asked = system.spawn(answering, { tenant: "bench", key: "asked" }, undefined)
   const half = Effect.gen(function* () {
     for (let n = 0; n < asks / 2; n++) yield* asked.ask<number>({ amount: 1 }, askMillis)
   })
@@ -152,7 +165,7 @@ async function askOurs(asks: number): Promise<number> {
 /** One actor keeps 1,000 requests open. */
 async function requestOurs(asks: number): Promise<number> {
   const system = freshSystem()
-  const asked = system.spawn(adding({ handled: 0 }), { tenant: "bench", key: "asked" }, undefined)
+  const asked = system.spawn(answering, { tenant: "bench", key: "asked" }, undefined)
   const message = { amount: 1 }
   return duration(system, asks, (done) => ({
     kind: "asker",

@@ -7,7 +7,8 @@ import { ringsKeptMax } from "../../protocols/limits.ts"
 import type { Ask } from "./ask.ts"
 
 const stride = 4
-const sizeMin = 8
+/** Small, so that many actors with a message each stay within the processor's caches. */
+const sizeMin = 2
 
 /** What was taken from a ring; one object is used again and again. */
 export interface Taken {
@@ -92,7 +93,7 @@ export class Ring {
 export class RingPool {
   private readonly bySize: Ring[][] = []
 
-  /** `order` 0 is a ring for 8 messages, each further order doubles it. */
+  /** `order` 0 is a ring for 2 messages, each further order doubles it. */
   take(order: number): Ring {
     return this.bySize[order]?.pop() ?? new Ring(sizeMin << order)
   }
