@@ -1,11 +1,12 @@
 /**
- * Counters of the durable mailboxes that this node owns: one per partition, as contracts §4 wants them.
+ * Counters of the durable mailboxes that this node owns: one per partition, as contracts §4 wants
+ * them.
  *
- * A block is admitted once, by its sequence, whichever is seen first: the receipt that its sender got or
- * the block itself. So a sender that dies before its receipt, a reader that gets a block twice and a
- * partition that begins anew all leave the books right. They open at takeover with what the log and the
- * parking place hold, so that `admitted = handled + deadLettered + expired + shed + pending` holds from
- * the first block on. A partition's blocks are handled in sequence order.
+ * A block is admitted once, by its sequence, whichever is seen first: the receipt that its sender
+ * got or the block itself. So a sender that dies before its receipt, a reader that gets a block
+ * twice and a partition that begins anew all leave the books right. They open at takeover with what
+ * the log and the parking place hold, so that `admitted = handled + deadLettered + expired + shed +
+ * pending` holds from the first block on. A partition's blocks are handled in sequence order.
  */
 import type { Partition } from "../protocols/address.ts"
 import { brokenMailboxEquation, type MailboxCounters } from "../protocols/counters.ts"

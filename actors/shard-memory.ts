@@ -1,11 +1,12 @@
 /**
- * What the reader of a shard must not forget when its actor starts anew, since the log holds its blocks
- * as delivered; and the opening of it at takeover, from the sinks' cursors and the parked blocks.
+ * What the reader of a shard must not forget when its actor starts anew, since the log holds its
+ * blocks as delivered; and the opening of it at takeover, from the sinks' cursors and the parked
+ * blocks.
  */
 import * as Effect from "effect/Effect"
 import { type Partition, shardOf } from "../protocols/address.ts"
 import { LogDamaged } from "../protocols/errors.ts"
-import { blockBytesMax, parkedPageMax } from "../protocols/limits.ts"
+import { parkedPageMax } from "../protocols/limits.ts"
 import {
   type ActorRef,
   type ActorStateShape,
@@ -25,24 +26,44 @@ import type { PartitionMessage, ShardMessage } from "./messages.ts"
 export class PulledBytes implements PulledShare {
   readonly bytesMax: number
   bytes = 0
-  /** Partitions that could begin a block and have none, because it found no room. */
-  readonly starved = new Set<string>()
+  readonly #starved = new Set<string>()
   readonly #readers = new Set<ActorRef<ShardMessage>>()
+  readonly #awaitRoom = new Set<ActorRef<ShardMessage>>()
 
   constructor(bytesMax: number) {
     this.bytesMax = bytesMax
   }
 
+  register(reader: ActorRef<ShardMessage>): void {
+    this.#readers.add(reader)
+  }
+
+  /** Whether some partition could begin a block and has none, because it found no room. */
+  get starves(): boolean {
+    return this.#starved.size > 0
+  }
+
+  /** Readers are told when a partition begins to starve: they may hold what stalls. */
+  note(partition: string, starves: boolean): void {
+    if (!starves) {
+      this.#starved.delete(partition)
+      return
+    }
+    if (this.#starved.has(partition)) return
+    this.#starved.add(partition)
+    for (const reader of this.#readers) reader.tell({ kind: "look" })
+  }
+
   /** The reader is told to pull again when there is room. */
   awaitRoom(reader: ActorRef<ShardMessage>): void {
-    this.#readers.add(reader)
+    this.#awaitRoom.add(reader)
   }
 
   /** Bytes were given back. */
   freed(): void {
-    if (this.#readers.size === 0 || this.bytes + blockBytesMax > this.bytesMax) return
-    const readers = [...this.#readers]
-    this.#readers.clear()
+    if (this.#awaitRoom.size === 0 || this.bytes > 0.75 * this.bytesMax) return
+    const readers = [...this.#awaitRoom]
+    this.#awaitRoom.clear()
     for (const reader of readers) reader.tell({ kind: "pull" })
   }
 }
@@ -106,8 +127,8 @@ export class ShardMemory {
 }
 
 /**
- * The memories of shards just taken over. Their epochs are claimed and every sink is guarded, so neither
- * a cursor nor the list of parked blocks can change under this any more.
+ * The memories of shards just taken over. Their epochs are claimed and every sink is guarded, so
+ * neither a cursor nor the list of parked blocks can change under this any more.
  */
 export const openShards = Effect.fnUntraced(function* (
   taken: Taken,

@@ -2,13 +2,14 @@
  * The reader of a shard: pulls its blocks from the log, hands them to partitions in order and on
  * credit, and acknowledges what is committed (contracts §6, §7).
  *
- * Promises: a partition gets its blocks in sequence order, no more than it has credit for, and again
- * from the first unfinished one when its actor starts anew; what may be started when is the business of
- * `ShardInbox`. A block is acknowledged only after `done`, or when it is parked; a parked one is removed
- * only after `done`. All readers of a node hold `bytesMax` together; what exceeds it goes back to the
- * log. Blocks of a partition whose sink takes none for `stalledMillis` are parked while others find no
- * room. What may fail beneath: the log and the state may be unavailable (tried again), damaged (the node
- * ends) or owned by somebody else (`Fenced`: the node ends).
+ * Promises: a partition gets its blocks in sequence order, no more than it has credit for, and
+ * again from the first unfinished one when its actor starts anew; what may be started when is the
+ * business of `ShardInbox`. A block is acknowledged only after `done`, or when it is parked; a
+ * parked one is removed only after `done`. All readers of a node hold `bytesMax` together; what
+ * exceeds it goes back to the log. Blocks of a partition whose sink takes none for `stalledMillis`
+ * are parked while others find no room. What may fail beneath: the log and the state may be
+ * unavailable (tried again), damaged (the node ends) or owned by somebody else (`Fenced`: the node
+ * ends).
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -61,6 +62,7 @@ class ShardReader implements Behavior<ShardMessage> {
     this.#owner = argument.world.ownerOf(argument.shard)
     this.#memory = argument.memory
     this.#life = ++argument.memory.life
+    this.#memory.pulled.register(context.self)
     this.#goOn()
   }
 
@@ -140,7 +142,8 @@ class ShardReader implements Behavior<ShardMessage> {
       const lane = this.#memory.lane(delivery)
       const { sequence } = delivery
       this.#world.mailboxes.arrived(lane.partition, sequence)
-      if (inbox.depth(lane.partition).held === 0) lane.movedMillis = this.#context.host.nowMillis()
+      const { held, parked } = inbox.depth(lane.partition)
+      if (held + parked === 0) lane.movedMillis = this.#context.host.nowMillis()
       const arrival = inbox.arrived(delivery)
       if (arrival === "hand-back") back.push(delivery)
       if (arrival === "held") {
@@ -189,7 +192,7 @@ class ShardReader implements Behavior<ShardMessage> {
     const { life } = lane
     const refused = lane.ref?.tell({ kind: "deliver", delivery, life }, "bulk")
     if (refused !== undefined) {
-      // It takes nothing any more, until it attaches again and all unfinished blocks are given anew.
+      // It takes nothing until it attaches again; all that is unfinished is given anew then.
       lane.ref = undefined
       return
     }
@@ -286,10 +289,8 @@ class ShardReader implements Behavior<ShardMessage> {
   // Parking: of partitions that stall, while others have credit and find no room.
 
   #noteStarved(lane: Lane): void {
-    const { starved } = this.#memory.pulled
     const { held, away } = this.#memory.inbox.depth(lane.partition)
-    if (lane.wanted > 0 && held === 0 && away > 0) starved.add(lane.name)
-    else starved.delete(lane.name)
+    this.#memory.pulled.note(lane.name, lane.wanted > 0 && held === 0 && away > 0)
   }
 
   #watchStalls(): void {
@@ -303,10 +304,10 @@ class ShardReader implements Behavior<ShardMessage> {
 
   #look(): void {
     const { parking, pulled, lanes, inbox } = this.#memory
-    if (parking !== undefined || pulled.starved.size === 0) return
+    if (parking !== undefined || !pulled.starves) return
     const now = this.#context.host.nowMillis()
     for (const lane of lanes.values()) {
-      if (lane.wanted > 0 || now - lane.movedMillis < stalledMillis) continue
+      if (now - lane.movedMillis < stalledMillis) continue
       const block = inbox.parkable(lane.partition)
       if (block === undefined || block instanceof LimitExceeded) continue
       return this.#park(block)

@@ -109,7 +109,7 @@ class TenantActor implements Behavior<TenantMessage> {
   #ended(job: Job, reason: StopReason): void {
     if (!job.reported) {
       const { source } = job.request
-      const message = `The connector of source ${source} was ${reason}; the log of the node says why.`
+      const message = `The connector of source ${source} was ${reason}; see the log of the node.`
       const error = new InvariantBroken({ message })
       const { progress } = job.board
       job.report(

@@ -2,7 +2,13 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { fileSource } from "../../actors/adapters/file-source.ts"
-import { type IngestReport, type IntelNode, makeNode, type Ports } from "../../actors/index.ts"
+import {
+  type IngestReport,
+  type IntelNode,
+  makeNode,
+  type NodeOptions,
+  type Ports,
+} from "../../actors/index.ts"
 import { readMapping } from "../../actors/mapping/document.ts"
 import type { SourceFormat } from "../../actors/source.ts"
 import type { IntelGraphError } from "../../protocols/errors.ts"
@@ -27,6 +33,7 @@ export const openEmbeddedNode = (
     readonly log?: EmbeddedLogOptions
     readonly partitions?: number
     readonly tenants?: readonly string[]
+    readonly node?: Omit<NodeOptions, "tenants">
   } = {},
 ): Effect.Effect<EmbeddedNode, IntelGraphError, Scope.Scope> =>
   Effect.gen(function* () {
@@ -37,7 +44,7 @@ export const openEmbeddedNode = (
     const ports = options.wrap?.(real) ?? real
     const partitions = options.partitions === undefined ? {} : { partitions: options.partitions }
     const tenants = (options.tenants ?? []).map((tenant) => ({ tenant, ...partitions }))
-    return { node: yield* makeNode(ports, { tenants }), ports }
+    return { node: yield* makeNode(ports, { ...options.node, tenants }), ports }
   })
 
 export interface Job {
