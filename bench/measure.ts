@@ -6,7 +6,10 @@ export interface Figure {
   readonly peer: number
   /** `limit` where there is a ceiling instead of a peer. */
   readonly peerName: string
-  /** Better is greater: ours/peer for rates, limit/ours for ceilings. */
+  /**
+   * Better is greater: ours/peer for rates, limit/ours for ceilings. With a peer it is the median
+   * of the rounds' ratios, since what else the machine does slows both of a round.
+   */
   readonly ratio: number
   readonly unit: string
   readonly goal: number
@@ -38,9 +41,10 @@ export async function compare(contest: Contest): Promise<Figure> {
     if (round % 2 === 1) turns.reverse()
     for (const turn of turns) await turn()
   }
-  const [a, b] = [median(ours.slice(1)), median(peer.slice(1))]
+  const ratios = ours.map((rate, round) => rate / (peer[round] ?? Number.NaN))
+  const [a, b, ratio] = [ours, peer, ratios].map((values) => median(values.slice(1)))
   const { name, unit, goal, peerName } = contest
-  return { name, ours: a, peer: b, peerName, ratio: a / b, unit, goal }
+  return { name, ours: a ?? 0, peer: b ?? 0, peerName, ratio: ratio ?? 0, unit, goal }
 }
 
 /** A figure that must stay below a limit. */

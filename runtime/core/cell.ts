@@ -30,13 +30,16 @@ export class Cell extends Turns implements ActorRef<unknown>, ActorContext<unkno
     return this.admit(message, undefined, lane)
   }
 
+  /**
+   * An asker that is interrupted leaves its ask open until it is answered or past its deadline, and
+   * the answer is dropped: a finalizer for each ask would cost a third of the whole.
+   */
   ask<A>(message: unknown, timeoutMillis?: number): Effect.Effect<A, AskError> {
     return Effect.callback<A, AskError>((resume) => {
       const ask = new Ask((value, error) =>
         resume(error === undefined ? Effect.succeed(value as A) : Effect.fail(error)),
       )
       this.admitAsk(message, ask, timeoutMillis)
-      return Effect.sync(() => this.core.asks.cancel(ask))
     })
   }
 
