@@ -1,13 +1,14 @@
 /**
- * A connector: reads one file of a source as one run, cuts nothing itself but offers what its reader
- * cut to the tenant's partitions, and ends when every record is committed (contracts §3, §4, §7).
+ * A connector: reads one file of a source as one run, cuts nothing itself but offers what its
+ * reader cut to the tenant's partitions, and ends when every record is committed (contracts §3, §4,
+ * §7).
  *
- * Promises: the run is recorded, fenced, before its first block; the recorded position is never ahead of
- * what the log acknowledged; an offered block stays as it is until the log answers to it; reading stops
- * while a partition refuses, with at most one read buffer and two blocks per partition held. After a
- * crash the same content goes on from its position, as the same run with the same counters.
- * What may fail beneath: the source (what came before stands, the run fails), the log or the state
- * (unavailable: tried again; broken or fenced: the node ends).
+ * Promises: the run is recorded, fenced, before its first block; the recorded position is never
+ * ahead of what the log acknowledged; an offered block stays as it is until the log answers to it;
+ * reading stops while a partition refuses, with at most one read buffer and two blocks per
+ * partition held. After a crash the same content goes on from its position, as the same run with
+ * the same counters. What may fail beneath: the source (what came before stands, the run fails),
+ * the log or the state (unavailable: tried again; broken or fenced: the node ends).
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -125,7 +126,8 @@ class Connector implements Behavior<ConnectorMessage> {
       const digest = Buffer.from(digestOfRecipe(content.recipe)).toString("hex")
       return goesOn(before, content.hash, digest) ? before.position : beginning
     })
-    // The source stays open as long as this incarnation lives: the piped effect never ends by itself.
+    // The source stays open as long as this incarnation lives: the piped effect never ends by
+    // itself.
     const held = open.pipe(
       Effect.tap((source) => {
         const step = () => this.#begin(source, before)
@@ -400,7 +402,9 @@ class Connector implements Behavior<ConnectorMessage> {
     return { kind: "step", of: this, step }
   }
 
-  /** Runs `effect` and goes on with its value; tries again while unavailable, else ends the node. */
+  /**
+   * Runs `effect` and goes on with its value; tries again while unavailable, else ends the node.
+   */
   #then<A>(effect: Effect.Effect<A, IntelGraphError>, then: (value: A) => void): void {
     this.#context.pipe(effect, (exit) =>
       this.#step(() => {

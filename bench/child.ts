@@ -1,4 +1,6 @@
-/** Runs a part of a bench in a process of its own, with the flags that the command line runs with. */
+/**
+ * Runs a part of a bench in a process of its own, with the flags that the command line runs with.
+ */
 import { execFile } from "node:child_process"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"

@@ -1,4 +1,6 @@
-/** From the start of a process to a correct answer, over a main job's data that a kill left behind. */
+/**
+ * From the start of a process to a correct answer, over a main job's data that a kill left behind.
+ */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"

@@ -66,8 +66,8 @@ export const parkedBlocksMax = 1024
 /** Parked blocks that are listed at once at takeover: a page brings their bytes along. */
 export const parkedPageMax = 16
 /**
- * A partition whose sink has taken nothing for this long, while others find no room for a block, has
- * its blocks parked.
+ * A partition whose sink has taken nothing for this long, while others find no room for a block,
+ * has its blocks parked.
  */
 export const stalledMillis = 1_000
 
@@ -131,9 +131,9 @@ export const restartBackoffMillisMax = 10_000
 /** Failures of one record before it goes to the dead letters. */
 export const poisonFailuresMax = 3
 /**
- * Restarts of a partition within `restartPeriodMillisDefault` for records that fail; further failures
- * are counted within the turn. Below `restartIntensityDefault`, so that records alone never bring a
- * partition into quarantine, however many of a source are poison.
+ * Restarts of a partition within `restartPeriodMillisDefault` for records that fail; further
+ * failures are counted within the turn. Below `restartIntensityDefault`, so that records alone
+ * never bring a partition into quarantine, however many of a source are poison.
  */
 export const poisonRestartsMax = 6
 /** An actor that has not ended by then is cut off from its mailbox and counted. */
@@ -294,7 +294,9 @@ export const nodesPerTenantMax = 2 ** 36
 export const internedNamesMax = 10_000
 /** Characters of one entity that text search looks at. */
 export const searchedCharactersMax = 16 * 1024
-/** Rows that one page of a filter looks at; it then ends with what was found and says there is more. */
+/**
+ * Rows that one page of a filter looks at; it then ends with what was found and says there is more.
+ */
 export const filteredRowsMax = 50_000
 /** Characters of a wanted text by which the text index narrows a filter. */
 export const filterPhraseCharactersMax = 200

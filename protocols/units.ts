@@ -11,8 +11,10 @@ export type Instant = number
 
 const secondsPerDay = 86_400
 const microsPerSecond = 1_000_000
-const instantPattern =
-  /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,12}))?)?\s?([Zz]|[+-]\d{2}:?\d{2})?)?$/
+const datePattern = /^(\d{4})-(\d{2})-(\d{2})/
+const timePattern =
+  /(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,12}))?)?\s?([Zz]|[+-]\d{2}:?\d{2})?)?$/
+const instantPattern = new RegExp(datePattern.source + timePattern.source)
 
 /**
  * Reads an RFC 3339 date or date-time; a missing offset means UTC, digits below a microsecond are
@@ -88,7 +90,8 @@ export function formatInstant(instant: Instant): string {
   const ofDay = seconds - days * secondsPerDay
   const [year, month, day] = civilFromDays(days)
   const two = (n: number) => String(n).padStart(2, "0")
-  const time = `${two(Math.floor(ofDay / 3600))}:${two(Math.floor(ofDay / 60) % 60)}:${two(ofDay % 60)}`
+  const [hours, minutes] = [Math.floor(ofDay / 3600), Math.floor(ofDay / 60) % 60]
+  const time = `${two(hours)}:${two(minutes)}:${two(ofDay % 60)}`
   const date = `${String(year).padStart(4, "0")}-${two(month)}-${two(day)}`
   return `${date}T${time}.${String(micros).padStart(6, "0")}Z`
 }

@@ -1,4 +1,6 @@
-/** Faults beneath a node that a test turns on and off: sinks that do not answer, calls that crash. */
+/**
+ * Faults beneath a node that a test turns on and off: sinks that do not answer, calls that crash.
+ */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { Ports } from "../../actors/index.ts"
@@ -37,8 +39,8 @@ export class CommitGate {
 }
 
 /**
- * A port whose method throws, once at each of these calls (1 is the first): a mistake in the program,
- * which ends the incarnation of the actor that called.
+ * A port whose method throws, once at each of these calls (1 is the first): a mistake in the
+ * program, which ends the incarnation of the actor that called.
  */
 export function crashing<P extends object>(
   port: P,

@@ -22,7 +22,9 @@ export class ReadStore {
   readonly #db: DatabaseSync
   readonly #queries = new Map<string, unknown>()
 
-  /** Throws what SQLite says, or `DataDirectoryRefused` for a newer format or an unfinished file. */
+  /**
+   * Throws what SQLite says, or `DataDirectoryRefused` for a newer format or an unfinished file.
+   */
   constructor(path: string) {
     this.path = path
     this.#db = new DatabaseSync(path, { readOnly: true })
