@@ -172,7 +172,7 @@ it("says line and column of what a mapping should not hold, before anything is r
   )
 })
 
-it("says that nothing more can be written where files may not grow, and loses nothing", async () => {
+it("says that files cannot grow any more, and loses nothing", async () => {
   const records = Array.from({ length: 4000 }, (_, n) => ({ id: `r${n}`, text: "y".repeat(500) }))
   put(world, "much.ndjson", ndjson(records))
   const command = `trap '' XFSZ; ulimit -f 2048; exec "$0" "$@"`

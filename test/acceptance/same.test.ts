@@ -1,6 +1,4 @@
-/**
- * The same again adds nothing, a change adds what changed, and the order of sources never shows.
- */
+/** The same again adds nothing, a change adds what changed, the order of sources never shows. */
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { describe, expect, it } from "vitest"

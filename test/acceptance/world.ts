@@ -1,12 +1,15 @@
 /**
  * The product as a person has it: the `intelgraph` command through its launcher, a folder to stand
- * in, and what comes out. Nothing of the program is imported.
+ * in, and what comes out. Of the program only the summary's published schema is imported.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as Result from "effect/Result"
+import * as SchemaParser from "effect/SchemaParser"
 import { afterAll, expect } from "vitest"
+import { SummarySchema } from "../../protocols/summary.ts"
 
 export const launcher = join(import.meta.dirname, "../../bin/intelgraph.mjs")
 
@@ -98,6 +101,15 @@ export async function json(folder: string, ...words: readonly string[]): Promise
   const { code, out, err } = await intelgraph(folder, ...words, "--json")
   expect([words, code, code === 0 ? "" : err]).toEqual([words, 0, ""])
   return JSON.parse(out)
+}
+
+/** The summary that a run printed, which has all that its schema names and nothing else. */
+export function expectSummary(out: string): Printed {
+  const decoded = SchemaParser.decodeUnknownResult(SummarySchema, { onExcessProperty: "error" })(
+    JSON.parse(out),
+  )
+  if (Result.isFailure(decoded)) throw new Error(String(decoded.failure))
+  return decoded.success
 }
 
 export const put = (folder: string, name: string, content: string | Uint8Array): string => {
