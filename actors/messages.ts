@@ -110,5 +110,10 @@ export type TenantMessage =
       readonly request: IngestRequest
       readonly report: (report: IngestReport) => void
     }
-  | { readonly kind: "ended"; readonly job: Job; readonly reason: StopReason }
+  | {
+      readonly kind: "ended"
+      readonly job: Job
+      readonly connector: ActorRef<ConnectorMessage>
+      readonly reason: StopReason
+    }
   | { readonly kind: "stop-reading" }

@@ -79,6 +79,8 @@ class TenantActor implements Behavior<TenantMessage> {
       case "ingest":
         return this.#ingest(message.request, message.report)
       case "ended":
+        // One that an earlier incarnation of the tenant began has another in its place by now.
+        if (message.job.connector !== message.connector) return
         return this.#ended(message.job, message.reason)
       case "stop-reading":
         this.#memory.stopped = true
@@ -148,8 +150,9 @@ class TenantActor implements Behavior<TenantMessage> {
       const { world, partitions } = this.#argument
       const { request, report, board } = job
       const argument = { world, request, partitions, report, board }
-      job.connector = this.#context.spawn(connectorType, source, argument)
-      this.#context.watch(job.connector, (reason) => ({ kind: "ended", job, reason }))
+      const connector = this.#context.spawn(connectorType, source, argument)
+      job.connector = connector
+      this.#context.watch(connector, (reason) => ({ kind: "ended", job, connector, reason }))
     }
   }
 

@@ -4,6 +4,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { Ports } from "../../actors/index.ts"
+import type { Host } from "../../runtime/index.ts"
 
 /** Holds up the commits of chosen tenants until they are let go. */
 export class CommitGate {
@@ -68,3 +69,9 @@ export const until = (what: string, condition: () => boolean): Effect.Effect<voi
   const late = () => Effect.die(new Error(`It never came about that ${what}.`))
   return Effect.timeoutOrElse(look, { duration: 20_000, orElse: late })
 }
+
+/** Waits at most a moment, where a test is about what comes after the wait. */
+export const impatient = (host: Host): Host => ({
+  ...host,
+  after: (millis, task) => host.after(Math.min(millis, 5), task),
+})

@@ -92,8 +92,9 @@ export function undisturbed(
   jobs: readonly Job[],
   settings: Pick<NodeSettings, "partitions" | "tenants"> = {},
   tenant = "demo",
+  folder = temporaryFolder(),
 ): Promise<Outcome> {
-  return withNode(temporaryFolder(), { tenants: [tenant], ...settings }, (running) =>
+  return withNode(folder, { tenants: [tenant], ...settings }, (running) =>
     Effect.gen(function* () {
       for (const job of jobs) expectDone(yield* ingestAll(running, [job]))
       yield* settled(running)

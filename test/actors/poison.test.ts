@@ -1,0 +1,96 @@
+/** Records on which the program itself fails: set aside after a few tries, and nothing else suffers. */
+import * as Effect from "effect/Effect"
+import { describe, expect, it } from "vitest"
+import { effectOfEvent } from "../../actors/pipeline/effect-of-event.ts"
+import type { SourceEvent } from "../../protocols/event.ts"
+import {
+  blockEventsMax,
+  poisonFailuresMax,
+  poisonRestartsMax,
+  restartIntensityDefault,
+} from "../../protocols/limits.ts"
+import { ingestAll, type Job } from "../support/embedded-node.ts"
+import {
+  actorsOf,
+  expectDone,
+  type NodeSettings,
+  outcomeOf,
+  settled,
+  source,
+  undisturbed,
+  withNode,
+} from "../support/node-world.ts"
+import { temporaryFolder } from "../support/scoped.ts"
+
+/** A pipeline with a mistake: it fails on these ordinals, the first `times` times. */
+function failing(isPoison: (ordinal: number) => boolean, times = Number.POSITIVE_INFINITY) {
+  const tries = new Map<number, number>()
+  const effectOf: typeof effectOfEvent = (event: SourceEvent, recipe, digest) => {
+    if (isPoison(event.ordinal)) {
+      const tried = (tries.get(event.ordinal) ?? 0) + 1
+      tries.set(event.ordinal, tried)
+      if (tried <= times) throw new TypeError(`cannot read record ${event.ordinal}`)
+    }
+    return effectOfEvent(event, recipe, digest)
+  }
+  return { tries, effectOf }
+}
+
+const ingested = (folder: string, job: Job, settings: NodeSettings) =>
+  withNode(folder, { tenants: ["demo"], ...settings }, (running) =>
+    Effect.gen(function* () {
+      const reports = yield* ingestAll(running, [job])
+      expectDone(reports)
+      yield* settled(running)
+      const letters = yield* running.ports.reads.deadLetters("demo", {}, { first: 500 })
+      const partitions = actorsOf(running.node.actors("demo"), "partition")
+      const outcome = yield* outcomeOf(running)
+      return { counters: reports[0]?.counters, letters: letters.items, partitions, outcome }
+    }),
+  )
+
+describe("records on which the pipeline fails", () => {
+  it("go to the dead letters with the error, and the rest of their blocks is committed", async () => {
+    const folder = temporaryFolder()
+    const job = source(folder, "one", { records: 2_000 })
+    const { tries, effectOf } = failing((ordinal) => ordinal % 100 === 7)
+    const { counters, letters, partitions } = await ingested(folder, job, { node: { effectOf } })
+    expect(counters).toMatchObject({ read: 2_000, accepted: 1_980, deadLettered: 20, refused: 0 })
+    expect(letters.map(({ ordinal }) => ordinal).sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 20 }, (_, n) => 100 * n + 7),
+    )
+    for (const letter of letters) {
+      expect(letter).toMatchObject({ reason: "poison", lengthBytes: letter.bytes.length })
+      expect(letter.detail).toBe(`cannot read record ${letter.ordinal}`)
+    }
+    // A block that is given again after a restart is tried again as a whole.
+    for (const count of tries.values()) expect(count).toBeGreaterThanOrEqual(poisonFailuresMax)
+    expect(partitions.map(({ state }) => state)).toEqual(Array(4).fill("running"))
+    expect(Math.max(...partitions.map(({ restarts }) => restarts))).toBeGreaterThan(0)
+  })
+
+  it("in every block bring no partition into quarantine", async () => {
+    const folder = temporaryFolder()
+    const blocks = restartIntensityDefault + 2
+    const job = source(folder, "one", { records: blocks * blockEventsMax })
+    const { effectOf } = failing((ordinal) => ordinal % blockEventsMax === 0)
+    const settings = { partitions: 1, node: { effectOf } }
+    const { counters, partitions } = await ingested(folder, job, settings)
+    expect(counters).toMatchObject({
+      deadLettered: blocks,
+      accepted: blocks * (blockEventsMax - 1),
+    })
+    expect(partitions).toMatchObject([{ state: "running", restarts: poisonRestartsMax }])
+  })
+
+  it("once are accepted when the partition has begun anew", async () => {
+    const folder = temporaryFolder()
+    const job = source(folder, "one", { records: 2_000 })
+    const whole = await undisturbed([job])
+    const { effectOf } = failing((ordinal) => ordinal % 500 === 3, 1)
+    const { outcome, letters, partitions } = await ingested(folder, job, { node: { effectOf } })
+    expect(outcome).toEqual(whole)
+    expect(letters).toEqual([])
+    expect(partitions.some(({ restarts }) => restarts > 0)).toBe(true)
+  })
+})
