@@ -343,14 +343,14 @@ class Connector implements Behavior<ConnectorMessage> {
   }
 
   #judge(): void {
-    const { maxBadShare } = this.#argument.request
+    const { maxBadShare, source } = this.#argument.request
     const { read, deadLettered } = this.#counters
     const complete = this.#phase === "draining" && read >= this.#next.ordinal
     const share = read === 0 ? 0 : deadLettered / read
     if (share > maxBadShare && (complete || read >= maxBadJudgedFromRecords)) {
       const message =
-        `${deadLettered} of ${read} records of source ${this.#argument.request.source} went to the ` +
-        `dead letters, more than the ${(maxBadShare * 100).toFixed(1)} % allowed.`
+        `${deadLettered} of ${read} records of source ${source} went to the dead ` +
+        `letters, more than the ${(maxBadShare * 100).toFixed(1)} % allowed.`
       this.#failure ??= new TooManyBad({ deadLettered, read, share, message })
       this.#ended = true
       this.#chunk = undefined

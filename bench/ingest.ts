@@ -9,6 +9,9 @@ import { runJson, runJsonLines } from "./child.ts"
 import { generate } from "./ingest/generate.ts"
 import { type Bench, ceiling, type Figure, median } from "./measure.ts"
 
+const nodeFile = new URL("./ingest/node.ts", import.meta.url)
+const peerFile = new URL("./ingest/peer.ts", import.meta.url)
+const stagesFile = new URL("./ingest/stages.ts", import.meta.url)
 const megabyte = 1e6
 const rounds = 5
 const peerSizes = [1024, 4096, 16_384, 65_536]
@@ -107,7 +110,7 @@ async function runNode(
 ): Promise<NodeRun> {
   const data = join(folder, "node")
   const rate = ratePerSecond === undefined ? [] : [String(ratePerSecond)]
-  const run = await runJson<NodeRun>("bench/ingest/node.ts", [file, data, ...rate])
+  const run = await runJson<NodeRun>(nodeFile, [file, data, ...rate])
   rmSync(data, { recursive: true, force: true })
   if (run.records !== records) throw new Error(`${run.records} of ${records} records arrived`)
   if (run.broken.length > 0) throw new Error(run.broken.join("; "))
@@ -116,15 +119,14 @@ async function runNode(
 
 async function runPeer(folder: string, file: string, size: number): Promise<PeerRun> {
   const database = join(folder, "peer.db")
-  const run = await runJson<PeerRun>("bench/ingest/peer.ts", [file, database, String(size)])
+  const run = await runJson<PeerRun>(peerFile, [file, database, String(size)])
   for (const ending of ["", "-wal", "-shm"]) rmSync(`${database}${ending}`, { force: true })
   return run
 }
 
 async function showStages(file: string): Promise<void> {
-  const stages = await runJsonLines<{ stage: string; micros: number }>("bench/ingest/stages.ts", [
-    file,
-  ])
+  type Stage = { readonly stage: string; readonly micros: number }
+  const stages = await runJsonLines<Stage>(stagesFile, [file])
   for (const { stage, micros } of stages) {
     process.stderr.write(`  ${stage.padEnd(44)} ${micros.toFixed(2).padStart(7)} µs a record\n`)
   }

@@ -1,6 +1,6 @@
 /**
- * `npm run --silent bench -- [NAME…] [--json]`: figures of the named benches, or of all. The list goes to
- * stdout, progress to stderr.
+ * `npm run --silent bench -- [NAME…] [--json]`: figures of the named benches, or of all. The list
+ * goes to stdout, progress to stderr.
  */
 import type { Bench, Figure } from "./measure.ts"
 

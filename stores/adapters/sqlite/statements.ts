@@ -12,6 +12,7 @@ export const statementsOf = (db: DatabaseSync) => ({
   ...nameStatements(db),
   ...recordStatements(db),
   ...nodeStatements(db),
+  ...searchStatements(db),
   ...aliasStatements(db),
   ...edgeStatements(db),
   ...linkStatements(db),
@@ -196,6 +197,9 @@ const nodeStatements = (db: DatabaseSync) => ({
        SELECT 1 FROM assertion a JOIN record r ON r.id = a.record
        WHERE a.node = n.id AND r.source = ?)`,
   ),
+})
+
+const searchStatements = (db: DatabaseSync) => ({
   index: change(db, "INSERT INTO search (rowid, text) VALUES (?, ?) /* any tenant */"),
   reindex: change(db, "INSERT OR REPLACE INTO search (rowid, text) VALUES (?, ?) /* any tenant */"),
   unindex: change(db, "DELETE FROM search WHERE rowid = ? /* any tenant */"),
