@@ -15,12 +15,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { InvariantBroken, isIntelGraphError, LimitExceeded } from "../protocols/errors.ts"
-import {
-  poisonFailuresMax,
-  retryMillisMax,
-  stalledMillis,
-  stateGroupEntriesMax,
-} from "../protocols/limits.ts"
+import { retryMillisMax, stalledMillis, stateGroupEntriesMax } from "../protocols/limits.ts"
 import {
   type ActorContext,
   type ActorType,
@@ -42,8 +37,6 @@ export interface ShardArgument {
 export const shardType: ActorType<ShardMessage, ShardArgument> = {
   kind: "shard",
   restart: "permanent",
-  // A delivery is not forgotten with the turn that failed on it: the log would not give it again.
-  failuresMax: poisonFailuresMax,
   start: (context, argument) => new ShardReader(context, argument),
 }
 
@@ -54,6 +47,8 @@ class ShardReader implements Behavior<ShardMessage> {
   readonly #memory: ShardMemory
   readonly #life: number
   #pulling = false
+  /** The log delivers again what may have been lost on its way to the incarnation before. */
+  #opened: boolean
   #watching = false
 
   constructor(context: ActorContext<ShardMessage>, argument: ShardArgument) {
@@ -62,6 +57,7 @@ class ShardReader implements Behavior<ShardMessage> {
     this.#owner = argument.world.ownerOf(argument.shard)
     this.#memory = argument.memory
     this.#life = ++argument.memory.life
+    this.#opened = this.#life === 1
     this.#memory.pulled.register(context.self)
     this.#goOn()
   }
@@ -73,7 +69,10 @@ class ShardReader implements Behavior<ShardMessage> {
         this.#remove()
         return this.#pull()
       case "pulled":
-        if (message.life === this.#life) this.#pulling = false
+        if (message.life === this.#life) {
+          this.#pulling = false
+          this.#opened ||= Exit.isSuccess(message.exit)
+        }
         return Exit.isSuccess(message.exit)
           ? this.#take(message.exit.value)
           : this.#failed(message.exit.cause)
@@ -129,9 +128,11 @@ class ShardReader implements Behavior<ShardMessage> {
     this.#pulling = true
     this.#context.cancelTimer("pull")
     const { bytesMax, bytes } = this.#memory.pulled
-    const pull = this.#world.ports.log.pull(this.#owner, Math.max(1, bytesMax - bytes))
+    const { log } = this.#world.ports
+    const pull = log.pull(this.#owner, Math.max(1, bytesMax - bytes))
+    const pulled = this.#opened ? pull : Effect.andThen(log.open(this.#owner), pull)
     const life = this.#life
-    this.#context.pipe(pull, (exit): ShardMessage => ({ kind: "pulled", life, exit }))
+    this.#context.pipe(pulled, (exit): ShardMessage => ({ kind: "pulled", life, exit }))
   }
 
   #take(deliveries: readonly Delivery[]): void {

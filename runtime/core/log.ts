@@ -75,8 +75,9 @@ export interface MessageLogShape {
 
   /**
    * Makes the caller the reader of a shard and every lower epoch a stranger: its pulls end in
-   * `Fenced` and its acknowledgements do nothing. Called once per takeover, after every sink is
-   * guarded.
+   * `Fenced` and its acknowledgements do nothing. Called at takeover, after every sink is guarded,
+   * and again under the same epoch by a reader that began anew: all that is not acknowledged is
+   * delivered once more.
    */
   readonly open: (owner: Ownership) => Effect.Effect<readonly Tail[], Fenced | LogBroken>
 

@@ -76,7 +76,7 @@ describe("a crash in the middle", () => {
     "of the readers of shards, in %s: no delivery is forgotten",
     async (method) => {
       // The first pulls are made at start: 64 of them, one for each shard.
-      const at = method === "pull" ? [66, 68, 75] : [1, 3, 4]
+      const at = method === "pull" ? [66, 67, 69] : [1, 3, 4]
       const wrap = (ports: Ports) => ({ ...ports, log: crashing(ports.log, method, at) })
       const { outcome, restarts } = await disturbed(jobs, wrap, "shard")
       expect(restarts).toBe(3)

@@ -279,6 +279,16 @@ function ownership(now: () => Subject): void {
       expect(again.map(({ attempt }) => attempt)).toEqual([1, 1, 1])
     })
 
+    test("delivers all that is not acknowledged once more when it is opened anew", async () => {
+      const at = now()
+      const sender = new TestSender()
+      for (let i = 0; i < 3; i++) await at.append(sender.next(0))
+      const delivered = await at.pull()
+      await at.acknowledge(delivered.slice(0, 1))
+      await run(at.log.open(at.owner))
+      expect(sequences(await at.pull())).toEqual(sequences(delivered.slice(1)))
+    })
+
     test("refuses a lower epoch, also after a crash", async () => {
       const at = now()
       const former = at.owner
