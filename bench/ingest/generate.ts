@@ -4,7 +4,7 @@ import { closeSync, openSync, writeSync } from "node:fs"
 const vendors = ["acme", "globex", "initech", "umbrella", "hooli", "stark", "wayne", "tyrell"]
 const products = ["gateway", "router", "browser", "kernel", "archive", "editor", "broker", "portal"]
 const severities = ["LOW", "MEDIUM", "HIGH", "CRITICAL"]
-const attacker = "remote attacker read files"
+const harm = "lets a remote attacker read files"
 const flaws = ["buffer overflow", "path traversal", "use after free", "missing check", "injection"]
 
 /** Writes at least `bytes` bytes of whole lines; how many records they are. */
@@ -34,7 +34,7 @@ function line(n: number): string {
     severity: pick(severities, 11),
     score: (mix % 101) / 10,
     modified: `2024-${month}-${day}T00:00:00Z`,
-    summary: `A ${pick(flaws, 13)} in ${pick(products, 7)} ${mix % 50}.${mix % 7} lets a ${attacker}`,
+    summary: `A ${pick(flaws, 13)} in ${pick(products, 7)} ${mix % 50}.${mix % 7} ${harm}`,
     exploited: (mix & 64) !== 0,
   }
   return `${JSON.stringify(record)}\n`
