@@ -93,7 +93,7 @@ export class DurableMailboxes {
     if (place !== undefined) place.parked = true
   }
 
-  /** The block is committed downstream; a second time changes nothing. */
+  /** Committed downstream, and the log or the parking place holds it no more; once is enough. */
   handled(partition: Partition, sequence: number): void {
     const books = this.#of(partition)
     if (!books.blocks.delete(sequence)) return

@@ -6,7 +6,7 @@ import type { BlockEffects } from "../protocols/graph.ts"
 import type { ActorRef, Delivery, LogBroken, StateBroken, StopReason } from "../runtime/index.ts"
 import type { BlockOutcome, StoreBroken } from "../stores/index.ts"
 import type { IngestReport, IngestRequest } from "./api.ts"
-import type { Lane } from "./shard-memory.ts"
+import type { Finished, Lane, Numbered } from "./shard-memory.ts"
 import type { Job } from "./tenant.ts"
 
 /** To the reader of a shard. */
@@ -40,7 +40,12 @@ export type ShardMessage =
     }
   /** Committed downstream, or found applied there. */
   | { readonly kind: "done"; readonly partition: Partition; readonly sequence: number }
-  | { readonly kind: "acknowledged"; readonly exit: Exit.Exit<void, Fenced | LogBroken> }
+  | {
+      readonly kind: "acknowledged"
+      /** What the answer is to; one to an earlier incarnation's call is none to this one's. */
+      readonly of: readonly Finished[]
+      readonly exit: Exit.Exit<void, Fenced | LogBroken>
+    }
   /** The bytes of a parked block that is started. */
   | {
       readonly kind: "fetched"
@@ -50,10 +55,12 @@ export type ShardMessage =
     }
   | {
       readonly kind: "parked"
+      readonly of: Delivery
       readonly exit: Exit.Exit<void, Fenced | LimitExceeded | StateBroken>
     }
   | {
       readonly kind: "removed"
+      readonly of: readonly Numbered[]
       readonly exit: Exit.Exit<void, Fenced | LimitExceeded | StateBroken>
     }
   /** Time to see whether a partition stalls. */

@@ -70,6 +70,9 @@ export class PulledBytes implements PulledShare {
 
 export type Numbered = Partition & { readonly sequence: number }
 
+/** `committed`: every sink has it. Otherwise it is parked. */
+export type Finished = Numbered & { readonly committed: boolean }
+
 /** What the reader knows of one partition beside its blocks. */
 export interface Lane {
   readonly partition: Partition
@@ -93,8 +96,8 @@ export class ShardMemory {
   /** Incarnations so far. */
   life = 0
   /** Acknowledgements that wait, and those whose call is unanswered. */
-  toAcknowledge: Numbered[] = []
-  acknowledging: readonly Numbered[] = []
+  toAcknowledge: Finished[] = []
+  acknowledging: readonly Finished[] = []
   /** The same for removals of parked blocks. */
   toRemove: Numbered[] = []
   removing: readonly Numbered[] = []

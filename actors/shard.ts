@@ -90,13 +90,13 @@ class ShardReader implements Behavior<ShardMessage> {
       case "done":
         return this.#done(this.#memory.lane(message.partition), message.sequence)
       case "acknowledged":
-        return this.#acknowledged(message.exit)
+        return this.#acknowledged(message)
       case "fetched":
         return this.#fetched(message)
       case "parked":
-        return this.#parked(message.exit)
+        return this.#parked(message)
       case "removed":
-        return this.#removed(message.exit)
+        return this.#removed(message)
       case "look":
         this.#watching = false
         this.#watchStalls()
@@ -152,8 +152,8 @@ class ShardReader implements Behavior<ShardMessage> {
         this.#give(lane)
       }
       if (arrival === "acknowledge") {
-        if (sequence <= lane.covered) this.#world.mailboxes.handled(lane.partition, sequence)
-        this.#memory.toAcknowledge.push({ ...lane.partition, sequence })
+        const committed = sequence <= lane.covered
+        this.#memory.toAcknowledge.push({ ...lane.partition, sequence, committed })
       }
       this.#noteStarved(lane)
     }
@@ -233,13 +233,11 @@ class ShardReader implements Behavior<ShardMessage> {
     if (was === undefined) return
     lane.covered = Math.max(lane.covered, sequence)
     lane.movedMillis = this.#context.host.nowMillis()
-    this.#world.mailboxes.handled(lane.partition, sequence)
-    const numbered = { ...lane.partition, sequence }
     if (was === "unpark") {
-      this.#memory.toRemove.push(numbered)
+      this.#memory.toRemove.push({ ...lane.partition, sequence })
       return this.#remove()
     }
-    this.#memory.toAcknowledge.push(numbered)
+    this.#memory.toAcknowledge.push({ ...lane.partition, sequence, committed: true })
     this.#acknowledge()
     this.#noteStarved(lane)
     this.#memory.pulled.freed()
@@ -250,18 +248,23 @@ class ShardReader implements Behavior<ShardMessage> {
   #acknowledge(): void {
     const memory = this.#memory
     if (memory.acknowledging.length > 0 || memory.toAcknowledge.length === 0) return
-    memory.acknowledging = memory.toAcknowledge
+    const of = memory.toAcknowledge
+    memory.acknowledging = of
     memory.toAcknowledge = []
-    const acknowledge = this.#world.ports.log.acknowledge(this.#owner, memory.acknowledging)
-    this.#context.pipe(acknowledge, (exit): ShardMessage => ({ kind: "acknowledged", exit }))
+    const acknowledge = this.#world.ports.log.acknowledge(this.#owner, of)
+    this.#context.pipe(acknowledge, (exit): ShardMessage => ({ kind: "acknowledged", of, exit }))
   }
 
-  #acknowledged(exit: (ShardMessage & { readonly kind: "acknowledged" })["exit"]): void {
+  #acknowledged({ of, exit }: ShardMessage & { readonly kind: "acknowledged" }): void {
     const memory = this.#memory
+    if (of !== memory.acknowledging) return
     if (Exit.isFailure(exit)) {
       memory.toAcknowledge = [...memory.acknowledging, ...memory.toAcknowledge]
       memory.acknowledging = []
       return this.#failed(exit.cause)
+    }
+    for (const at of memory.acknowledging) {
+      if (at.committed) this.#world.mailboxes.handled(at, at.sequence)
     }
     memory.acknowledging = []
     this.#acknowledge()
@@ -270,20 +273,26 @@ class ShardReader implements Behavior<ShardMessage> {
   #remove(): void {
     const memory = this.#memory
     if (memory.removing.length > 0 || memory.toRemove.length === 0) return
-    memory.removing = memory.toRemove.splice(0, stateGroupEntriesMax)
-    const entries = memory.removing.map((at) => ({
+    const of = memory.toRemove.splice(0, stateGroupEntriesMax)
+    memory.removing = of
+    const entries = of.map((at) => ({
       path: parkedPath(at, at.sequence),
       value: undefined,
     }))
     const remove = this.#world.ports.state.write(this.#owner, entries)
-    this.#context.pipe(remove, (exit): ShardMessage => ({ kind: "removed", exit }))
+    this.#context.pipe(remove, (exit): ShardMessage => ({ kind: "removed", of, exit }))
   }
 
-  #removed(exit: (ShardMessage & { readonly kind: "removed" })["exit"]): void {
+  #removed({ of, exit }: ShardMessage & { readonly kind: "removed" }): void {
     const memory = this.#memory
-    if (Exit.isFailure(exit)) memory.toRemove = [...memory.removing, ...memory.toRemove]
+    if (of !== memory.removing) return
+    if (Exit.isFailure(exit)) {
+      memory.toRemove = [...memory.removing, ...memory.toRemove]
+      memory.removing = []
+      return this.#failed(exit.cause)
+    }
+    for (const at of memory.removing) this.#world.mailboxes.handled(at, at.sequence)
     memory.removing = []
-    if (Exit.isFailure(exit)) return this.#failed(exit.cause)
     this.#remove()
   }
 
@@ -315,32 +324,32 @@ class ShardReader implements Behavior<ShardMessage> {
     }
   }
 
-  #park(delivery: Delivery): void {
-    this.#memory.parking = delivery
-    const entry = { path: parkedPath(delivery, delivery.sequence), value: delivery.block }
+  #park(of: Delivery): void {
+    this.#memory.parking = of
+    const entry = { path: parkedPath(of, of.sequence), value: of.block }
     const write = this.#world.ports.state.write(this.#owner, [entry])
-    this.#context.pipe(write, (exit): ShardMessage => ({ kind: "parked", exit }))
+    this.#context.pipe(write, (exit): ShardMessage => ({ kind: "parked", of, exit }))
   }
 
-  #parked(exit: (ShardMessage & { readonly kind: "parked" })["exit"]): void {
-    const { parking, inbox, pulled } = this.#memory
-    if (parking === undefined) return
+  #parked({ of, exit }: ShardMessage & { readonly kind: "parked" }): void {
+    const { inbox, pulled } = this.#memory
+    if (of !== this.#memory.parking) return
     this.#memory.parking = undefined
-    const lane = this.#memory.lane(parking)
-    const numbered = { ...lane.partition, sequence: parking.sequence }
+    const lane = this.#memory.lane(of)
+    const { sequence } = of
     if (Exit.isFailure(exit)) {
       const error = errorOf(exit.cause)
       // Whether it was written is not known; where it was, it is found and removed at takeover.
       if (error._tag !== "Unavailable" && error._tag !== "LimitExceeded") this.#world.fail(error)
       return
     }
-    if (parking.sequence <= lane.covered) {
-      this.#memory.toRemove.push(numbered)
+    if (sequence <= lane.covered) {
+      this.#memory.toRemove.push({ ...lane.partition, sequence })
       return this.#remove()
     }
-    inbox.parked(lane.partition, parking.sequence)
-    this.#world.mailboxes.parked(lane.partition, parking.sequence)
-    this.#memory.toAcknowledge.push(numbered)
+    inbox.parked(lane.partition, sequence)
+    this.#world.mailboxes.parked(lane.partition, sequence)
+    this.#memory.toAcknowledge.push({ ...lane.partition, sequence, committed: false })
     this.#acknowledge()
     pulled.freed()
     this.#look()

@@ -1,4 +1,4 @@
-/** Records on which the program itself fails: set aside after a few tries, and nothing else suffers. */
+/** Records on which the program itself fails are set aside after a few tries. */
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { effectOfEvent } from "../../actors/pipeline/effect-of-event.ts"
@@ -50,7 +50,7 @@ const ingested = (folder: string, job: Job, settings: NodeSettings) =>
   )
 
 describe("records on which the pipeline fails", () => {
-  it("go to the dead letters with the error, and the rest of their blocks is committed", async () => {
+  it("go to the dead letters, and the rest of their blocks is committed", async () => {
     const folder = temporaryFolder()
     const job = source(folder, "one", { records: 2_000 })
     const { tries, effectOf } = failing((ordinal) => ordinal % 100 === 7)

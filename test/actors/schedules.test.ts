@@ -56,7 +56,7 @@ describe("schedule 2", () => {
 })
 
 describe("schedule 3", () => {
-  it("a connector begins anew within its epoch, after a block whose answer it did not live to see", async () => {
+  it("a connector begins anew within its epoch, some answers unseen", async () => {
     const folder = temporaryFolder()
     const job = source(folder, "one", { records: 5_000 })
     const whole = await undisturbed([job], one)
@@ -259,7 +259,7 @@ function cutShort(log: MessageLogShape, from: number, late: Offer[]): MessageLog
   }
 }
 
-/** Parks the lowest block of the shard between the claim of its epoch and the opening of the log. */
+/** Parks the lowest block of the shard before its reader begins. */
 function parkFirst(shard: number) {
   return (ports: Ports): Ports => ({
     ...ports,

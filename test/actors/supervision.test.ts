@@ -104,7 +104,7 @@ describe("a crash in the middle", () => {
     )
   })
 
-  it("that does not end: whoever asked is told, and the next ingest of the source runs", async () => {
+  it("that comes again and again: whoever asked is told, and the next ingest runs", async () => {
     const short = [source(temporaryFolder(), "one", { records: 500 })]
     const always = Array.from({ length: restartIntensityDefault + 1 }, (_, n) => n + 1)
     const wrap = (ports: Ports) => ({

@@ -1,6 +1,6 @@
 /**
- * The figures of back-pressure, which take time: ten seconds with a sink that never answers, and the
- * pace of one tenant beside another whose sink is stuck.
+ * The figures of back-pressure, which take time: ten seconds with a sink that never answers, and
+ * the pace of one tenant beside another whose sink is stuck.
  */
 import { memoryUsage } from "node:process"
 import * as Effect from "effect/Effect"
@@ -25,7 +25,7 @@ const stuckMillis = 10_000
 const mebibyte = 1024 ** 2
 
 describe("a sink that never answers, for ten seconds", () => {
-  it("stops the reading and takes no more memory; then all goes on and nothing is lost", async () => {
+  it("stops the reading, takes no more memory, and loses nothing", async () => {
     const folder = temporaryFolder()
     const job = source(folder, "one", { records: 60_000, padBytes: 500 })
     const whole = await undisturbed([job])

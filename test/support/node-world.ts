@@ -27,7 +27,7 @@ export interface Said {
   readonly pad?: string
 }
 
-/** Writes an NDJSON source; without lines of its own, `records` things that this source speaks of. */
+/** Writes an NDJSON source of so many things. */
 export function source(
   folder: string,
   name: string,
