@@ -9,7 +9,7 @@
  * are not read.
  */
 import { createHash } from "node:crypto"
-import type { BigIntStats } from "node:fs"
+import { type BigIntStats, constants } from "node:fs"
 import { type FileHandle, open as openFile } from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -94,7 +94,8 @@ function laidOut(spec: SourceSpec, head: Uint8Array): Effect.Effect<LaidOut, Inv
 /** An open file that is a file, has bytes, and is closed with the scope. */
 const opened = (file: string): Effect.Effect<FileHandle, SourceUnreadable, Scope.Scope> =>
   Effect.acquireRelease(
-    attempt(file, () => openFile(file, "r")),
+    // A pipe without a writer would else be waited for.
+    attempt(file, () => openFile(file, constants.O_RDONLY | constants.O_NONBLOCK)),
     (handle) => Effect.promise(() => handle.close().catch(() => undefined)),
   ).pipe(Effect.tap((handle) => attempt(file, () => checkFile(handle))))
 

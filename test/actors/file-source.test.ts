@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process"
 import {
   appendFileSync,
   mkdirSync,
@@ -28,6 +29,12 @@ let files = 0
 function fileOf(bytes: string | Uint8Array, ending = "x"): string {
   const file = join(folder, `${++files}.${ending}`)
   writeFileSync(file, bytes)
+  return file
+}
+
+function pipe(): string {
+  const file = join(folder, `${++files}.pipe`)
+  execFileSync("mkfifo", [file])
   return file
 }
 
@@ -72,6 +79,7 @@ describe("a file that cannot be read", () => {
     ["is missing", () => join(folder, "nowhere"), /There is no such file\.$/],
     ["is a folder", () => folder, /It is a folder, not a file\.$/],
     ["is a device", () => "/dev/null", /It is no regular file\.$/],
+    ["is a pipe that nobody writes", pipe, /It is no regular file\.$/],
     ["is empty", () => fileOf(""), /It is empty\.$/],
     ["is gzip of nothing", () => fileOf(gzipSync("")), /It holds nothing\.$/],
     ["lies below a file", () => join(fileOf("x"), "y"), /There is no such file\.$/],
