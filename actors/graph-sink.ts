@@ -10,7 +10,7 @@
  */
 import * as Exit from "effect/Exit"
 import {
-  callRecordsMax,
+  commitRecordsMax,
   retryMillisMax,
   retryMillisMin,
   sinkCreditBlocks,
@@ -77,7 +77,7 @@ class GraphSinkActor implements Behavior<SinkMessage> {
   /** The partition begins anew, and passes all that is not committed again. */
   #attach({ partition, ref, life }: SinkMessage & { readonly kind: "attach" }): void {
     this.#memory.waiting = this.#memory.waiting.filter(
-      (request) => request.effects.partition !== partition || request.life === life,
+      (request) => request.prepared.partition !== partition || request.life === life,
     )
     ref.tell({ kind: "credit", blocks: sinkCreditBlocks, life }, "control")
   }
@@ -88,8 +88,8 @@ class GraphSinkActor implements Behavior<SinkMessage> {
       const requests = this.#nextCall()
       if (requests.length === 0) return
       calls.add(requests)
-      for (const request of requests) this.#busy.add(request.effects.partition)
-      const commit = this.#world.ports.sink.commit(requests.map((request) => request.effects))
+      for (const request of requests) this.#busy.add(request.prepared.partition)
+      const commit = this.#world.ports.sink.commit(requests.map((request) => request.prepared))
       this.#context.pipe(commit, (exit): SinkMessage => ({ kind: "answered", requests, exit }))
     }
   }
@@ -100,12 +100,12 @@ class GraphSinkActor implements Behavior<SinkMessage> {
     const rest: CommitRequest[] = []
     let records = 0
     for (const request of this.#memory.waiting) {
-      const { partition, records: own } = request.effects
-      if (records >= callRecordsMax || this.#busy.has(partition)) {
+      const { partition, recordCount } = request.prepared
+      if (records >= commitRecordsMax || this.#busy.has(partition)) {
         rest.push(request)
       } else {
         call.push(request)
-        records += own.length
+        records += recordCount
       }
     }
     this.#memory.waiting = rest
@@ -116,14 +116,14 @@ class GraphSinkActor implements Behavior<SinkMessage> {
     const { requests, exit } = message
     // An answer to the incarnation before: the call was made again.
     if (!this.#memory.calls.delete(requests)) return
-    for (const request of requests) this.#busy.delete(request.effects.partition)
+    for (const request of requests) this.#busy.delete(request.prepared.partition)
     if (Exit.isFailure(exit)) return this.#failed(requests, errorOf(exit.cause))
     this.#retries = 0
     for (let i = 0; i < requests.length; i++) {
       const [request, outcome] = [requests[i], exit.value[i]]
       if (request === undefined || outcome === undefined) continue
-      const { effects, life, from } = request
-      from.tell({ kind: "committed", sequence: effects.sequence, life, outcome }, "control")
+      const { prepared, life, from } = request
+      from.tell({ kind: "committed", sequence: prepared.sequence, life, outcome }, "control")
     }
     this.#commit()
   }

@@ -2,9 +2,9 @@
 import type * as Exit from "effect/Exit"
 import type { Partition } from "../protocols/address.ts"
 import type { Fenced, LimitExceeded, LogDamaged } from "../protocols/errors.ts"
-import type { BlockEffects } from "../protocols/graph.ts"
+
 import type { ActorRef, Delivery, LogBroken, StateBroken, StopReason } from "../runtime/index.ts"
-import type { BlockOutcome, StoreBroken } from "../stores/index.ts"
+import type { BlockOutcome, PreparedBlock, StoreBroken } from "../stores/index.ts"
 import type { IngestReport, IngestRequest } from "./api.ts"
 import type { Finished, Lane, Numbered } from "./shard-memory.ts"
 import type { Job } from "./tenant.ts"
@@ -99,7 +99,7 @@ export type SinkMessage =
   | { readonly kind: "retry" }
 
 export interface CommitRequest {
-  readonly effects: BlockEffects
+  readonly prepared: PreparedBlock
   readonly life: number
   readonly from: ActorRef<PartitionMessage>
 }

@@ -188,7 +188,8 @@ class PartitionActor implements Behavior<PartitionMessage> {
       file: block.file,
       records,
     }
-    const request = { effects, life: this.#life, from: this.#context.self }
+    const prepared = this.#world.ports.sink.prepare(effects)
+    const request = { prepared, life: this.#life, from: this.#context.self }
     tell(sink, { kind: "commit", request })
   }
 

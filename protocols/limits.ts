@@ -22,7 +22,7 @@ export const partitionsMax = 64
 export const shardCount = 64
 
 /** Blocks that a partition's durable mailbox holds before it refuses (`MailboxFull`). */
-export const partitionMailboxBlocksMax = 16
+export const partitionMailboxBlocksMax = 8
 /** Bytes of the whole log before it refuses everybody (`LogFull`). */
 export const logBytesMax = 8 * 1024 ** 3
 /** Sender chains that the log remembers; the longest silent are forgotten first. */
@@ -56,11 +56,9 @@ export const fileLockMillisMax = 5_000
 /** Bytes of pulled and not yet acknowledged blocks that a node holds. */
 export const pulledBytesMax = 64 * 1024 ** 2
 /** Blocks that a sink lets one partition have in flight. */
-export const sinkCreditBlocks = 4
+export const sinkCreditBlocks = 8
 /** Records that the graph sink puts into one transaction; measured best near 4,096 (D2). */
 export const commitRecordsMax = 4096
-/** Records of one call to the sink: making it ready must not hold up the event loop for long. */
-export const callRecordsMax = 1024
 /** Parked blocks that a partition may have. */
 export const parkedBlocksMax = 1024
 /** Parked blocks that are listed at once at takeover: a page brings their bytes along. */
@@ -276,7 +274,7 @@ export const deadLettersShownDefault = 20
 
 /** The embedded graph store. */
 /** Page cache of the writing connection. */
-export const graphCacheKibibytes = 32 * 1024
+export const graphCacheKibibytes = 16 * 1024
 /** Pages of write-ahead log after which they are moved into the database. */
 export const graphCheckpointPages = 4_000
 /** Bytes to which the write-ahead log is cut after that. */
@@ -286,7 +284,7 @@ export const storeBusyMillisMax = 5_000
 /** Requests that the writer's thread holds; further ones wait with their caller. */
 export const commitsQueuedMax = 8
 /** Young generation of the writer's thread: small, so that the node's memory stays flat. */
-export const writerYoungMebibytes = 24
+export const writerYoungMebibytes = 8
 /** Tenants of one store, and entities of one tenant: the two halves of a node's number. */
 export const tenantsMax = 2 ** 16
 export const nodesPerTenantMax = 2 ** 36

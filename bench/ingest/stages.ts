@@ -19,7 +19,7 @@ import type { SourceEvent } from "../../protocols/event.ts"
 import type { BlockEffects, RecordEffect } from "../../protocols/graph.ts"
 import { commitRecordsMax } from "../../protocols/limits.ts"
 import { migrate, writerPragmas } from "../../stores/adapters/sqlite/schema.ts"
-import { decodeBlocks, encodeBlocks } from "../../stores/adapters/sqlite/wire.ts"
+import { encodeBlock as pack, decodeBlock as unpack } from "../../stores/adapters/sqlite/wire.ts"
 import { GraphWriter } from "../../stores/adapters/sqlite/writer.ts"
 import { runMain } from "../../test/support/run-main.ts"
 import { mappingYaml } from "./generate.ts"
@@ -113,8 +113,8 @@ function commit(writer: GraphWriter, lanes: readonly RecordEffect[][], sequence:
     const place = { tenant: "bench", partition, shard: partition, epoch: 1, sequence }
     return { ...place, source: "cve", run, file, records }
   })
-  const bytes = timed("pack for the writer", () => encodeBlocks(blocks))
-  const wire = timed("unpack in the writer", () => decodeBlocks(bytes))
+  const bytes = timed("pack for the writer", () => blocks.map(pack))
+  const wire = timed("unpack in the writer", () => bytes.map(unpack))
   timed("decide and write", () => writer.commit(wire))
 }
 

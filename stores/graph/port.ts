@@ -41,6 +41,15 @@ export interface Guard {
   readonly epoch: number
 }
 
+export interface PreparedBlock {
+  readonly tenant: string
+  readonly partition: number
+  readonly sequence: number
+  readonly recordCount: number
+  /** Of the store that made it. */
+  readonly bytes: Uint8Array
+}
+
 export type BlockOutcome =
   | { readonly kind: "applied"; readonly counted: SourceCounters }
   | { readonly kind: "already-applied" }
@@ -64,8 +73,14 @@ export interface GraphSinkShape {
     source: string,
     settings: { readonly priority: number },
   ) => Effect.Effect<void, StoreBroken>
+  /**
+   * The block as the store takes it, made on the caller's thread, pure. Holding it is lighter than
+   * holding the effects, and making it is no work of the commit's. Throws where a record cannot be
+   * stored.
+   */
+  readonly prepare: (block: BlockEffects) => PreparedBlock
   readonly commit: (
-    blocks: readonly BlockEffects[],
+    blocks: readonly (BlockEffects | PreparedBlock)[],
   ) => Effect.Effect<readonly BlockOutcome[], LogDamaged | StoreBroken>
   /** Copies the store as it is now into a new file or folder at `path`. */
   readonly backup: (path: string) => Effect.Effect<void, StoreBroken>

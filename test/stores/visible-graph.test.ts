@@ -11,7 +11,7 @@ import type { BlockEffects } from "../../protocols/graph.ts"
 import { ReadStore } from "../../stores/adapters/sqlite/read-store.ts"
 import { readsOf } from "../../stores/adapters/sqlite/reads.ts"
 import { migrate } from "../../stores/adapters/sqlite/schema.ts"
-import { decodeBlocks, encodeBlocks } from "../../stores/adapters/sqlite/wire.ts"
+import { decodeBlock, encodeBlock } from "../../stores/adapters/sqlite/wire.ts"
 import { GraphWriter } from "../../stores/adapters/sqlite/writer.ts"
 import type { GraphReadsShape, Page, PageRequest, SourceSummary } from "../../stores/index.ts"
 import { runSync } from "../support/run.ts"
@@ -67,7 +67,7 @@ function stored(calls: Calls, settings: Priorities, configured: "before" | "afte
     for (const { source, priority } of settings) writer.configureSource(tenant, source, priority)
   }
   if (configured === "before") configure()
-  for (const call of calls) writer.commit(decodeBlocks(encodeBlocks(call)))
+  for (const call of calls) writer.commit(call.map((block) => decodeBlock(encodeBlock(block))))
   if (configured === "after") configure()
   const store = new ReadStore(path)
   const reads = readsOf(store)

@@ -1,10 +1,11 @@
 /** `GraphSink` over the writer's thread. */
 import * as Effect from "effect/Effect"
 import { Fenced, InvariantBroken, LogDamaged } from "../../../protocols/errors.ts"
-import type { Cursor, GraphSinkShape, StoreBroken } from "../../graph/port.ts"
+import type { BlockEffects } from "../../../protocols/graph.ts"
+import type { Cursor, GraphSinkShape, PreparedBlock, StoreBroken } from "../../graph/port.ts"
 import { copyStore } from "./backup.ts"
 import type { ReadStore } from "./read-store.ts"
-import { encodeBlocks, type GuardAnswer } from "./wire.ts"
+import { encodeBlock, type GuardAnswer } from "./wire.ts"
 import type { Result, WriterThread } from "./writer-thread.ts"
 
 export function sinkOf(path: string, thread: WriterThread, store: ReadStore): GraphSinkShape {
@@ -17,16 +18,25 @@ export function sinkOf(path: string, thread: WriterThread, store: ReadStore): Gr
     cursors: (tenant) => store.run(() => cursorsOf(store, tenant)),
     configureSource: (tenant, source, { priority }) =>
       Effect.asVoid(thread.request(() => ({ kind: "configure", tenant, source, priority }))),
-    commit: (blocks) => {
-      if (blocks.length === 0) return Effect.succeed([])
-      const records = blocks.reduce((sum, block) => sum + block.records.length, 0)
-      return expect(
-        thread.request(() => ({ kind: "commit", records, bytes: encodeBlocks(blocks) })),
-        "committed",
-      ).pipe(Effect.map(({ outcomes }) => outcomes))
-    },
+    prepare,
+    commit: (given) =>
+      Effect.suspend(() => {
+        if (given.length === 0) return Effect.succeed([])
+        const prepared = given.map((block) => ("bytes" in block ? block : prepare(block)))
+        const records = prepared.reduce((sum, block) => sum + block.recordCount, 0)
+        const blocks = prepared.map((block) => block.bytes)
+        return expect(
+          thread.request(() => ({ kind: "commit", records, blocks })),
+          "committed",
+        ).pipe(Effect.map(({ outcomes }) => outcomes))
+      }),
     backup: (target) => copyStore(path, target),
   }
+}
+
+const prepare = (block: BlockEffects): PreparedBlock => {
+  const { tenant, partition, sequence, records } = block
+  return { tenant, partition, sequence, recordCount: records.length, bytes: encodeBlock(block) }
 }
 
 function expect<K extends Result["kind"]>(request: Effect.Effect<Result, StoreBroken>, kind: K) {

@@ -1,8 +1,8 @@
 /**
- * What travels between the node's thread and the writer's: tuples in msgpack, in memory of their
- * own that is handed over, not copied. Properties travel as the text that is stored, so the writer
- * parses nothing of a record that stands alone, and a record that cannot be stored fails in its
- * caller.
+ * What travels between the node's thread and the writer's: tuples in msgpack, a block at a time,
+ * copied on the way so that a commit that failed can be made again. Properties travel as the text
+ * that is stored, so the writer parses nothing of a record that stands alone, and a record that
+ * cannot be stored fails in its caller.
  */
 import { Packr } from "msgpackr"
 import { invariant } from "../../../protocols/errors.ts"
@@ -71,7 +71,7 @@ export type Request =
       readonly id: number
       readonly kind: "commit"
       readonly records: number
-      readonly bytes: Uint8Array<ArrayBuffer>
+      readonly blocks: readonly Uint8Array[]
     }
   | {
       readonly id: number
@@ -111,13 +111,11 @@ export type Answer =
 
 const packr = new Packr({ useRecords: false })
 
-/** The bytes of a commit, not a view into the packer's pool: they can be transferred. */
-export function encodeBlocks(blocks: readonly BlockEffects[]): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(packr.pack(blocks.map(wireOfBlock)))
-}
+/** The bytes of a block, in memory of their own, not a view into the packer's pool. */
+export const encodeBlock = (block: BlockEffects): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(packr.pack(wireOfBlock(block)))
 
-export const decodeBlocks = (bytes: Uint8Array): readonly WireBlock[] =>
-  packr.unpack(bytes) as readonly WireBlock[]
+export const decodeBlock = (bytes: Uint8Array): WireBlock => packr.unpack(bytes) as WireBlock
 
 const wireOfBlock = (block: BlockEffects): WireBlock => [
   block.tenant,

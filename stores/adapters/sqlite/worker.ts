@@ -9,7 +9,7 @@ import { invariant } from "../../../protocols/errors.ts"
 import { commitRecordsMax } from "../../../protocols/limits.ts"
 import { failureOf } from "./failure.ts"
 import type { Answer, Request, WriterSettings } from "./wire.ts"
-import { decodeBlocks } from "./wire.ts"
+import { decodeBlock } from "./wire.ts"
 import { GraphWriter } from "./writer.ts"
 
 type Commit = Request & { readonly kind: "commit" }
@@ -46,7 +46,7 @@ const received = (): Request | undefined =>
 
 function commit(group: readonly Commit[]): void {
   try {
-    const blocks = group.map((request) => decodeBlocks(request.bytes))
+    const blocks = group.map((request) => request.blocks.map(decodeBlock))
     const outcomes = writer.commit(blocks.flat())
     let at = 0
     for (let i = 0; i < group.length; i++) {

@@ -82,7 +82,7 @@ export class WriterThread {
       const id = ++this.#lastId
       try {
         const request = { id, ...waiting.ask() } as Request
-        this.#worker.postMessage(request, request.kind === "commit" ? [request.bytes.buffer] : [])
+        this.#worker.postMessage(request)
         this.#asked.set(id, waiting.resume)
       } catch (defect) {
         waiting.resume(Effect.die(defect))
