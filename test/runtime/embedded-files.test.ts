@@ -71,6 +71,8 @@ describe("the data directory", () => {
     const path = join(folder(), "file")
     writeFileSync(path, "")
     expect(await refusal(path)).toMatchObject({ reason: "not-writable" })
+    // Where there is a /proc, it takes no folders; elsewhere nobody may make one there.
+    expect(await refusal("/proc/intelgraph/data")).toMatchObject({ reason: "not-writable" })
     const look = openDataDirectoryReadOnly(join(folder(), "nothing"))
     expect(await run(Effect.flip(Effect.scoped(look)))).toMatchObject({ reason: "missing" })
   })

@@ -13,7 +13,6 @@ import {
   copyFileSync,
   existsSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
 } from "node:fs"
@@ -27,6 +26,7 @@ import {
   type DataDirectory,
   type DataFiles,
   dataFiles,
+  makeFolder,
   openDataDirectoryReadOnly,
 } from "./data-directory.ts"
 import { openEmbeddedLogReadOnly } from "./open.ts"
@@ -169,7 +169,7 @@ function copyDatabase(
 function prepareTarget(path: string): Effect.Effect<void, DataDirectoryRefused> {
   return Effect.try({
     try: () => {
-      mkdirSync(path, { recursive: true, mode: 0o700 })
+      makeFolder(path)
       if (readdirSync(path).length > 0) throw refused(path, "foreign", `${path} is not empty.`)
       chmodSync(path, 0o700)
     },

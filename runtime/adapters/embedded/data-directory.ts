@@ -6,8 +6,16 @@
  * format is refused by name; the folder is readable by its owner only. Refuses a folder that holds
  * other things. Does not promise anything on network file systems without locks.
  */
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
+import { dirname, join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -92,8 +100,22 @@ export function openDataDirectoryReadOnly(
   ).pipe(Effect.map((db) => ({ path, files, meta: metaOf(db, files.meta) })))
 }
 
+/**
+ * Makes a folder and what is missing above it. Node's own `recursive` never ends where a file system
+ * takes no folders, such as /proc.
+ */
+export function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    if (!existsSync(path)) throw error
+  }
+}
+
 function prepareFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 })
+  makeFolder(path)
   const names = readdirSync(path)
   if (names.length > 0 && !names.includes("lock.db") && !names.includes("meta.db")) {
     throw refused(path, "foreign", `${path} holds other files and is no data directory.`)
