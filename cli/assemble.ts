@@ -19,8 +19,8 @@ import {
   openEmbeddedLog,
   spansToFile,
 } from "../runtime/index.ts"
-import { openGraphStore } from "../stores/index.ts"
 import type { Settings } from "./configuration.ts"
+import { openGraph } from "./open-graph.ts"
 
 export interface AssembledNode {
   readonly directory: DataDirectory
@@ -38,7 +38,7 @@ export const assemble = (
     const metrics = new MetricRegistry()
     yield* collectProcess(metrics)
     const directory = yield* openDataDirectory(settings.dataDir.value)
-    const { sink, reads } = yield* openGraphStore({ path: directory.files.graph })
+    const { sink, reads } = yield* openGraph(directory)
     const { log, state } = yield* openEmbeddedLog(directory)
     const ports: Ports = { host: makeNodeHost(), log, state, sink, reads, sources: fileSource }
     const node = yield* makeNode(ports, {

@@ -132,7 +132,10 @@ const agreementChecks = (path: string): Effect.Effect<readonly Check[]> =>
     Effect.gen(function* () {
       const directory = yield* openDataDirectoryReadOnly(path)
       const format = ok("format", `${directory.meta.get("format") ?? "?"} of ${directoryFormat}.`)
-      if (!existsSync(directory.files.log) || !existsSync(directory.files.graph)) return [format]
+      if (directory.meta.get("logId") === undefined) return [format]
+      const { log: logFile, graph: graphFile } = directory.files
+      const [gone] = [logFile, graphFile].filter((file) => !existsSync(file))
+      if (gone !== undefined) return [format, fail("files", `${gone} is gone.`, restore)]
       const log = yield* openEmbeddedLogReadOnly(directory)
       const graph = yield* inspectGraph(directory.files.graph)
       const tails = yield* log.tails

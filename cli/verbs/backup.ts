@@ -9,9 +9,9 @@ import {
   openDataDirectoryReadOnly,
   openEmbeddedLog,
 } from "../../runtime/index.ts"
-import { openGraphStore } from "../../stores/index.ts"
 import { loadSettings } from "../configuration.ts"
 import { callNode } from "../node-socket.ts"
+import { openGraph } from "../open-graph.ts"
 import { exit, isOn, type RunVerb } from "../verb.ts"
 
 export const run: RunVerb = (given, io) =>
@@ -38,7 +38,7 @@ const withoutNode = (dataDir: string, target: string): Effect.Effect<unknown, In
   Effect.scoped(
     Effect.gen(function* () {
       const directory = yield* openDataDirectory(dataDir)
-      const { sink } = yield* openGraphStore({ path: directory.files.graph })
+      const { sink } = yield* openGraph(directory)
       const { log } = yield* openEmbeddedLog(directory)
       return yield* backupDirectory({ directory, log, graph: sink.backup, target })
     }),

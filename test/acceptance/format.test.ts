@@ -1,5 +1,5 @@
 /** A data directory that the first version wrote: it opens, answers, and goes on where it was. */
-import { mkdirSync, readFileSync } from "node:fs"
+import { mkdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import { describe, expect, it } from "vitest"
@@ -60,6 +60,15 @@ describe("a data directory of format 1", () => {
     const people = await ingest(dataDir, "people", "people.csv")
     expect(people).toMatchObject({ read: 5, accepted: 0, duplicates: 4, deadLettered: 1 })
     expect(await graphHash(dataDir)).toBe(after)
+  })
+
+  it("is not begun anew where its graph is gone", async () => {
+    const dataDir = unpack("headless")
+    rmSync(join(world, dataDir, "graph.db"))
+    const people = join(fixture, "people.csv")
+    const ended = await intelgraph(world, "ingest", "--data-dir", dataDir, people)
+    expect([ended.code, ended.err]).toEqual([1, expect.stringContaining("graph.db is gone")])
+    expect((await intelgraph(world, "doctor", "--data-dir", dataDir)).code).toBe(1)
   })
 
   it("is restored as a backup", async () => {
