@@ -6,6 +6,7 @@ import { argumentBytesMax } from "../../protocols/limits.ts"
 import { openDataDirectoryReadOnly } from "../../runtime/index.ts"
 import { openGraphReads } from "../../stores/index.ts"
 import { loadSettings } from "../configuration.ts"
+import { failureOf } from "../failure.ts"
 import { exit, type Given, isOn, type RunVerb, textFlag } from "../verb.ts"
 
 export const run: RunVerb = (given, io) =>
@@ -20,10 +21,15 @@ export const run: RunVerb = (given, io) =>
     const directory = yield* openDataDirectoryReadOnly(settings.dataDir.value)
     const reads = yield* openGraphReads(directory.files.graph)
     const request = { tenant: settings.tenant.value, document, variables }
-    const answer = yield* executeQuery({ reads }, request)
+    // Nobody but the directory's owner runs this: what the edge would hide is told.
+    const answer = yield* executeQuery({ reads }, request, (_errorId, error) =>
+      io.tell(failureOf(error).text),
+    )
     io.out(isOn(given, "json") ? JSON.stringify(answer) : JSON.stringify(answer, undefined, 2))
     if (answer.errors === undefined) return exit.done
-    for (const { message } of answer.errors) io.tell(`intelgraph: ${message}`)
+    for (const { message, extensions } of answer.errors) {
+      if (extensions?.errorId === undefined) io.tell(`intelgraph: ${message}`)
+    }
     const code = answer.errors[0]?.extensions?.code
     if (code === "LimitExceeded") return exit.refused
     return answer.data === undefined ? exit.usage : exit.failed
