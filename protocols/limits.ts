@@ -22,7 +22,7 @@ export const partitionsMax = 64
 export const shardCount = 64
 
 /** Blocks that a partition's durable mailbox holds before it refuses (`MailboxFull`). */
-export const partitionMailboxBlocksMax = 8
+export const partitionMailboxBlocksMax = 16
 /** Bytes of the whole log before it refuses everybody (`LogFull`). */
 export const logBytesMax = 8 * 1024 ** 3
 /** Sender chains that the log remembers; the longest silent are forgotten first. */
