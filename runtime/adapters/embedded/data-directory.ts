@@ -101,8 +101,8 @@ export function openDataDirectoryReadOnly(
 }
 
 /**
- * Makes a folder and what is missing above it. Node's own `recursive` never ends where a file system
- * takes no folders, such as /proc.
+ * Makes a folder and what is missing above it. Node's own `recursive` never ends where a file
+ * system takes no folders, such as /proc.
  */
 export function makeFolder(path: string): void {
   if (existsSync(path)) return
