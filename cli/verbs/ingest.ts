@@ -47,7 +47,7 @@ function hint(outcome: Outcome, requests: readonly PlainRequest[], io: Io): void
   const unmapped = requests.find(
     ({ mapping, format }) => mapping === undefined && format !== "stix",
   )
-  if (unmapped === undefined || outcome.summary.totals.accepted === 0) return
+  if (unmapped === undefined || outcome.summary.totals.read === 0) return
   io.tell(
     "intelgraph: Without a mapping each record is one entity of type record. " +
       `Propose a mapping with \`npx --no intelgraph mapping infer ${unmapped.file}\`.`,
