@@ -56,6 +56,8 @@ export class ConnectorBoard {
   progress: ConnectorProgress | undefined
   startedAtMillis: number | undefined
   refusedBlocks = 0
+  /** Told to stop reading: an incarnation after a crash does not begin again. */
+  interrupted = false
 }
 
 export const connectorType: ActorType<ConnectorMessage, ConnectorArgument> = {
@@ -83,7 +85,6 @@ class Connector implements Behavior<ConnectorMessage> {
   #next: SourcePlace = beginning
   #reading = false
   #ended = false
-  #interrupted = false
   #failure: IntelGraphError | undefined
   #counters: SourceCounters = noSourceCounters
   #fileBytesRead = 0
@@ -107,7 +108,7 @@ class Connector implements Behavior<ConnectorMessage> {
 
   receive(message: ConnectorMessage): void {
     if (message.kind === "step") return message.of === this ? message.step() : undefined
-    this.#interrupted = true
+    this.#argument.board.interrupted = true
     if (this.#outbox === undefined) return this.#end("interrupted")
     this.#advance()
   }
@@ -203,11 +204,12 @@ class Connector implements Behavior<ConnectorMessage> {
     const now = this.#context.host.nowMillis()
     this.#feed(outbox, now)
     const drained = this.#ended && this.#chunk === undefined
-    const everything = drained || this.#interrupted
+    const everything = drained || this.#argument.board.interrupted
     for (const sealed of outbox.seal(now, { everything })) this.#offer(sealed)
     // Sealing made room: what waits of the chunk may fit now.
     if (this.#chunk !== undefined) this.#feed(outbox, now)
-    if (this.#chunk === undefined && !this.#ended && !this.#interrupted) this.#readOn()
+    if (this.#chunk === undefined && !this.#ended && !this.#argument.board.interrupted)
+      this.#readOn()
     const linger = outbox.lingerMillis(now)
     if (linger !== undefined) {
       this.#context.startTimer(
@@ -217,11 +219,11 @@ class Connector implements Behavior<ConnectorMessage> {
       )
     }
     if (outbox.empty && drained) return this.#enter("draining")
-    if (outbox.empty && this.#interrupted) this.#end("interrupted")
+    if (outbox.empty && this.#argument.board.interrupted) this.#end("interrupted")
   }
 
   #feed(outbox: Outbox, now: number): void {
-    while (this.#chunk !== undefined && !this.#interrupted) {
+    while (this.#chunk !== undefined && !this.#argument.board.interrupted) {
       const event = this.#chunk.events[this.#chunkAt]
       if (event === undefined) {
         this.#next = this.#chunk.next
