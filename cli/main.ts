@@ -23,7 +23,8 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stdout.write(command.verb ? helpOf(command.verb) : helpOfAll(command.group))
       return exit.done
     case "usage": {
-      const next = command.verb ? `usage: ${usageOf(command.verb)}` : "See `intelgraph --help`."
+      const { verb } = command
+      const next = verb ? `usage: ${usageOf(verb)}` : "See `npx --no intelgraph help`."
       process.stderr.write(`intelgraph: ${command.message} ${next}\n`)
       return exit.usage
     }

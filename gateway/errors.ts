@@ -1,7 +1,7 @@
 /**
  * Errors as a client sees them: a sentence, a stable code of the catalogue, its family and the next
  * step. What a client can do something about is told as it is; everything else is masked, logged
- * with an id, and only the id is shown. No stack, path or statement ever leaves the node.
+ * with an id, and only the id is shown. No stack, path or statement of an error leaves the node.
  */
 import { randomUUID } from "node:crypto"
 import type { GraphQLFormattedError } from "graphql"

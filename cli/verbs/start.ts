@@ -1,7 +1,7 @@
 /** `intelgraph start`: reads the configured sources, answers their question, and serves. */
 import * as Effect from "effect/Effect"
 import type { IngestRequest } from "../../actors/index.ts"
-import { startGateway } from "../../gateway/index.ts"
+import { type Gateway, startGateway } from "../../gateway/index.ts"
 import type { IntelGraphError } from "../../protocols/errors.ts"
 import { type AssembledNode, assemble } from "../assemble.ts"
 import { loadSettings, type Settings, type TenantSettings } from "../configuration.ts"
@@ -24,12 +24,15 @@ export const run: RunVerb = (given, io) =>
     yield* openNodeSocket(assembled)
     const once = isOn(given, "once")
     const json = isOn(given, "json")
+    // Before anything is read: a port that is taken is told at once, and health shows meanwhile.
+    const edge = once ? undefined : yield* openEdge(settings, assembled)
     const outcomes = yield* untilInterrupted(node, io, readAll(settings, assembled, io))
     for (const outcome of outcomes) show(outcome, json, io)
     const failed = outcomes.find(({ error, interrupted }) => error !== undefined || interrupted)
-    if (once || failed?.interrupted === true)
+    if (edge === undefined || failed?.interrupted === true) {
       return failed === undefined ? exit.done : exitOf(failed)
-    yield* serve(settings, assembled, io)
+    }
+    yield* serve(edge, assembled, io)
     return exit.done
   })
 
@@ -81,21 +84,23 @@ function show({ summary, error }: Outcome, json: boolean, io: Io): void {
   if (error !== undefined) io.tell(sentenceOf(error))
 }
 
+const openEdge = (settings: Settings, { node, ports, metrics, logger }: AssembledNode) =>
+  startGateway({
+    reads: ports.reads,
+    node,
+    metrics,
+    port: settings.port.value,
+    host: settings.host.value,
+    development: settings.development.value,
+    tenant: settings.tenant.value,
+    onMasked: (errorId, error) => logger.error("request failed", { errorId, error }),
+  })
+
 /** Until Ctrl-C, or until the node cannot go on. */
-const serve = (settings: Settings, { node, ports, metrics, logger }: AssembledNode, io: Io) =>
+const serve = (edge: Gateway, { node }: AssembledNode, io: Io) =>
   Effect.gen(function* () {
-    const gateway = yield* startGateway({
-      reads: ports.reads,
-      node,
-      metrics,
-      port: settings.port.value,
-      host: settings.host.value,
-      development: settings.development.value,
-      tenant: settings.tenant.value,
-      onMasked: (errorId, error) => logger.error("request failed", { errorId, error }),
-    })
-    io.tell(`GraphQL: ${gateway.url}`)
-    if (gateway.pageUrl !== undefined) io.tell(`Ask by hand: ${gateway.pageUrl}`)
+    io.tell(`GraphQL: ${edge.url}`)
+    if (edge.pageUrl !== undefined) io.tell(`Ask by hand: ${edge.pageUrl}`)
     io.tell("Ctrl-C ends the node.")
     const broken = Effect.flatMap(node.failed, (error) => Effect.fail(error))
     yield* Effect.raceFirst(io.interrupted, broken)

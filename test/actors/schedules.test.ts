@@ -27,7 +27,7 @@ const one = { partitions: 1, tenants: ["demo"] }
 const always = (job: Job): Job => ({ ...job, again: "always" })
 
 const saidBy = ({ ports }: EmbeddedNode, key: string) =>
-  Effect.map(ports.reads.entity("demo", "thing", key), (entity) => entity?.properties["said"])
+  Effect.map(ports.reads.entity("demo", "thing", key), (entity) => entity?.properties.said)
 
 describe("schedule 2", () => {
   it("blocks that are handed back return highest first", async () => {
