@@ -2,7 +2,12 @@
  * How a command that fails says so: one sentence and the next step for what is expected, from the
  * catalogue; a stack only for what should not be possible.
  */
-import { catalogue, type IntelGraphError, isIntelGraphError } from "../protocols/errors.ts"
+import {
+  catalogue,
+  type IntelGraphError,
+  isIntelGraphError,
+  nextStep,
+} from "../protocols/errors.ts"
 import { exit } from "./verb.ts"
 
 export interface Failure {
@@ -23,5 +28,5 @@ export function failureOf(error: unknown): Failure {
 export function sentenceOf(error: IntelGraphError): string {
   const message = error.message.replaceAll(/\s+/g, " ").trim()
   const sentence = /[.!?)]$/.test(message) ? message : `${message}.`
-  return `intelgraph: ${sentence} ${catalogue[error._tag].next}`
+  return `intelgraph: ${sentence} ${nextStep(error)}`
 }

@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto"
 import type { GraphQLFormattedError } from "graphql"
 import { GraphQLError } from "graphql"
 import type { ErrorCode, IntelGraphError } from "../protocols/errors.ts"
-import { catalogue, isIntelGraphError } from "../protocols/errors.ts"
+import { catalogue, isIntelGraphError, nextStep } from "../protocols/errors.ts"
 import { queryErrorsShownMax } from "../protocols/limits.ts"
 
 /** Told about each masked error: the id that the client saw, and what was behind it. */
@@ -34,7 +34,8 @@ export function formatError(error: unknown, onMasked: OnMasked): GraphQLFormatte
 
 function bodyOf(error: unknown, onMasked: OnMasked): GraphQLFormattedError {
   if (isIntelGraphError(error) && isTold(error)) {
-    return { message: error.message, extensions: extensionsOf(error._tag, detailsOf(error)) }
+    const details = { next: nextStep(error), ...detailsOf(error) }
+    return { message: error.message, extensions: extensionsOf(error._tag, details) }
   }
   const errorId = randomUUID()
   onMasked(errorId, error)

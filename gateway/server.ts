@@ -239,28 +239,39 @@ function refuseUpgrade(edge: Edge, request: IncomingMessage, socket: Duplex): vo
     message: "This node does not speak WebSocket; use HTTP at /graphql.",
   }
   edge.metrics.answered("upgrade", refusal.status).add()
-  end(socket, refusal.status, refusal.message)
+  end(socket, refusal)
 }
 
 /** What is not HTTP, or over the server's own bounds, has no request and no response object. */
 function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
-  const { status, message } = brokenBy(error.code)
   if (error.code === "ECONNRESET" || !socket.writable) socket.destroy()
-  else end(socket, status, message)
+  else end(socket, brokenBy(error.code))
 }
 
-function brokenBy(code: string | undefined): Refusal {
+interface Broken extends Refusal {
+  readonly limit?: HttpRefusal["limit"]
+}
+
+function brokenBy(code: string | undefined): Broken {
   if (code === "HPE_HEADER_OVERFLOW") {
-    return { status: 431, message: `The headers have more than ${httpHeaderBytesMax} bytes.` }
+    return {
+      status: 431,
+      message: `The headers have more than ${httpHeaderBytesMax} bytes.`,
+      limit: { limit: "httpHeaderBytesMax", bound: httpHeaderBytesMax },
+    }
   }
   if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
-    return { status: 408, message: `The request took longer than ${httpRequestMillisMax} ms.` }
+    return {
+      status: 408,
+      message: `The request took longer than ${httpRequestMillisMax} ms.`,
+      limit: { limit: "httpRequestMillisMax", bound: httpRequestMillisMax },
+    }
   }
   return { status: 400, message: "This is not a request that HTTP/1.1 allows." }
 }
 
-function end(socket: Duplex, status: number, message: string): void {
-  const body = errorBody("Invalid", message)
+function end(socket: Duplex, { status, message, limit }: Broken): void {
+  const body = errorBody(limit === undefined ? "Invalid" : "LimitExceeded", message, limit)
   socket.on("error", () => undefined)
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\n` +

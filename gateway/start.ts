@@ -110,8 +110,9 @@ const cannotListen = (error: NodeJS.ErrnoException, host: string, port: number) 
     retryAfterMillis: retryMillisMax,
     message:
       error.code === "EADDRINUSE"
-        ? `Port ${port} on ${host} is in use; name another with --port, or 0 for any.`
+        ? `Port ${port} on ${host} is in use, perhaps by a node of yours.`
         : `The node cannot listen on ${host}, port ${port} (${error.code ?? "unknown reason"}).`,
+    next: "Name another with --port; 0 takes any free one.",
   })
 
 /** Waits for requests under way, then for no longer than `shutdownMillisMax`. */

@@ -15,6 +15,8 @@ export type ErrorFamily = "Retryable" | "Refused" | "Terminal" | "Fenced"
 
 interface Told {
   readonly message: string
+  /** What to do about this one, where the catalogue's step is not the right one. */
+  readonly next?: string
 }
 
 /**
@@ -166,17 +168,17 @@ export const catalogue: { readonly [code in ErrorCode]: CatalogueEntry } = {
   LogFull: {
     family: "Retryable",
     exitCode: 3,
-    next: "See `intelgraph status` for the partition whose sink is behind.",
+    next: "Wait; `intelgraph doctor` says how many blocks wait for the graph.",
   },
   Unavailable: { family: "Retryable", exitCode: 1, next: "Try again; see `intelgraph doctor`." },
-  DeadlineExceeded: { family: "Retryable", exitCode: 1, next: "Ask again, or allow more time." },
-  LimitExceeded: { family: "Refused", exitCode: 3, next: "Send less, or raise the limit." },
+  DeadlineExceeded: { family: "Retryable", exitCode: 1, next: "Ask again, or ask for less." },
+  LimitExceeded: { family: "Refused", exitCode: 3, next: "Ask for less, or in parts." },
   Invalid: { family: "Refused", exitCode: 2, next: "Correct the request." },
   NotFound: { family: "Refused", exitCode: 1, next: "Check the name." },
   Quarantined: {
     family: "Refused",
     exitCode: 1,
-    next: "See its last error in `intelgraph status`, mend the cause, and release it.",
+    next: "Mend the cause, which `actors` of GraphQL shows, and start the node again.",
   },
   TooManyBad: {
     family: "Refused",
@@ -207,6 +209,9 @@ export const catalogue: { readonly [code in ErrorCode]: CatalogueEntry } = {
   InvariantBroken: { family: "Terminal", exitCode: 1, next: "Please report it with the log." },
   Fenced: { family: "Fenced", exitCode: 1, next: "Nothing to do: the new owner goes on." },
 }
+
+/** The next step for this error: its own, or that of its code. */
+export const nextStep = (error: IntelGraphError): string => error.next ?? catalogue[error._tag].next
 
 /** Crashes the caller where `condition` does not hold; kept in production. */
 export function invariant(condition: boolean, message: string): asserts condition {

@@ -373,7 +373,7 @@ type DeadLetter {
   ordinal: Count!
   "Key of the record, where one was found."
   recordKey: String!
-  "Where it was read from."
+  "Absolute path of the file that it was read from, on the machine of the node."
   file: String!
   "Bytes of the uncompressed source before it."
   offset: Count!

@@ -74,7 +74,13 @@ describe("GraphQL over HTTP", () => {
     expect(long.status).toBe(414)
     expect(long.json().errors?.[0]?.extensions.limit).toBe("httpUrlLengthMax")
     const headers = { filler: "x".repeat(httpHeaderBytesMax) }
-    expect((await ask(url, { headers })).status).toBe(431)
+    const wide = await ask(url, { headers })
+    expect(wide.status).toBe(431)
+    expect(wide.json().errors?.[0]?.extensions).toMatchObject({
+      code: "LimitExceeded",
+      limit: "httpHeaderBytesMax",
+      bound: httpHeaderBytesMax,
+    })
   })
 
   it("bounds a body whose length was not told", async () => {
