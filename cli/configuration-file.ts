@@ -1,11 +1,10 @@
 /** Reads `intelgraph.yaml`; loaded only where there is one. */
-import { readFileSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { isToken } from "../protocols/address.ts"
 import { type ConfigurationDocument, ConfigurationSchema } from "../protocols/configuration.ts"
 import { Invalid } from "../protocols/errors.ts"
-import { documentBytesMax } from "../protocols/limits.ts"
 import { type ReadDocument, readYamlDocument } from "../protocols/yaml-document.ts"
+import { documentText } from "./document-text.ts"
 
 export interface ConfigurationFile {
   readonly path: string
@@ -13,25 +12,22 @@ export interface ConfigurationFile {
   readonly document: ConfigurationDocument
 }
 
-/** Throws `Invalid`, with line and column where the document is wrong. */
+/** Throws `Invalid`, with the file, line and column where the document is wrong. */
 export function readConfiguration(path: string): ConfigurationFile {
-  const read = readYamlDocument(ConfigurationSchema, "configuration", textOf(path))
-  checkNames(read)
-  return { path, folder: dirname(path), document: read.value }
+  const next = "Name another with --config."
+  const text = documentText({ path, what: "configuration", next })
+  try {
+    return { path, folder: dirname(path), document: documentOf(text) }
+  } catch (thrown) {
+    if (!(thrown instanceof Invalid)) throw thrown
+    throw new Invalid({ ...thrown, message: `${path}: ${thrown.message}`, next: "Correct it." })
+  }
 }
 
-function textOf(path: string): string {
-  let why: string
-  try {
-    if (statSync(path).size <= documentBytesMax) return readFileSync(path, "utf8")
-    why = `it is longer than ${documentBytesMax} bytes`
-  } catch (error) {
-    why = error instanceof Error ? error.message : String(error)
-  }
-  throw new Invalid({
-    what: "configuration",
-    message: `The configuration ${path} cannot be read: ${why}.`,
-  })
+function documentOf(text: string): ConfigurationDocument {
+  const read = readYamlDocument(ConfigurationSchema, "configuration", text)
+  checkNames(read)
+  return read.value
 }
 
 /** What a schema cannot say: names of tenants, and that sources of a tenant differ in name. */

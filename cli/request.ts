@@ -1,7 +1,6 @@
 /**
  * What is asked of a connector, from the words of a command line, a configuration or the socket.
  */
-import { readFileSync, statSync } from "node:fs"
 import { basename, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import {
@@ -12,7 +11,9 @@ import {
 } from "../actors/index.ts"
 import { sourceFormats } from "../protocols/configuration.ts"
 import { Invalid } from "../protocols/errors.ts"
-import { documentBytesMax, nameBytesMax } from "../protocols/limits.ts"
+import { nameBytesMax } from "../protocols/limits.ts"
+import { documentText } from "./document-text.ts"
+import { attemptInvalid } from "./verb.ts"
 
 /** A request as plain values: it can travel, and whoever receives it reads the mapping again. */
 export interface PlainRequest {
@@ -39,22 +40,11 @@ const readMapping = ({ file, text }: { readonly file: string; readonly text: str
     Effect.mapError((error) => new Invalid({ ...error, message: `${file}: ${error.message}` })),
   )
 
-export function mappingText(path: string): Effect.Effect<string, Invalid> {
-  return Effect.try({
-    try: () => {
-      const { size } = statSync(path)
-      if (size > documentBytesMax) throw new Error(`it is longer than ${documentBytesMax} bytes`)
-      return readFileSync(path, "utf8")
-    },
-    catch: (error) => {
-      const why = error instanceof Error ? error.message : String(error)
-      return new Invalid({
-        what: "mapping",
-        message: `The mapping ${path} cannot be read: ${why}.`,
-      })
-    },
-  })
-}
+export const mappingText = (path: string): Effect.Effect<string, Invalid> =>
+  attemptInvalid(() => documentText({ path, what: "mapping", next: otherMapping }))
+
+const otherMapping =
+  "Name one that is there; `npx --no intelgraph mapping infer FILE` proposes one to begin with."
 
 /** The format that was named, or the one that the file's name tells. */
 export function formatOf(
