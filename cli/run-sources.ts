@@ -13,12 +13,13 @@ import { connectorsMax, drainMillisMax, retryMillisMax } from "../protocols/limi
 import type { Summary, SummaryAnswer } from "../protocols/summary.ts"
 import type { GraphReadsShape } from "../stores/index.ts"
 import type { Io } from "./io.ts"
+import { errorOfAll } from "./source-files.ts"
 import { summaryOf } from "./summary.ts"
 import { exit } from "./verb.ts"
 
 export interface Outcome {
   readonly summary: Summary
-  /** What went wrong, of the first connector that failed. */
+  /** What went wrong, of the first connector that failed; all files that cannot be read. */
   readonly error: IntelGraphError | undefined
   readonly interrupted: boolean
 }
@@ -45,9 +46,10 @@ export const runSources = (work: Work): Effect.Effect<Outcome, IntelGraphError> 
     const counts = yield* reads.counts(tenant)
     const answer = question === undefined ? undefined : yield* answerOf(reads, tenant, question)
     const seconds = Duration.toSeconds(elapsed)
+    const errors = reports.flatMap(({ error }) => error ?? [])
     return {
       summary: summaryOf({ reports, sources, counts, seconds, answer }),
-      error: reports.find(({ error }) => error !== undefined)?.error ?? brokenOf(node),
+      error: errorOfAll(errors) ?? brokenOf(node),
       interrupted: reports.some(({ phase }) => phase === "interrupted"),
     }
   })
@@ -101,6 +103,7 @@ const undrained = () =>
   new DeadlineExceeded({
     retryAfterMillis: retryMillisMax,
     message: "Not everything that was read is committed; the next start goes on from there.",
+    next: "Run the same command again.",
   })
 
 export const exitOf = ({ error, interrupted }: Outcome): number => {

@@ -271,6 +271,10 @@ export const socketRequestBytesMax = 256 * 1024
 export const diskFreeBytesLow = 1024 ** 3
 /** Dead letters that `dlq ls` shows unless told otherwise. */
 export const deadLettersShownDefault = 20
+/** Names in one sentence for a person: tenants, files that cannot be read. */
+export const namesToldMax = 20
+/** Bytes of a file's beginning in which the `type` of a STIX bundle is looked for. */
+export const bundleHeadBytes = 4096
 
 /** The embedded graph store. */
 /** Page cache of the writing connection. */

@@ -4,7 +4,8 @@ import { deadLettersShownDefault, pageSizeMax } from "../../protocols/limits.ts"
 import { openDataDirectoryReadOnly } from "../../runtime/index.ts"
 import { openGraphReads } from "../../stores/index.ts"
 import { loadSettings, wholeNumber } from "../configuration.ts"
-import { plainDeadLetter } from "../dead-letter.ts"
+import { plainDeadLetter, reasonOf } from "../dead-letter.ts"
+import { noSuchTenant } from "../tenants.ts"
 import { textTable } from "../text-table.ts"
 import { attemptInvalid, exit, isOn, type RunVerb, textFlag } from "../verb.ts"
 
@@ -12,7 +13,7 @@ export const run: RunVerb = (given, io) =>
   Effect.gen(function* () {
     const settings = yield* loadSettings(given, { env: io.env, folder: io.folder })
     const source = textFlag(given, "source")
-    const reason = textFlag(given, "reason")
+    const reason = yield* attemptInvalid(() => reasonOf(textFlag(given, "reason")))
     const after = textFlag(given, "after")
     const first = yield* attemptInvalid(() =>
       wholeNumber(1, pageSizeMax)(
@@ -28,12 +29,14 @@ export const run: RunVerb = (given, io) =>
       { first, ...(after === undefined ? {} : { after }) },
     )
     const letters = page.items.map(plainDeadLetter)
+    const unknown = noSuchTenant(settings.tenant.value, yield* reads.tenants)
+    if (unknown !== undefined) io.tell(`intelgraph: ${unknown}`)
     if (isOn(given, "json")) {
       io.out(JSON.stringify({ deadLetters: letters, end: page.end ?? null, hasMore: page.hasMore }))
       return exit.done
     }
-    if (letters.length === 0) io.tell("intelgraph: No record was set aside.")
-    else io.out(textTable(header, letters.map(rowOf)))
+    if (letters.length > 0) io.out(textTable(header, letters.map(rowOf)))
+    else if (unknown === undefined) io.tell("intelgraph: No record was set aside.")
     if (page.hasMore) io.tell(`intelgraph: There are more; add --after ${page.end}.`)
     return exit.done
   })

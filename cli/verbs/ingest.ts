@@ -20,6 +20,7 @@ import {
 } from "../request.ts"
 import { exitOf, type Outcome, runSources, untilInterrupted } from "../run-sources.ts"
 import { errorOf } from "../socket-frames.ts"
+import { bundleHint, looksLikeBundle, refuseUnreadable } from "../source-files.ts"
 import { summaryTable } from "../summary.ts"
 import { type Given, isOn, type RunVerb, textFlag } from "../verb.ts"
 
@@ -27,6 +28,7 @@ export const run: RunVerb = (given, io) =>
   Effect.gen(function* () {
     const settings = yield* loadSettings(given, { env: io.env, folder: io.folder })
     const requests = yield* plainRequests(given, settings, io)
+    yield* refuseUnreadable(requests.map(({ file }) => file))
     const outcome = yield* inOwnNode(settings, requests, io).pipe(
       Effect.catchTag("DataDirectoryRefused", (refused) =>
         refused.reason === "locked" ? throughSocket(settings, requests, io) : Effect.fail(refused),
@@ -48,6 +50,11 @@ function hint(outcome: Outcome, requests: readonly PlainRequest[], io: Io): void
     ({ mapping, format }) => mapping === undefined && format !== "stix",
   )
   if (unmapped === undefined || outcome.summary.totals.read === 0) return
+  const bundle = requests.find(
+    ({ mapping, format, file }) =>
+      mapping === undefined && format === "json" && looksLikeBundle(file),
+  )
+  if (bundle !== undefined) return io.tell(bundleHint(bundle.file))
   io.tell(
     "intelgraph: Without a mapping each record is one entity of type record. " +
       `Propose a mapping with \`npx --no intelgraph mapping infer ${unmapped.file}\`.`,

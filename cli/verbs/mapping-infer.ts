@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { inferFileMapping } from "../../actors/index.ts"
 import { Invalid } from "../../protocols/errors.ts"
 import { absolute, formatOf } from "../request.ts"
+import { bundleHint, looksLikeBundle } from "../source-files.ts"
 import { exit, isOn, type RunVerb, textFlag } from "../verb.ts"
 
 export const run: RunVerb = (given, io) =>
@@ -15,6 +16,7 @@ export const run: RunVerb = (given, io) =>
     }
     const file = absolute(io.folder, word)
     const mapping = yield* inferFileMapping(file, format)
+    if (format === "json" && looksLikeBundle(file)) io.tell(bundleHint(file))
     io.out(isOn(given, "json") ? JSON.stringify({ file, format, mapping }) : mapping)
     return exit.done
   })

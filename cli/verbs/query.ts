@@ -7,6 +7,7 @@ import { openDataDirectoryReadOnly } from "../../runtime/index.ts"
 import { openGraphReads } from "../../stores/index.ts"
 import { loadSettings } from "../configuration.ts"
 import { failureOf } from "../failure.ts"
+import { noSuchTenant } from "../tenants.ts"
 import { exit, type Given, isOn, type RunVerb, textFlag } from "../verb.ts"
 
 export const run: RunVerb = (given, io) =>
@@ -26,7 +27,11 @@ export const run: RunVerb = (given, io) =>
       io.tell(failureOf(error).text),
     )
     io.out(isOn(given, "json") ? JSON.stringify(answer) : JSON.stringify(answer, undefined, 2))
-    if (answer.errors === undefined) return exit.done
+    if (answer.errors === undefined) {
+      const unknown = noSuchTenant(request.tenant, yield* reads.tenants)
+      if (unknown !== undefined) io.tell(`intelgraph: ${unknown}`)
+      return exit.done
+    }
     for (const { message, extensions } of answer.errors) {
       if (extensions?.errorId === undefined) io.tell(`intelgraph: ${message}`)
     }

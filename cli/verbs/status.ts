@@ -7,6 +7,7 @@ import { loadSettings } from "../configuration.ts"
 import { socketOf } from "../node-socket.ts"
 import { callSocket } from "../socket.ts"
 import { type Status, statusOf } from "../status-of.ts"
+import { namesTold, noSuchTenant } from "../tenants.ts"
 import { figure, textTable } from "../text-table.ts"
 import { exit, isOn, type RunVerb } from "../verb.ts"
 
@@ -14,9 +15,15 @@ export const run: RunVerb = (given, io) =>
   Effect.gen(function* () {
     const settings = yield* loadSettings(given, { env: io.env, folder: io.folder })
     const asked = { tenant: settings.tenant.value, graphHash: isOn(given, "graph-hash") }
-    const status = yield* read(settings.dataDir.value, asked)
+    const { status, tenants } = yield* read(settings.dataDir.value, asked)
     if (isOn(given, "json")) io.out(JSON.stringify(status))
     else io.out(statusText(status))
+    const unknown = noSuchTenant(asked.tenant, tenants)
+    const others = tenants.filter((tenant) => tenant !== asked.tenant)
+    if (unknown !== undefined) io.tell(`intelgraph: ${unknown}`)
+    else if (settings.tenant.from !== "flag" && others.length > 0) {
+      io.tell(`intelgraph: Other tenants, to be named with --tenant: ${namesTold(others)}.`)
+    }
     return status.broken.length === 0 ? exit.done : exit.failed
   })
 
@@ -25,22 +32,29 @@ interface Asked {
   readonly graphHash: boolean
 }
 
+interface Found {
+  readonly status: Status
+  readonly tenants: readonly string[]
+}
+
 /**
  * A node that was killed leaves the name of a socket that nobody answers: then its data answers.
  */
-const read = (dataDir: string, asked: Asked): Effect.Effect<Status, IntelGraphError> =>
+const read = (dataDir: string, asked: Asked): Effect.Effect<Found, IntelGraphError> =>
   Effect.scoped(
     Effect.gen(function* () {
       const directory = yield* openDataDirectoryReadOnly(dataDir)
-      const fromData = Effect.flatMap(openGraphReads(directory.files.graph), (reads) =>
-        statusOf(reads, { ...asked, node: undefined }),
-      )
+      const reads = yield* openGraphReads(directory.files.graph)
+      const fromData = statusOf(reads, { ...asked, node: undefined })
       const socket = socketOf(dataDir)
-      if (socket === undefined) return yield* fromData
-      return yield* callSocket(socket, { op: "status", ...asked }).pipe(
-        Effect.map((value) => value as Status),
-        Effect.catchTag("Unavailable", () => fromData),
-      )
+      const status =
+        socket === undefined
+          ? yield* fromData
+          : yield* callSocket(socket, { op: "status", ...asked }).pipe(
+              Effect.map((value) => value as Status),
+              Effect.catchTag("Unavailable", () => fromData),
+            )
+      return { status, tenants: yield* reads.tenants }
     }),
   )
 
