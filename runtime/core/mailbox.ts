@@ -351,11 +351,23 @@ export abstract class Mailbox<H extends MailboxHome = MailboxHome> {
     for (const waiter of side.waiters) {
       const bytes = this.sizeOf(waiter.message)
       if (this.limitAgainst(bytes) !== undefined) return
+      if (!this.spendToken(side)) return this.giveCreditLater(side)
       side.waiters.delete(waiter)
       this.offered += 1
       this.keep(waiter.message, undefined, waiter.lane, bytes)
       waiter.resume(undefined)
     }
+  }
+
+  /** The rate holds a sender up: nothing that is taken would wake it. */
+  private giveCreditLater(side: Side): void {
+    if (side.creditTimer) return
+    side.creditTimer = true
+    const { host } = this.home
+    host.after(Math.max(retryMillisMin, this.rateWaitMillis(side, host.nowMillis())), () => {
+      side.creditTimer = false
+      this.giveCredit(side)
+    })
   }
 
   private release(ring: Ring): void {

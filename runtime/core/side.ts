@@ -19,6 +19,8 @@ export class Side {
   bytes = 0
   /** When the rate's burst is whole again. */
   wholeAtMillis = Number.NEGATIVE_INFINITY
+  /** A timer is set that gives credit when the rate allows it again. */
+  creditTimer = false
   refused = 0
   deadLettered = 0
   expired = 0

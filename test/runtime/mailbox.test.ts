@@ -181,6 +181,25 @@ test("lets a sender wait for credit, in order, before any later tell", () => {
   expect(log).toEqual(["first", "second", "third"])
 })
 
+test("gives a waiting sender its place no sooner than the rate allows", () => {
+  const { host, spawn, begin } = makeActorWorld()
+  const log: string[] = []
+  const ref = spawn<string>(recording(log), {
+    mailbox: { depthMax: 1, overflow: "wait", ratePerSecondMax: 10, rateBurst: 1 },
+  })
+  ref.tell("first")
+  const waiting = [begin(ref.offer("second")), begin(ref.offer("third"))]
+  host.settle()
+  expect(log).toEqual(["first"])
+  host.advance(99)
+  expect(log).toEqual(["first"])
+  host.advance(1)
+  expect(log).toEqual(["first", "second"])
+  host.advance(100)
+  expect(log).toEqual(["first", "second", "third"])
+  expect(waiting.map((one) => one.exit()?._tag)).toEqual(["Success", "Success"])
+})
+
 test("lets no small message overtake a large one that waits or is parked", () => {
   for (const overflow of ["wait", "park"] as const) {
     const { host, spawn, begin } = makeActorWorld()
