@@ -14,57 +14,29 @@
  * Rows are read in order of an index, and only the relationships of one entity are sorted at a
  * time, so that memory does not grow with the graph.
  */
-import { createHash, type Hash } from "node:crypto"
-import * as Effect from "effect/Effect"
+import { createHash } from "node:crypto"
 import { hashRowsPerTurn } from "../../../protocols/limits.ts"
-import type { StoreBroken } from "../../graph/port.ts"
-import { storeError } from "./failure.ts"
-import { ReadStore } from "./read-store.ts"
+import type { ReadStore } from "./read-store.ts"
 
-/** In a snapshot of its own; lets others run every `hashRowsPerTurn` rows. */
-export const graphHashOf = (path: string, tenant: string): Effect.Effect<string, StoreBroken> =>
-  Effect.acquireUseRelease(
-    attempt(path, () => {
-      const store = new ReadStore(path)
-      store.hold()
-      return store
-    }),
-    (store) =>
-      attempt(path, () => lines(store, store.tenant(tenant))).pipe(
-        Effect.flatMap((all) => digest(path, all, createHash("sha256"))),
-      ),
-    (store) => Effect.sync(() => store.close()),
-  )
-
-const digest = (
-  path: string,
-  all: Iterator<string>,
-  sha: Hash,
-): Effect.Effect<string, StoreBroken> =>
-  attempt(path, () => {
-    // One update for many lines: each costs as much as reading its row.
-    let text = ""
-    for (let rows = 0; rows < hashRowsPerTurn; rows++) {
-      const next = all.next()
-      if (next.done === true) return sha.update(text, "utf8").digest("hex")
-      text += next.value
-    }
+/** Yields every `hashRowsPerTurn` rows, to let others run. */
+export function* graphHash(store: ReadStore, tenant: number): Generator<void, string> {
+  const sha = createHash("sha256")
+  // One update for many lines: each costs as much as reading its row.
+  let text = ""
+  let rows = 0
+  for (const line of lines(store, tenant)) {
+    text += line
+    if (++rows % hashRowsPerTurn > 0) continue
     sha.update(text, "utf8")
-    return undefined
-  }).pipe(
-    Effect.flatMap((done) =>
-      done === undefined
-        ? Effect.flatMap(Effect.yieldNow, () => digest(path, all, sha))
-        : Effect.succeed(done),
-    ),
-  )
+    text = ""
+    yield
+  }
+  return sha.update(text, "utf8").digest("hex")
+}
 
 const quoted = (text: string): string => JSON.stringify(text)
 
-const attempt = <A>(path: string, use: () => A): Effect.Effect<A, StoreBroken> =>
-  Effect.try({ try: use, catch: (cause) => storeError(cause, path) })
-
-function* lines(store: ReadStore, tenant: number): Generator<string, undefined> {
+function* lines(store: ReadStore, tenant: number): Generator<string, void> {
   const types = store
     .query<[id: number, name: string]>("SELECT id, name FROM type WHERE tenant = ? ORDER BY name")
     .all(tenant)
@@ -93,5 +65,4 @@ function* lines(store: ReadStore, tenant: number): Generator<string, undefined> 
       yield `["r",${names.join(",")},${derived === 1},${properties}]\n`
     }
   }
-  return undefined
 }

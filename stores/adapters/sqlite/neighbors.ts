@@ -1,6 +1,8 @@
 /** What lies around an entity, hop by hop, bounded at each. */
 import { Invalid } from "../../../protocols/errors.ts"
 import {
+  edgesPerNodeScannedMax,
+  neighborsEdgesScannedMax,
   neighborsHopsMax,
   neighborsNodesPerHopMax,
   neighborsRelationshipsMax,
@@ -30,11 +32,18 @@ export function neighborhoodOf(
   const followed = new Map<number, readonly [number, number]>()
   const entities: (VisibleEntity & { readonly hops: number })[] = []
   let truncated = false
+  let scanned = 0
   let frontier: readonly number[] = [start]
   for (let hop = 1; hop <= hops && frontier.length > 0; hop++) {
     const found = new Set<number>()
     for (const node of frontier) {
-      const around = edgesAt(store, tenant, node, types)
+      const scanMax = Math.min(edgesPerNodeScannedMax, neighborsEdgesScannedMax - scanned)
+      if (scanMax <= 0) {
+        truncated = true
+        break
+      }
+      const around = edgesAt(store, tenant, node, types, scanMax)
+      scanned += around.scanned
       if (around.truncated) truncated = true
       for (const { edge, other } of around.edges) {
         followed.set(edge, [node, other])

@@ -5,7 +5,7 @@
  * before incoming, then discriminator. So the answer depends on the graph alone.
  */
 import { Invalid, invariant, LimitExceeded } from "../../../protocols/errors.ts"
-import { pathHopsMax, pathVisitedMax } from "../../../protocols/limits.ts"
+import { pathEdgesScannedMax, pathHopsMax, pathVisitedMax } from "../../../protocols/limits.ts"
 import { compareUtf8 } from "../../../protocols/visible.ts"
 import type { VisibleEntity, VisibleRelationship } from "../../graph/port.ts"
 import { entityAt, nodeAt } from "./read-entities.ts"
@@ -42,11 +42,13 @@ export function pathBetween(
   if (start === undefined || end === undefined) return undefined
   const head = sideAt(start)
   const tail = sideAt(end)
+  let scanned = 0
   while (!meets(head, tail)) {
     if (head.depth + tail.depth === hopsMax) return undefined
     const smaller = head.frontier.length <= tail.frontier.length ? head : tail
     if (smaller.frontier.length === 0) return undefined
-    advance(store, tenant, smaller, head.distances.size + tail.distances.size)
+    const visited = head.distances.size + tail.distances.size
+    scanned = advance(store, tenant, smaller, { visited, scanned })
   }
   const nodes = firstPath(store, tenant, head, tail, start)
   return {
@@ -66,12 +68,20 @@ const sideAt = (node: number): Side => ({
 const meets = (head: Side, tail: Side): boolean =>
   head.frontier.some((node) => tail.distances.get(node) === tail.depth)
 
-function advance(store: ReadStore, tenant: number, side: Side, visited: number): void {
+/** One hop further; answers how many relationships the search has looked at by then. */
+function advance(
+  store: ReadStore,
+  tenant: number,
+  side: Side,
+  { visited, scanned }: { readonly visited: number; readonly scanned: number },
+): number {
   const next: number[] = []
+  let scannedByNow = scanned
   side.depth++
   for (const node of side.frontier) {
     const around = edgesAt(store, tenant, node)
-    if (around.truncated) throw tooWide()
+    scannedByNow += around.scanned
+    if (around.truncated || scannedByNow > pathEdgesScannedMax) throw tooMany(scannedByNow)
     for (const { other } of around.edges) {
       if (side.distances.has(other)) continue
       side.distances.set(other, side.depth)
@@ -80,6 +90,7 @@ function advance(store: ReadStore, tenant: number, side: Side, visited: number):
     if (visited + next.length > pathVisitedMax) throw tooWide()
   }
   side.frontier = next
+  return scannedByNow
 }
 
 /** The first of the shortest paths, by the order of entities. */
@@ -143,4 +154,12 @@ const tooWide = () =>
     bound: pathVisitedMax,
     value: pathVisitedMax + 1,
     message: `The search for a path touched more than ${pathVisitedMax} entities and gave up.`,
+  })
+
+const tooMany = (scanned: number) =>
+  new LimitExceeded({
+    limit: "pathEdgesScannedMax",
+    bound: pathEdgesScannedMax,
+    value: scanned,
+    message: `The search for a path looked at ${scanned} relationships and gave up.`,
   })

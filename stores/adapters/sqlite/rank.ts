@@ -1,6 +1,6 @@
 /** Entities of a type by how many distinct entities a way through the graph reaches. */
 import { Invalid, LimitExceeded } from "../../../protocols/errors.ts"
-import { rankEdgesScannedMax, rankStepsMax } from "../../../protocols/limits.ts"
+import { rankEdgesPerTurn, rankEdgesScannedMax, rankStepsMax } from "../../../protocols/limits.ts"
 import { compareUtf8 } from "../../../protocols/visible.ts"
 import type { RankRequest, RankRow, RankStep, VisibleEntity } from "../../graph/port.ts"
 import { sizeOf } from "./page.ts"
@@ -17,11 +17,12 @@ interface Way {
   readonly leadsOn: Map<number, boolean>
 }
 
-export function rankRows(
+/** Yields now and then, to let others run. */
+export function* rankRows(
   store: ReadStore,
   tenant: number,
   request: RankRequest,
-): readonly RankRow[] {
+): Generator<void, readonly RankRow[]> {
   const { steps, count } = request
   const first = sizeOf(request)
   if (steps.length < 1 || steps.length > rankStepsMax) {
@@ -38,11 +39,15 @@ export function rankRows(
   )
   const excluding = request.unless.map((name) => `${JSON.stringify(name)}:true`)
   const ranked: { readonly node: number; readonly count: number }[] = []
+  let pause = rankEdgesPerTurn
   for (const [node, properties] of groups.iterate(tenant, store.type(tenant, request.type))) {
     // As in `isRevoked`: in canonical JSON these characters are nothing else.
     if (excluding.some((text) => properties.includes(text))) continue
     const reached = walker.reached(node, count)
     if (reached > 0) ranked.push({ node, count: reached })
+    if (walker.scanned < pause) continue
+    pause = walker.scanned + rankEdgesPerTurn
+    yield
   }
   return firstOf(ranked, first, (node) => entityAt(store, tenant, node))
 }
@@ -77,7 +82,7 @@ class Walker {
   readonly #store: ReadStore
   readonly #tenant: number
   readonly #ways: readonly Way[]
-  #scanned = 0
+  scanned = 0
 
   constructor(store: ReadStore, tenant: number, steps: readonly RankStep[]) {
     this.#store = store
@@ -121,12 +126,12 @@ class Walker {
     const known = way.ends.get(node)
     if (known !== undefined) return known
     const rows = this.#rows(way, node)
-    this.#scanned += rows.length + 1
-    if (this.#scanned > rankEdgesScannedMax) {
+    this.scanned += rows.length + 1
+    if (this.scanned > rankEdgesScannedMax) {
       throw new LimitExceeded({
         limit: "rankEdgesScannedMax",
         bound: rankEdgesScannedMax,
-        value: this.#scanned,
+        value: this.scanned,
         message: `The ranking followed more than ${rankEdgesScannedMax} relationships and gave up.`,
       })
     }

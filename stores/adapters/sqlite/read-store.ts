@@ -63,7 +63,7 @@ export class ReadStore {
   read<A>(use: () => A): Effect.Effect<A, Invalid | LimitExceeded | StoreBroken> {
     return Effect.try({
       try: () => this.snapshot(use),
-      catch: (cause) => (isExpected(cause) ? cause : storeError(cause, this.path)),
+      catch: (cause) => readError(cause, this.path),
     })
   }
 
@@ -86,6 +86,10 @@ export class ReadStore {
     if (this.#db.isOpen) this.#db.close()
   }
 }
+
+/** What a read may fail with: what it refuses itself, else what it means that SQLite failed. */
+export const readError = (cause: unknown, path: string) =>
+  isExpected(cause) ? cause : storeError(cause, path)
 
 const isExpected = (cause: unknown): cause is Invalid | LimitExceeded | StoreFailed | Unavailable =>
   cause instanceof Invalid ||

@@ -1,18 +1,21 @@
 /** `GraphReads` over a read-only connection. */
-import * as Effect from "effect/Effect"
-import type { GraphReadsShape } from "../../graph/port.ts"
-import { graphHashOf } from "./graph-hash.ts"
+import type * as Effect from "effect/Effect"
+import type { GraphReadsShape, StoreBroken } from "../../graph/port.ts"
+import { graphHash } from "./graph-hash.ts"
 import { neighborhoodOf } from "./neighbors.ts"
 import { pathBetween } from "./path.ts"
 import { rankRows } from "./rank.ts"
 import { assertionsAt, entitiesPage, entityAt, nodeAt } from "./read-entities.ts"
 import type { ReadStore } from "./read-store.ts"
 import { relationshipsPage } from "./relationships.ts"
+import { readInSteps } from "./steps.ts"
 import { countsOf, deadLettersPage, runCountersOf, sourcesOf } from "./summary.ts"
 
 export function readsOf(store: ReadStore): GraphReadsShape {
   const of = <A>(name: string, use: (tenant: number) => A) =>
     store.read(() => use(store.tenant(name)))
+  const steps = <A>(name: string, use: (own: ReadStore, tenant: number) => Generator<void, A>) =>
+    readInSteps(store.path, (own) => use(own, own.tenant(name)))
   return {
     entity: (name, type, key) =>
       of(name, (tenant) => {
@@ -26,7 +29,7 @@ export function readsOf(store: ReadStore): GraphReadsShape {
     neighbors: (name, at, query) => of(name, (tenant) => neighborhoodOf(store, tenant, at, query)),
     path: (name, from, to, hopsMax) =>
       of(name, (tenant) => pathBetween(store, tenant, from, to, hopsMax)),
-    rank: (name, request) => of(name, (tenant) => rankRows(store, tenant, request)),
+    rank: (name, request) => steps(name, (own, tenant) => rankRows(own, tenant, request)),
     counts: (name) => of(name, (tenant) => countsOf(store, tenant)),
     sources: (name) => of(name, (tenant) => sourcesOf(store, tenant)),
     runCounters: (name, source, run) =>
@@ -39,6 +42,6 @@ export function readsOf(store: ReadStore): GraphReadsShape {
         .all()
         .map(([name]) => name),
     ),
-    graphHash: (name) => Effect.suspend(() => graphHashOf(store.path, name)),
+    graphHash: (name) => steps(name, graphHash) as Effect.Effect<string, StoreBroken>,
   }
 }

@@ -146,7 +146,7 @@ const nodeStatements = (db: DatabaseSync) => ({
   ),
   lastNode: query<[id: number]>(
     db,
-    "SELECT id FROM node WHERE id < ? AND tenant = ? ORDER BY id DESC LIMIT 1",
+    "SELECT id FROM node WHERE id BETWEEN ? AND ? AND tenant = ? ORDER BY id DESC LIMIT 1",
   ),
   insertNode: change(
     db,

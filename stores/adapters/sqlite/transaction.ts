@@ -138,11 +138,11 @@ export class Transaction {
 
   /** What `nextNode` will answer. */
   freeNode(tenant: number): number {
-    const end = firstNodeOf(tenant + 1)
+    const [begin, end] = [firstNodeOf(tenant), firstNodeOf(tenant + 1)]
     const last =
       this.#lastNodes.get(tenant) ??
-      this.statements.lastNode.get(end, tenant)?.[0] ??
-      firstNodeOf(tenant)
+      this.statements.lastNode.get(begin, end - 1, tenant)?.[0] ??
+      begin
     invariant(last + 1 < end, `A tenant has at most ${nodesPerTenantMax} entities.`)
     return last + 1
   }

@@ -13,23 +13,33 @@ export interface Step {
   readonly incoming: boolean
 }
 
-/** Edges at a node in both directions, at most `edgesPerNodeScannedMax` of each. */
+export interface Around {
+  readonly edges: readonly Step[]
+  /** Rows looked at, of whatever type. */
+  readonly scanned: number
+  readonly truncated: boolean
+}
+
+/** Edges at a node in both directions, at most `scanMax` of each. */
 export function edgesAt(
   store: ReadStore,
   tenant: number,
   node: number,
   types?: ReadonlySet<number>,
-): { readonly edges: readonly Step[]; readonly truncated: boolean } {
+  scanMax = edgesPerNodeScannedMax,
+): Around {
   const edges: Step[] = []
+  let scanned = 0
   let truncated = false
   for (const incoming of [false, true]) {
-    const rows = stepsOf(store, incoming).all(node, tenant, edgesPerNodeScannedMax + 1)
-    if (rows.length > edgesPerNodeScannedMax) truncated = true
+    const rows = stepsOf(store, incoming).all(node, tenant, scanMax + 1)
+    scanned += rows.length
+    if (rows.length > scanMax) truncated = true
     for (const [edge, type, other] of rows) {
       if (types === undefined || types.has(type)) edges.push({ edge, type, other, incoming })
     }
   }
-  return { edges, truncated }
+  return { edges, scanned, truncated }
 }
 
 const stepsOf = (store: ReadStore, incoming: boolean) =>
