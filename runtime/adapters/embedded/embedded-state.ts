@@ -80,17 +80,12 @@ function storeGroup(
   shard: number,
   entries: readonly StateEntry[],
 ): Effect.Effect<void, LogBroken> {
-  const waits = ({ path, value }: StateEntry) =>
-    hold.isHeld && value === undefined && isParkedPath(path)
-  const [now, later] = [entries.filter((entry) => !waits(entry)), entries.filter(waits)]
-  const group = (of: readonly StateEntry[]): Operation => ({
-    kind: "write",
-    shard,
-    entries: of.map(storedOf),
-  })
-  const trimmed = later.length > 0 ? hold.trim([group(later)], () => {}) : Effect.void
-  if (now.length === 0) return trimmed
-  return Effect.asVoid(Effect.andThen(trimmed, submitted(writer, group(now))))
+  const removals = entries.filter(({ path, value }) => value === undefined && isParkedPath(path))
+  const group: Operation = { kind: "write", shard, entries: entries.map(storedOf) }
+  if (removals.length === 0) return Effect.asVoid(submitted(writer, group))
+  // A group is written as one or not at all, and only removals may wait.
+  invariant(removals.length === entries.length, "A group removes parked blocks or does else.")
+  return hold.isHeld ? hold.trim([group], () => {}) : Effect.asVoid(submitted(writer, group))
 }
 
 const storedOf = ({ path, value }: StateEntry): StoredState => ({
