@@ -179,7 +179,7 @@ class Connector implements Behavior<ConnectorMessage> {
     this.#world.latency.clear(this.#sender)
     this.#outbox = new Outbox({
       sender: this.#sender,
-      incarnation: { epoch: this.#owner.epoch, start: this.#world.nextStart(this.#sender) },
+      incarnation: { epoch: this.#owner.epoch, start: this.#world.nextStart() },
       mappingDigest: Buffer.from(record.recipeDigest, "hex"),
       source: request.source,
       run: record.run,
@@ -370,6 +370,7 @@ class Connector implements Behavior<ConnectorMessage> {
   #end(phase: IngestReport["phase"]): void {
     this.#context.cancelTimer("count")
     this.#enter(phase)
+    this.#world.latency.clear(this.#sender)
     const progress = this.#argument.board.progress
     if (progress !== undefined) this.#argument.report({ ...progress, phase })
     this.#context.stop(this.#context.self)

@@ -29,6 +29,8 @@ interface Books {
   openedThrough: number
   handledThrough: number
   readonly blocks: Map<number, Place>
+  /** Found parked at takeover and handled since: a copy may still come from the log. */
+  readonly copies: Set<number>
 }
 
 export class DurableMailboxes {
@@ -68,9 +70,9 @@ export class DurableMailboxes {
   arrived(partition: Partition, sequence: number): void {
     const books = this.#of(partition)
     const place = books.blocks.get(sequence)
-    if (place === undefined) return see(books, sequence)
-    if (!place.listed || books.unseen === 0) return
-    place.listed = false
+    if (place === undefined && !books.copies.delete(sequence)) return see(books, sequence)
+    if (place?.listed === false || books.unseen === 0) return
+    if (place !== undefined) place.listed = false
     books.unseen--
     books.offered--
     books.admitted--
@@ -96,7 +98,10 @@ export class DurableMailboxes {
   /** Committed downstream, and the log or the parking place holds it no more; once is enough. */
   handled(partition: Partition, sequence: number): void {
     const books = this.#of(partition)
-    if (!books.blocks.delete(sequence)) return
+    const place = books.blocks.get(sequence)
+    if (place === undefined) return
+    books.blocks.delete(sequence)
+    if (place.listed) books.copies.add(sequence)
     books.handled++
     books.handledThrough = Math.max(books.handledThrough, sequence)
   }
@@ -127,7 +132,7 @@ export class DurableMailboxes {
     const key = `${tenant}/${partition}`
     let books = this.#books.get(key)
     if (books === undefined) {
-      books = { ...noBooks, blocks: new Map() }
+      books = { ...noBooks, blocks: new Map(), copies: new Set() }
       this.#books.set(key, books)
     }
     return books

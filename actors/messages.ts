@@ -1,6 +1,6 @@
 /** What the actors of a node say to each other. */
 import type * as Exit from "effect/Exit"
-import type { Partition } from "../protocols/address.ts"
+import type { Address, Partition } from "../protocols/address.ts"
 import type { Fenced, LimitExceeded, LogDamaged } from "../protocols/errors.ts"
 
 import type { ActorRef, Delivery, LogBroken, StateBroken, StopReason } from "../runtime/index.ts"
@@ -123,4 +123,12 @@ export type TenantMessage =
       readonly connector: ActorRef<ConnectorMessage>
       readonly reason: StopReason
     }
+  | Lost
   | { readonly kind: "stop-reading" }
+
+/** A child that its parent cannot do without has ended. */
+export interface Lost {
+  readonly kind: "lost"
+  readonly address: Address
+  readonly reason: StopReason
+}

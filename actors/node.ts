@@ -29,6 +29,7 @@ import { RecipeBook } from "./recipes.ts"
 import { reportOfNothing } from "./report.ts"
 import { RootMemory, type RootMessage, rootType } from "./root.ts"
 import { openShards, PulledBytes } from "./shard-memory.ts"
+import { quarantinedError } from "./tenant.ts"
 import { type TenantSettings, Tenants } from "./tenants.ts"
 import { type EffectOf, type Ports, World } from "./world.ts"
 
@@ -62,9 +63,10 @@ export const makeNode: (
       effectOf: options.effectOf,
       onFailure: (error) => Deferred.doneUnsafe(failure, Effect.succeed(error)),
     })
+    const ended = yield* Deferred.make<void>()
     const system = yield* Effect.acquireRelease(
-      Effect.sync(() => makeSystem({ ...options.watch, host: ports.host, supervisor })),
-      (running) => running.stop,
+      Effect.sync(() => makeSystem({ ...watching(world, options), host: ports.host, supervisor })),
+      (running) => Effect.andThen(running.stop, Deferred.succeed(ended, undefined)),
     )
     const memory = new RootMemory(shards)
     const place = { tenant: "system", key: "node" }
@@ -72,9 +74,23 @@ export const makeNode: (
     const tenants = new Tenants(world, root)
     for (const settings of options.tenants) yield* tenants.ensure(settings)
     for (const tail of yield* ports.log.tails) yield* tenants.ensure({ tenant: tail.tenant })
-    return new RunningNode({ world, memory, root, tenants, failure, system })
+    return new RunningNode({ world, memory, root, tenants, failure, ended, system })
   },
 )
+
+/** Above the root there is nobody: where it cannot go on, the node cannot. */
+const watching = (
+  world: World,
+  { watch }: NodeOptions,
+): Pick<SystemOptions, "observer" | "events"> => ({
+  ...watch,
+  events: (event) => {
+    watch?.events?.(event)
+    if (event.event === "quarantined" && event.address.kind === rootType.kind) {
+      world.fail(quarantinedError(event.address))
+    }
+  },
+})
 
 interface NodeParts {
   readonly world: World
@@ -82,6 +98,8 @@ interface NodeParts {
   readonly root: ActorRef<RootMessage>
   readonly tenants: Tenants
   readonly failure: Deferred.Deferred<IntelGraphError>
+  /** All actors have stopped. */
+  readonly ended: Deferred.Deferred<void>
   readonly system: ActorSystem
 }
 
@@ -95,27 +113,33 @@ class RunningNode implements IntelNode {
   }
 
   ingest(request: IngestRequest): Effect.Effect<IngestReport> {
-    const { root, tenants } = this.#parts
+    const { root, tenants, ended } = this.#parts
     const told = Effect.callback<IngestReport, IntelGraphError>((resume) => {
       const report = (answer: IngestReport) => resume(Effect.succeed(answer))
       const refused = root.tell({ kind: "ingest", request, report })
       if (refused !== undefined) resume(Effect.fail(refused))
     })
     const broken = Effect.flatMap(this.failed, (error) => Effect.fail(error))
+    const interrupted = Effect.map(Deferred.await(ended), () =>
+      this.#lastReport(request, "interrupted", undefined),
+    )
     return tenants.ensure({ tenant: request.tenant }).pipe(
-      Effect.andThen(Effect.raceFirst(told, broken)),
-      Effect.catch((error) => Effect.sync(() => this.#failedReport(request, error))),
+      Effect.andThen(Effect.raceAllFirst([told, broken, interrupted])),
+      Effect.catch((error) => Effect.sync(() => this.#lastReport(request, "failed", error))),
     )
   }
 
-  /** What was committed of it before the node could not go on stands in its last progress. */
-  #failedReport(request: IngestRequest, error: IntelGraphError): IngestReport {
+  /** What was committed of it before the node ended stands in its last progress. */
+  #lastReport(
+    request: IngestRequest,
+    phase: IngestReport["phase"],
+    error: IntelGraphError | undefined,
+  ): IngestReport {
     const { tenant, source, file } = request
     const last = this.progress().find(
       (one) => one.tenant === tenant && one.source === source && one.file === file,
     )
-    if (last === undefined) return reportOfNothing(request, "failed", error)
-    return { ...last, phase: "failed", error }
+    return last === undefined ? reportOfNothing(request, phase, error) : { ...last, phase, error }
   }
 
   progress(): readonly ConnectorProgress[] {

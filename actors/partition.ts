@@ -22,6 +22,7 @@ import {
   shardCount,
 } from "../protocols/limits.ts"
 import type { ActorContext, ActorRef, ActorType, Behavior, Delivery } from "../runtime/index.ts"
+import type { PreparedBlock } from "../stores/index.ts"
 import type { PartitionMessage, ShardMessage, SinkMessage } from "./messages.ts"
 import { deadLetterOf } from "./pipeline/effect-of-event.ts"
 import { decodeRecipe } from "./recipes.ts"
@@ -35,6 +36,8 @@ export class PartitionMemory {
   life = 0
   /** Per block, by its sequence: failures per record, by its ordinal. */
   readonly #failures = new Map<number, Map<number, number>>()
+  /** Blocks whose records are tried with the sink one by one. */
+  readonly #suspects = new Set<number>()
   #restarts: readonly number[] = []
 
   /** Counts one more failure of this record, and answers how many there were. */
@@ -46,9 +49,19 @@ export class PartitionMemory {
     return count
   }
 
+  /** Some record of this block cannot be passed to the sink. */
+  suspect(sequence: number): void {
+    this.#suspects.add(sequence)
+  }
+
+  suspects(sequence: number): boolean {
+    return this.#suspects.has(sequence)
+  }
+
   /** The block is committed, and with it all before it. */
   forget(sequence: number): void {
     for (const known of this.#failures.keys()) if (known <= sequence) this.#failures.delete(known)
+    for (const known of this.#suspects) if (known <= sequence) this.#suspects.delete(known)
   }
 
   /** Whether one more restart for records is fine now; it counts it. */
@@ -93,9 +106,9 @@ class PartitionActor implements Behavior<PartitionMessage> {
     this.#world = argument.world
     this.#life = ++argument.memory.life
     const { partition, reader, sink } = argument
-    reader.tell({ kind: "attach", partition, ref: context.self, life: this.#life }, "control")
+    tell(reader, { kind: "attach", partition, ref: context.self, life: this.#life })
     const at = { partition: partition.partition, ref: context.self, life: this.#life }
-    sink.tell({ kind: "attach", ...at }, "control")
+    tell(sink, { kind: "attach", ...at })
   }
 
   receive(message: PartitionMessage): void {
@@ -169,26 +182,15 @@ class PartitionActor implements Behavior<PartitionMessage> {
   }
 
   #pass(delivery: Delivery, block: Block, recipe: Recipe): void {
-    const { partition, shard, sink } = this.#argument
-    const records = this.#effectsOf(delivery.sequence, block, recipe)
+    const { partition, sink } = this.#argument
+    const prepared = this.#prepared(delivery.sequence, block, recipe)
     this.#world.latency.handed({
       sender: block.header.sender,
       partition: partition.partition,
       senderSequence: block.header.senderSequence,
-      records: records.length,
+      records: prepared.recordCount,
       nowMillis: this.#context.host.nowMillis(),
     })
-    const effects = {
-      ...partition,
-      shard,
-      epoch: this.#world.ownerOf(shard).epoch,
-      sequence: delivery.sequence,
-      source: block.source,
-      run: block.run,
-      file: block.file,
-      records,
-    }
-    const prepared = this.#world.ports.sink.prepare(effects)
     const request = { prepared, life: this.#life, from: this.#context.self }
     tell(sink, { kind: "commit", request })
   }
@@ -197,7 +199,7 @@ class PartitionActor implements Behavior<PartitionMessage> {
    * Tries every record of the block, so that one restart counts a failure of each that fails. Where
    * restarts did not help `poisonRestartsMax` times of late, the next failures are counted here.
    */
-  #effectsOf(sequence: number, block: Block, recipe: Recipe): readonly RecordEffect[] {
+  #prepared(sequence: number, block: Block, recipe: Recipe): PreparedBlock {
     const { memory } = this.#argument
     while (true) {
       const failures: unknown[] = []
@@ -209,7 +211,15 @@ class PartitionActor implements Behavior<PartitionMessage> {
           return []
         }
       })
-      if (failures.length === 0) return records
+      if (failures.length === 0) {
+        try {
+          return this.#prepare(sequence, block, records)
+        } catch (error) {
+          // Which record it is shows when each is tried alone.
+          memory.suspect(sequence)
+          failures.push(error)
+        }
+      }
       if (memory.mayRestart(this.#context.host.nowMillis())) throw failures[0]
     }
   }
@@ -218,12 +228,22 @@ class PartitionActor implements Behavior<PartitionMessage> {
     const { memory, world } = this.#argument
     const digest = block.header.mappingDigest
     try {
-      return world.effectOf(event, recipe, digest)
+      const effect = world.effectOf(event, recipe, digest)
+      if (memory.suspects(sequence)) this.#prepare(sequence, block, [effect])
+      return effect
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error)
       if (memory.failed(sequence, event.ordinal) < poisonFailuresMax) throw error
       return deadLetterOf(event, { reason: "poison", detail }, digest)
     }
+  }
+
+  #prepare(sequence: number, block: Block, records: readonly RecordEffect[]): PreparedBlock {
+    const { partition, shard } = this.#argument
+    const { epoch } = this.#world.ownerOf(shard)
+    const { source, run, file } = block
+    const effects = { ...partition, shard, epoch, sequence, source, run, file, records }
+    return this.#world.ports.sink.prepare(effects)
   }
 }
 

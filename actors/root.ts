@@ -1,15 +1,16 @@
 /**
- * The root: the shard readers and the tenants. Supervises one-for-one; what its own children cannot
- * mend ends the node, for there is nobody above.
+ * The root: the shard readers and the tenants. Supervises one-for-one. A reader that is quarantined
+ * ends the node, for its shard holds partitions of any tenant; a tenant that is quarantined ends
+ * its own ingests, and the others go on.
  */
 import { invariant } from "../protocols/errors.ts"
 import type { ActorContext, ActorRef, ActorType, Behavior } from "../runtime/index.ts"
 import type { IngestReport, IngestRequest } from "./api.ts"
-import type { ShardMessage, TenantMessage } from "./messages.ts"
+import type { Lost, ShardMessage, TenantMessage } from "./messages.ts"
 import { reportOfNothing } from "./report.ts"
 import { shardType } from "./shard.ts"
 import type { ShardMemory } from "./shard-memory.ts"
-import { TenantMemory, tenantType } from "./tenant.ts"
+import { quarantinedError, TenantMemory, tenantType } from "./tenant.ts"
 import type { World } from "./world.ts"
 
 export type RootMessage =
@@ -20,6 +21,7 @@ export type RootMessage =
       readonly request: IngestRequest
       readonly report: (report: IngestReport) => void
     }
+  | Lost
   | { readonly kind: "stop-reading" }
 
 /** What outlives a restart of the root. */
@@ -43,6 +45,7 @@ export interface RootArgument {
 
 export const rootType: ActorType<RootMessage, RootArgument> = {
   kind: "node",
+  mailbox: { overflow: "wait" },
   restart: "permanent",
   supervision: { strategy: "one-for-one" },
   start: (context, argument) => new RootActor(context, argument),
@@ -60,7 +63,7 @@ class RootActor implements Behavior<RootMessage> {
     const { world, memory } = argument
     for (const [shard, own] of memory.shards) {
       const reader = { world, shard, memory: own }
-      this.#readers.set(shard, context.spawn(shardType, String(shard), reader))
+      this.#readers.set(shard, this.#watched(context.spawn(shardType, String(shard), reader)))
     }
     for (const tenant of memory.tenants.keys()) this.#spawn(tenant)
   }
@@ -85,9 +88,25 @@ class RootActor implements Behavior<RootMessage> {
         if (refused !== undefined) report(reportOfNothing(request, "failed", refused))
         return
       }
+      case "lost":
+        return this.#lost(message)
       case "stop-reading":
         for (const ref of this.#tenants.values()) ref.tell(message, "control")
     }
+  }
+
+  #lost({ address, reason }: Lost): void {
+    if (reason !== "quarantined") return
+    const { world, memory } = this.#argument
+    const error = quarantinedError(address)
+    if (address.kind === shardType.kind) return world.fail(error)
+    memory.tenants.get(address.key)?.memory.fail(error)
+  }
+
+  #watched<R extends ActorRef<never>>(child: R): R {
+    const { address } = child
+    this.#context.watch(child, (reason) => ({ kind: "lost", address, reason }))
+    return child
   }
 
   #spawn(tenant: string): void {
@@ -100,6 +119,7 @@ class RootActor implements Behavior<RootMessage> {
       return reader
     }
     const argument = { world, tenant, readerOf, ...known }
-    this.#tenants.set(tenant, this.#context.spawn(tenantType, tenant, argument, { tenant }))
+    const spawned = this.#context.spawn(tenantType, tenant, argument, { tenant })
+    this.#tenants.set(tenant, this.#watched(spawned))
   }
 }

@@ -58,6 +58,7 @@ class ShardReader implements Behavior<ShardMessage> {
     this.#memory = argument.memory
     this.#life = ++argument.memory.life
     this.#opened = this.#life === 1
+    this.#memory.giveBack()
     this.#memory.pulled.register(context.self)
     this.#goOn()
   }
@@ -71,13 +72,18 @@ class ShardReader implements Behavior<ShardMessage> {
       case "pulled":
         if (message.life === this.#life) {
           this.#pulling = false
+          this.#memory.giveBack()
           this.#opened ||= Exit.isSuccess(message.exit)
         }
         return Exit.isSuccess(message.exit)
           ? this.#take(message.exit.value)
           : this.#failed(message.exit.cause)
       case "handed-back":
-        if (Exit.isFailure(message.exit)) return this.#failed(message.exit.cause)
+        if (Exit.isFailure(message.exit)) {
+          // Whether they are back is not known: opened again, the log delivers all of them.
+          this.#opened = false
+          return this.#failed(message.exit.cause)
+        }
         return message.pullAgain ? this.#pull() : this.#later()
       case "attach":
         return this.#attach(message)
@@ -127,9 +133,8 @@ class ShardReader implements Behavior<ShardMessage> {
     if (this.#pulling) return
     this.#pulling = true
     this.#context.cancelTimer("pull")
-    const { bytesMax, bytes } = this.#memory.pulled
     const { log } = this.#world.ports
-    const pull = log.pull(this.#owner, Math.max(1, bytesMax - bytes))
+    const pull = log.pull(this.#owner, this.#memory.reserve())
     const pulled = this.#opened ? pull : Effect.andThen(log.open(this.#owner), pull)
     const life = this.#life
     this.#context.pipe(pulled, (exit): ShardMessage => ({ kind: "pulled", life, exit }))

@@ -2,11 +2,13 @@
  * A tenant: its sink, its partitions, and its connectors, one at a time per source.
  *
  * Supervises one-for-one. A restart of the tenant keeps what its actors remember and begins the
- * connectors that were running again; they go on from their positions.
+ * connectors that were running again; they go on from their positions. Where its sink or a
+ * partition is quarantined nothing more can be committed: its ingests end with that error, and the
+ * other tenants go on.
  */
-import { type Partition, shardOf } from "../protocols/address.ts"
-import { InvariantBroken } from "../protocols/errors.ts"
-import { connectorsMax } from "../protocols/limits.ts"
+import { type Address, formatAddress, type Partition, shardOf } from "../protocols/address.ts"
+import { InvariantBroken, LimitExceeded, Quarantined } from "../protocols/errors.ts"
+import { connectorsMax, ingestsWaitingMax, sourcesShownMax } from "../protocols/limits.ts"
 import type { ActorContext, ActorRef, ActorType, Behavior, StopReason } from "../runtime/index.ts"
 import type { ConnectorProgress, IngestReport, IngestRequest } from "./api.ts"
 import { ConnectorBoard, connectorType } from "./connector.ts"
@@ -17,6 +19,7 @@ import { reportOfNothing } from "./report.ts"
 import type { World } from "./world.ts"
 
 export interface Job {
+  readonly source: string
   readonly request: IngestRequest
   readonly report: (report: IngestReport) => void
   readonly board: ConnectorBoard
@@ -32,8 +35,27 @@ export class TenantMemory {
   jobs: Job[] = []
   /** No connector is begun any more. */
   stopped = false
-  /** The newest progress per source, ended ones included. */
+  /** Why nothing can be ingested until the node starts anew. */
+  broken: Quarantined | undefined
+  /** The newest progress per source, the last `sourcesShownMax` ended ones included. */
   readonly boards = new Map<string, ConnectorBoard>()
+
+  /** The connector's progress is what is shown of its source. */
+  show(source: string, board: ConnectorBoard): void {
+    this.boards.delete(source)
+    this.boards.set(source, board)
+    const running = new Set(this.jobs.map((job) => job.board))
+    for (const [name, shown] of this.boards) {
+      if (this.boards.size <= sourcesShownMax) return
+      if (!running.has(shown)) this.boards.delete(name)
+    }
+  }
+
+  /** Tells whoever asked for an ingest that it has failed; what was committed of it stands. */
+  fail(error: Quarantined): void {
+    this.broken = error
+    for (const job of this.jobs) if (!job.reported) job.report(failedReport(job, error))
+  }
 
   progress(): readonly ConnectorProgress[] {
     const boards = [...this.boards.values()]
@@ -67,6 +89,7 @@ class TenantActor implements Behavior<TenantMessage> {
     this.#memory = argument.memory
     const { world, memory } = argument
     const sink = context.spawn(graphSinkType, "graph", { world, memory: memory.sink })
+    this.#need(sink)
     for (let n = 0; n < argument.partitions; n++) this.#spawnPartition(n, sink)
     // The end of a job that has reported may still be under way to here.
     memory.jobs = memory.jobs.filter((job) => !job.reported)
@@ -82,6 +105,9 @@ class TenantActor implements Behavior<TenantMessage> {
         // One that an earlier incarnation of the tenant began has another in its place by now.
         if (message.job.connector !== message.connector) return
         return this.#ended(message.job, message.reason)
+      case "lost":
+        if (message.reason === "quarantined") this.#break(quarantinedError(message.address))
+        return
       case "stop-reading":
         this.#memory.stopped = true
         for (const job of this.#memory.jobs)
@@ -91,15 +117,17 @@ class TenantActor implements Behavior<TenantMessage> {
   }
 
   #ingest(request: IngestRequest, report: (report: IngestReport) => void): void {
-    const board = new ConnectorBoard()
-    this.#memory.boards.set(request.source, board)
+    const { broken } = this.#memory
+    const refused = broken ?? tooManyJobs(this.#memory.jobs.length)
+    if (refused !== undefined) return report(reportOfNothing(request, "failed", refused))
     const job: Job = {
+      source: request.source,
       request,
       report: (answer) => {
         job.reported = true
         report(answer)
       },
-      board,
+      board: new ConnectorBoard(),
       connector: undefined,
       reported: false,
     }
@@ -110,19 +138,27 @@ class TenantActor implements Behavior<TenantMessage> {
   /** Whoever asked for it is told in any case; one in quarantine makes room for the next. */
   #ended(job: Job, reason: StopReason): void {
     if (!job.reported) {
-      const { source } = job.request
-      const message = `The connector of source ${source} was ${reason}; see the log of the node.`
-      const error = new InvariantBroken({ message })
-      const { progress } = job.board
-      job.report(
-        progress === undefined
-          ? reportOfNothing(job.request, "failed", error)
-          : { ...progress, phase: "failed", error },
-      )
+      const name = `The connector of source ${job.source}`
+      const message = `${name} was ${reason}; see the log of the node.`
+      job.report(failedReport(job, new InvariantBroken({ message })))
       if (job.connector !== undefined) this.#context.stop(job.connector)
     }
     this.#memory.jobs = this.#memory.jobs.filter((other) => other !== job)
     this.#next()
+  }
+
+  #break(error: Quarantined): void {
+    this.#memory.fail(error)
+    for (const { connector } of this.#memory.jobs) {
+      if (connector !== undefined) this.#context.stop(connector)
+    }
+    this.#memory.jobs = []
+  }
+
+  /** Without this child nothing can be committed. */
+  #need(child: ActorRef<never>): void {
+    const { address } = child
+    this.#context.watch(child, (reason) => ({ kind: "lost", address, reason }))
   }
 
   #spawnPartition(n: number, sink: ActorRef<SinkMessage>): void {
@@ -132,7 +168,8 @@ class TenantActor implements Behavior<TenantMessage> {
     const partition: Partition = { tenant, partition: n }
     const shard = shardOf(tenant, n)
     const reader = readerOf(shard)
-    this.#context.spawn(partitionType, String(n), { world, partition, shard, reader, sink, memory })
+    const argument = { world, partition, shard, reader, sink, memory }
+    this.#need(this.#context.spawn(partitionType, String(n), argument))
   }
 
   /** Begins the jobs whose source has no connector running, as long as there is room. */
@@ -140,16 +177,17 @@ class TenantActor implements Behavior<TenantMessage> {
     if (this.#memory.stopped) return this.#dropJobs()
     const running = new Set<string>()
     for (const job of this.#memory.jobs) {
-      if (job.connector !== undefined) running.add(job.request.source)
+      if (job.connector !== undefined) running.add(job.source)
     }
     for (const job of this.#memory.jobs) {
-      const { source } = job.request
+      const { source } = job
       if (running.size >= connectorsMax) return
       if (job.connector !== undefined || running.has(source)) continue
       running.add(source)
       const { world, partitions } = this.#argument
       const { request, report, board } = job
       const argument = { world, request, partitions, report, board }
+      this.#memory.show(source, board)
       const connector = this.#context.spawn(connectorType, source, argument)
       job.connector = connector
       this.#context.watch(connector, (reason) => ({ kind: "ended", job, connector, reason }))
@@ -164,4 +202,29 @@ class TenantActor implements Behavior<TenantMessage> {
       report(reportOfNothing(request, "interrupted", undefined))
     }
   }
+}
+
+function failedReport(
+  { request, board: { progress } }: Job,
+  error: InvariantBroken | Quarantined,
+): IngestReport {
+  if (progress === undefined) return reportOfNothing(request, "failed", error)
+  return { ...progress, phase: "failed", error }
+}
+
+function tooManyJobs(waiting: number): LimitExceeded | undefined {
+  if (waiting < ingestsWaitingMax) return undefined
+  return new LimitExceeded({
+    limit: "ingestsWaitingMax",
+    bound: ingestsWaitingMax,
+    value: waiting + 1,
+    message: `The tenant has ${waiting} ingests under way or waiting, and takes no more.`,
+  })
+}
+
+/** What is told where an actor that a tenant cannot do without is quarantined. */
+export function quarantinedError(address: Address): Quarantined {
+  const mailbox = formatAddress(address)
+  const message = `${mailbox} crashed too often and is quarantined; see the log of the node.`
+  return new Quarantined({ mailbox, message })
 }

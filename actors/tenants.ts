@@ -38,8 +38,8 @@ export class Tenants {
         yield* this.#world.ports.sink.configureSource(tenant, source, { priority })
       }
       const partitions = yield* this.#partitionsOf(settings)
+      yield* this.#root.offer({ kind: "tenant", tenant, partitions })
       this.#started.add(tenant)
-      this.#root.tell({ kind: "tenant", tenant, partitions }, "control")
     })
   }
 

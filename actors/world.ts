@@ -32,7 +32,7 @@ export class World {
   readonly recipes: RecipeBook
   readonly latency: LatencyBoard
   readonly #owned: ReadonlyMap<number, Ownership>
-  readonly #starts = new Map<string, number>()
+  #starts = 0
   readonly #onFailure: (error: IntelGraphError) => void
 
   constructor(parts: {
@@ -58,14 +58,18 @@ export class World {
     return owner
   }
 
-  /** How often this sender has started under the epoch of its shard, from 1 on. */
-  nextStart(sender: string): number {
-    const start = (this.#starts.get(sender) ?? 0) + 1
-    this.#starts.set(sender, start)
-    return start
+  /**
+   * The number of one more start of a sender, rising and never used twice under the node's epochs.
+   * Counted for all senders together: one number does not grow with their names.
+   */
+  nextStart(): number {
+    return ++this.#starts
   }
 
-  /** The node cannot go on: nothing more is read or written, and whoever runs it is told why. */
+  /**
+   * The node cannot go on, and whoever runs it is told why and ends it. Actors that are not
+   * concerned go on until then; the fence, not this, keeps them from doing harm.
+   */
   fail(error: IntelGraphError): void {
     this.#onFailure(error)
   }

@@ -55,6 +55,8 @@ export const backupPagesPerStep = 1024
 export const fileLockMillisMax = 5_000
 /** Bytes of pulled and not yet acknowledged blocks that a node holds. */
 export const pulledBytesMax = 64 * 1024 ** 2
+/** Bytes of blocks that one pull of a shard asks for. */
+export const pullBytesMax = 2 * 1024 ** 2
 /** Blocks that a sink lets one partition have in flight. */
 export const sinkCreditBlocks = 8
 /** Records that the graph sink puts into one transaction; measured best near 4,096 (D2). */
@@ -110,8 +112,8 @@ export const turnBatchMax = 64
 export const dispatchBudgetMax = 4096
 /** Timers of one actor. */
 export const actorTimersMax = 64
-/** Watchers of one actor, and actors that one watches. */
-export const watchMax = 1024
+/** Watchers of one actor, and actors that one watches: the root watches tenants (`tenantsMax`). */
+export const watchMax = 2 ** 17
 /** Dead letters of the runtime (not of sources) kept for a look; older ones are only counted. */
 export const deadLettersKeptMax = 1024
 /** Bytes of kept dead letters together, and reasons that are counted apart. */
@@ -177,6 +179,10 @@ export const inferRecordsMax = 1000
 export const inferFieldsMax = 200
 /** Concurrent connectors of one tenant. */
 export const connectorsMax = 64
+/** Ingests of one tenant under way or waiting; a command brings `ingestFilesMax` at most. */
+export const ingestsWaitingMax = 20_000
+/** Sources of a tenant whose last progress is shown. */
+export const sourcesShownMax = 1024
 /** Files in one `ingest`. */
 export const ingestFilesMax = 10_000
 
@@ -311,7 +317,11 @@ export const deadLetterBytesPerTenantMax = 256 * 1024 ** 2
 export const neighborsRelationshipsMax = 10_000
 /** Relationships looked at, per direction, at one entity on the way. */
 export const edgesPerNodeScannedMax = 100_000
-/** Relationships that one ranking follows. */
-export const rankEdgesScannedMax = 5_000_000
+/** Relationships looked at by one search, whatever way it goes: about half a second. */
+export const neighborsEdgesScannedMax = 200_000
+export const pathEdgesScannedMax = 500_000
+/** Relationships that one ranking follows, and after how many it lets others run. */
+export const rankEdgesScannedMax = 2_000_000
+export const rankEdgesPerTurn = 10_000
 /** Rows that the graph hash reads before others may run. */
 export const hashRowsPerTurn = 2_000

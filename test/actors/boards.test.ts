@@ -74,6 +74,17 @@ describe("the books of durable mailboxes", () => {
     expect(mailboxes.counters(partition)).toMatchObject({ admitted: 2, handled: 2, queued: 0 })
   })
 
+  it("count a block once whose copy comes from the log after the parked one is done", () => {
+    const mailboxes = new DurableMailboxes()
+    mailboxes.opened(partition, { pending: 2, lastSequence: 4 }, [3])
+    mailboxes.handled(partition, 3)
+    mailboxes.arrived(partition, 3)
+    mailboxes.arrived(partition, 3)
+    mailboxes.arrived(partition, 4)
+    expect(mailboxes.counters(partition)).toMatchObject({ admitted: 2, handled: 1, queued: 1 })
+    expect(mailboxes.depth("demo")).toBe(1)
+  })
+
   it("counts the depth of one tenant only", () => {
     const mailboxes = new DurableMailboxes()
     mailboxes.opened(partition, { pending: 3, lastSequence: 3 })

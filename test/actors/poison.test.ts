@@ -83,6 +83,24 @@ describe("records on which the pipeline fails", () => {
     expect(partitions).toMatchObject([{ state: "running", restarts: poisonRestartsMax }])
   })
 
+  it("only for the sink go to the dead letters, and the others are committed", async () => {
+    const folder = temporaryFolder()
+    const job = source(folder, "one", { records: 2_000 })
+    const effectOf: typeof effectOfEvent = (event, recipe, digest) => {
+      const effect = effectOfEvent(event, recipe, digest)
+      if (event.ordinal % 500 !== 3) return effect
+      const properties = { said: "\ud800" }
+      const entities = effect.entities.map((entity) => ({ ...entity, properties }))
+      return { ...effect, entities }
+    }
+    const { counters, letters, partitions } = await ingested(folder, job, { node: { effectOf } })
+    expect(counters).toMatchObject({ read: 2_000, accepted: 1_996, deadLettered: 4 })
+    expect(letters.map(({ ordinal, reason }) => [ordinal, reason])).toEqual(
+      expect.arrayContaining([3, 503, 1_003, 1_503].map((ordinal) => [ordinal, "poison"])),
+    )
+    expect(partitions.map(({ state }) => state)).toEqual(Array(4).fill("running"))
+  })
+
   it("once are accepted when the partition has begun anew", async () => {
     const folder = temporaryFolder()
     const job = source(folder, "one", { records: 2_000 })

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest"
 import type { Ports } from "../../actors/index.ts"
 import { shardOf } from "../../protocols/address.ts"
 import { decodeBlock } from "../../protocols/block.ts"
+import { Unavailable } from "../../protocols/errors.ts"
 import { pulledBytesMax } from "../../protocols/limits.ts"
 import type { Delivery, MessageLogShape, Offer } from "../../runtime/index.ts"
 import { type EmbeddedNode, ingestAll, type Job, requestOf } from "../support/embedded-node.ts"
@@ -52,6 +53,33 @@ describe("schedule 2", () => {
     )
     expect(seen.handedBack).toBeGreaterThan(0)
     expect(seen.outOfOrder).toBeGreaterThan(0)
+  })
+
+  it("blocks whose handing back fails come again all the same", async () => {
+    const folder = temporaryFolder()
+    const job = source(folder, "one", { records: 5_000, padBytes: 100 })
+    const whole = await undisturbed([job], one)
+    await sendOnly(folder, job)
+    let failures = 0
+    const wrap = ({ log, ...ports }: Ports): Ports => ({
+      ...ports,
+      log: {
+        ...log,
+        handBack: (owner, blocks) => {
+          if (++failures % 2 === 0) return log.handBack(owner, blocks)
+          return Effect.fail(new Unavailable({ message: "injected", retryAfterMillis: 1 }))
+        },
+      },
+    })
+    const node = { pulledBytesMax: 150_000 }
+    await withNode(folder, { ...one, wrap, node }, (running) =>
+      Effect.gen(function* () {
+        expectDone(yield* ingestAll(running, [job]))
+        yield* settled(running)
+        expect(yield* outcomeOf(running)).toEqual(whole)
+      }),
+    )
+    expect(failures).toBeGreaterThan(0)
   })
 })
 

@@ -9,7 +9,7 @@ import type { IngestRequest } from "../../actors/api.ts"
 import type { Ports } from "../../actors/index.ts"
 import { restartIntensityDefault } from "../../protocols/limits.ts"
 import { ingestAll, type Job, requestOf } from "../support/embedded-node.ts"
-import { crashing, impatient, until } from "../support/node-faults.ts"
+import { CommitGate, crashing, impatient, until } from "../support/node-faults.ts"
 import {
   actorsOf,
   expectDone,
@@ -20,6 +20,7 @@ import {
   undisturbed,
   withNode,
 } from "../support/node-world.ts"
+import { run } from "../support/run.ts"
 import { temporaryFolder } from "../support/scoped.ts"
 
 const records = 4_000
@@ -120,6 +121,69 @@ describe("a crash in the middle", () => {
       }),
     )
   })
+
+  it("again and again, of a sink: ingests of its tenant fail, and others go on", async () => {
+    const folder = temporaryFolder()
+    const wrap = (ports: Ports) => ({
+      ...ports,
+      host: impatient(ports.host),
+      sink: {
+        ...ports.sink,
+        commit: (blocks: Parameters<typeof ports.sink.commit>[0]) => {
+          if (blocks.some(({ tenant }) => tenant === "demo")) throw new Error("injected")
+          return ports.sink.commit(blocks)
+        },
+      },
+    })
+    await withNode(folder, { partitions, tenants: ["demo", "other"], wrap }, (running) =>
+      Effect.gen(function* () {
+        const short = source(folder, "one", { records: 2_000 })
+        for (let again = 0; again < 2; again++) {
+          const [report] = yield* ingestAll(running, [short])
+          expect(report).toMatchObject({ phase: "failed", error: { _tag: "Quarantined" } })
+        }
+        expectDone(yield* ingestAll(running, [source(folder, "one", { records: 500 }, "other")]))
+      }),
+    )
+  })
+
+  it("again and again, of the reader of a shard: the node says that it cannot go on", async () => {
+    const wrap = (ports: Ports) => ({
+      ...ports,
+      host: impatient(ports.host),
+      log: {
+        ...ports.log,
+        pull: (...args: Parameters<typeof ports.log.pull>) => {
+          if (args[0].shard === 7) throw new Error("injected")
+          return ports.log.pull(...args)
+        },
+      },
+    })
+    await withNode(temporaryFolder(), { partitions, tenants: ["demo"], wrap }, ({ node }) =>
+      Effect.gen(function* () {
+        const error = yield* node.failed
+        expect(error).toMatchObject({ _tag: "Quarantined", mailbox: "system/shard/7" })
+      }),
+    )
+  })
+})
+
+it("a node that ends tells whoever waits for an ingest that it was interrupted", async () => {
+  const folder = temporaryFolder()
+  const gate = new CommitGate()
+  gate.close("demo")
+  const job = source(folder, "one", { records: 500 })
+  // The ingest is awaited outside of the node's scope.
+  const waiting = await withNode(folder, { partitions, wrap: gate.wrap }, (running) =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkDetach(ingestAll(running, [job]))
+      yield* until("a block is at the sink", () => gate.calls.length > 0)
+      yield* Effect.addFinalizer(() => Effect.sync(() => gate.open("demo")))
+      return fiber
+    }),
+  )
+  const [report] = await run(Fiber.join(waiting))
+  expect(report).toMatchObject({ source: "one", phase: "interrupted" })
 })
 
 /** A request that crashes the actor of this kind when it looks at it. */
