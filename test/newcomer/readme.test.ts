@@ -50,6 +50,8 @@ const csv = [
 /** Company → names of its people, counted without the program. */
 const expected = Map.groupBy(people, ({ employer }) => employer)
 
+const helpRow = "npx --no intelgraph help"
+
 interface Answer {
   readonly data: {
     readonly entities: {
@@ -77,6 +79,9 @@ describe("the README", () => {
     writeFileSync(join(folder, "people.csv"), csv)
     let out = ""
     for (const line of lines) out = (await run("bash", ["-euc", line], { cwd: folder })).stdout
+    expect(readme).toContain(`\`${helpRow}\``)
+    const help = await run("bash", ["-euc", helpRow], { cwd: folder })
+    for (const verb of ["start", "ingest", "doctor"]) expect(help.stdout).toContain(verb)
 
     const { entities } = (JSON.parse(out) as Answer).data
     const found = new Map(
