@@ -103,7 +103,8 @@ describe("the README", () => {
     const readme = readFileSync(join(root, "README.md"), "utf8")
     const { verbs } = await import("../../cli/table.ts")
     for (const [, words = ""] of readme.matchAll(/npx --no intelgraph ([a-z]+(?: [a-z]+)?)/g)) {
-      const known = verbs.some(({ name }) => words === name || words.startsWith(`${name} `))
+      const names = ["help", ...verbs.map(({ name }) => name)]
+      const known = names.some((name) => words === name || words.startsWith(`${name} `))
       expect([words, known]).toEqual([words, true])
     }
     const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
