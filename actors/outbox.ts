@@ -102,11 +102,6 @@ export class Outbox {
     return Math.max(0, oldest + blockLingerMillis - nowMillis)
   }
 
-  /** The unanswered block of a partition: the same bytes are offered until the log answers. */
-  sealedOf(partition: number): Sealed | undefined {
-    return this.#lane(partition).sealed
-  }
-
   answered(partition: number): void {
     const lane = this.#lane(partition)
     invariant(lane.sealed !== undefined, "Only a sealed block is answered.")

@@ -153,14 +153,6 @@ export class ShardInbox {
     return { held: held.size, parked: parked.size, away: away.size }
   }
 
-  /** The owner ends: its share is free. */
-  close(): void {
-    for (const lane of this.#lanes.values()) {
-      for (const sequence of [...lane.held.keys()]) this.#release(lane, sequence)
-    }
-    this.#lanes.clear()
-  }
-
   #release(lane: Lane, sequence: number): boolean {
     const delivery = lane.held.get(sequence)
     if (delivery === undefined) return false

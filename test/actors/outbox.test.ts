@@ -91,17 +91,20 @@ describe("the outbox of a connector", () => {
         const outbox = outboxOf(4)
         const unanswered = new Set<number>()
         const out: Sealed[] = []
+        const offered = new Map<number, Sealed>()
         let ordinal = 0
         for (const step of sequence) {
           if (step.do === "add") {
             if (outbox.add(eventOf(ordinal, { size: step.size }), 0)) unanswered.add(ordinal++)
           } else if (step.do === "seal") {
-            out.push(...outbox.seal(0, step))
-          } else if (outbox.sealedOf(step.partition) !== undefined) {
-            const { events } = decodeBlock(
-              outbox.sealedOf(step.partition)?.block ?? new Uint8Array(),
-            )
-            for (const event of events) unanswered.delete(event.ordinal)
+            const sealed = outbox.seal(0, step)
+            for (const one of sealed) offered.set(one.partition, one)
+            out.push(...sealed)
+          } else {
+            const answered = offered.get(step.partition)
+            if (answered === undefined) continue
+            offered.delete(step.partition)
+            for (const event of decodeBlock(answered.block).events) unanswered.delete(event.ordinal)
             outbox.answered(step.partition)
           }
           const place = outbox.position({ offset: ordinal * 10, ordinal })

@@ -68,14 +68,6 @@ describe("the inbox of a shard", () => {
     expect(inbox.arrived(block(2, 1))).toBe("hand-back")
   })
 
-  test("frees its share when it closes", () => {
-    const share = { bytesMax: 10, bytes: 0 }
-    const inbox = new ShardInbox(share)
-    inbox.arrived(block(1))
-    inbox.close()
-    expect(share.bytes).toBe(0)
-  })
-
   test("refuses to park more than the bound", () => {
     const inbox = inboxOf(2 ** 20)
     for (let sequence = 1; sequence <= parkedBlocksMax; sequence++) {
