@@ -1,4 +1,5 @@
 /** A mapping with its paths parsed: what `apply.ts` runs per record. Made once per recipe. */
+import { byCodeUnits } from "../../protocols/canonical.ts"
 import type {
   CoercionName,
   MappedEnd,
@@ -113,10 +114,10 @@ function entityPlan(entity: MappedEntity, where: Where): EntityPlan {
       scheme: name(scheme, [...where, "aliases", scheme]),
       value: at([...where, "aliases", scheme], () => parseText(value)),
     })),
-    properties: [
+    properties: inOrder([
       ...propertyPlans(named, where),
       ...propertyPlans(entity.properties ?? {}, [...where, "properties"]),
-    ],
+    ]),
     optional: entity.optional ?? false,
   }
 }
@@ -130,7 +131,7 @@ function relationshipPlan(relationship: MappedRelationship, where: Where): Relat
         : single(relationship.discriminator, [...where, "discriminator"]),
     from: endPlan(relationship.from, [...where, "from"]),
     to: endPlan(relationship.to, [...where, "to"]),
-    properties: propertyPlans(relationship.properties ?? {}, [...where, "properties"]),
+    properties: inOrder(propertyPlans(relationship.properties ?? {}, [...where, "properties"])),
     optional: relationship.optional ?? false,
   }
 }
@@ -142,6 +143,10 @@ function endPlan(end: MappedEnd, where: Where): EndPlan {
   }
   return { type, key: at([...where, "value"], () => parseText(end.value)), alias: end.alias }
 }
+
+/** By name, as properties are stored: then no record of them has to be sorted. */
+const inOrder = (plans: readonly PropertyPlan[]): readonly PropertyPlan[] =>
+  plans.toSorted((a, b) => byCodeUnits(a.name, b.name))
 
 function propertyPlans(
   properties: { readonly [name: string]: MappedProperty },

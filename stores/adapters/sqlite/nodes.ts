@@ -18,7 +18,8 @@ export interface Origin {
   readonly record: number
 }
 
-const nothingHeld: ReadonlySet<number> = new Set()
+/** Of a record that spoke of nothing before. */
+export const nothingHeld: ReadonlySet<number> = new Set()
 
 /** Writes what the record says of an entity; `held` are the nodes that it spoke of before. */
 export function assertEntity(

@@ -53,14 +53,14 @@ export const firstNodeOf = (tenant: number): number => tenant * nodesPerTenantMa
 export class Transaction {
   readonly statements: Statements
   readonly #tenants = new Map<string, number>()
-  readonly #sources = new Map<string, number>()
-  readonly #types = new Map<string, number>()
+  readonly #sources = new Map<number, Map<string, number>>()
+  readonly #types = new Map<number, Map<string, number>>()
   readonly #lastNodes = new Map<number, number>()
   #lastRecord = 0
   #lastAlias = 0
   #lastEdge = 0
   #lastLink = 0
-  readonly #tallies = new Map<string, [tenant: number, what: Tally, of: number, count: number]>()
+  readonly #tallies = new Map<Tally, Map<number, Map<number, number>>>()
   readonly #touched = new Map<number, Touched>()
 
   constructor(statements: Statements) {
@@ -86,6 +86,11 @@ export class Transaction {
   tenant(name: string): number {
     const { tenantByName, insertTenant } = this.statements
     return intern(this.#tenants, name, () => {
+      // The first one after all were forgotten: what is known of each goes with them.
+      if (this.#tenants.size === 0) {
+        this.#sources.clear()
+        this.#types.clear()
+      }
       const id = tenantByName.get(name)?.[0] ?? insertTenant.get(name)?.[0]
       invariant(id !== undefined && id < tenantsMax, `The store holds ${tenantsMax} tenants.`)
       return id
@@ -94,14 +99,14 @@ export class Transaction {
 
   source(tenant: number, name: string): number {
     const { sourceByName, insertSource } = this.statements
-    return intern(this.#sources, `${tenant}/${name}`, () =>
+    return intern(under(this.#sources, tenant), name, () =>
       idOf(sourceByName.get(tenant, name) ?? insertSource.get(tenant, name)),
     )
   }
 
   type(tenant: number, name: string): number {
     const { typeByName, insertType } = this.statements
-    return intern(this.#types, `${tenant}/${name}`, () =>
+    return intern(under(this.#types, tenant), name, () =>
       idOf(typeByName.get(tenant, name) ?? insertType.get(tenant, name)),
     )
   }
@@ -127,6 +132,7 @@ export class Transaction {
 
   /** The ids that the next `count` links will have. */
   comingLinks(count: number): readonly number[] {
+    if (count === 0) return []
     return Array.from({ length: count }, (_, i) => this.#lastLink + 1 + i)
   }
 
@@ -148,14 +154,12 @@ export class Transaction {
   }
 
   add(tenant: number, what: Tally, of: number, count: number): void {
-    const name = `${tenant}/${what}/${of}`
-    const tally = this.#tallies.get(name)
-    if (tally === undefined) this.#tallies.set(name, [tenant, what, of, count])
-    else tally[3] += count
+    const counts = under(under(this.#tallies, what), tenant)
+    counts.set(of, (counts.get(of) ?? 0) + count)
   }
 
   tallyOf(tenant: number, what: Tally): number {
-    const added = this.#tallies.get(`${tenant}/${what}/0`)?.[3] ?? 0
+    const added = this.#tallies.get(what)?.get(tenant)?.get(0) ?? 0
     return added + (this.statements.tallyOf.get(tenant, what, 0)?.[0] ?? 0)
   }
 
@@ -185,11 +189,24 @@ export class Transaction {
   }
 
   writeTallies(): void {
-    for (const [tenant, what, of, count] of this.#tallies.values()) {
-      if (count !== 0) this.statements.addTally(tenant, what, of, count)
+    for (const [what, tenants] of this.#tallies) {
+      for (const [tenant, counts] of tenants) {
+        for (const [of, count] of counts) {
+          if (count !== 0) this.statements.addTally(tenant, what, of, count)
+        }
+      }
     }
     this.#tallies.clear()
   }
+}
+
+// Three times a record: a name put together of the three would cost more than these look-ups.
+function under<K, L, V>(outer: Map<K, Map<L, V>>, key: K): Map<L, V> {
+  const known = outer.get(key)
+  if (known !== undefined) return known
+  const inner = new Map<L, V>()
+  outer.set(key, inner)
+  return inner
 }
 
 function intern(names: Map<string, number>, name: string, find: () => number): number {

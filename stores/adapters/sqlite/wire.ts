@@ -1,8 +1,8 @@
 /**
  * What travels between the node's thread and the writer's: tuples in msgpack, a block at a time,
- * copied on the way so that a commit that failed can be made again. Properties travel as the text
- * that is stored, so the writer parses nothing of a record that stands alone, and a record that
- * cannot be stored fails in its caller.
+ * copied on the way so that a commit that failed can be made again (shared memory is no faster, and
+ * is freed late). Properties travel as the text that is stored, so the writer parses nothing of a
+ * record that stands alone, and a record that cannot be stored fails in its caller.
  */
 import { Packr } from "msgpackr"
 import { invariant } from "../../../protocols/errors.ts"

@@ -11,7 +11,7 @@ import { deadLetterBytesPerTenantMax, deadLettersPerTenantMax } from "../../../p
 import { judge } from "../../../protocols/sameness.ts"
 import type { BlockOutcome, Guard } from "../../graph/port.ts"
 import { replaceLinks, touchEdge } from "./links.ts"
-import { assertEntity, dropAssertion, touchNode } from "./nodes.ts"
+import { assertEntity, dropAssertion, nothingHeld, touchNode } from "./nodes.ts"
 import { settle } from "./settle.ts"
 import { type RecordRow, type Statements, statementsOf } from "./statements.ts"
 import { Transaction } from "./transaction.ts"
@@ -153,18 +153,19 @@ export class GraphWriter {
     const tx = this.#tx
     const id = row?.[0] ?? tx.nextRecord()
     const origin = { tenant, source, record: id }
-    const held = parseRefs(row?.[6] ?? noRefs)
-    const heldNodes = new Set(held.nodes)
-    const nodes = entities.map((entity) => assertEntity(tx, origin, entity, heldNodes))
-    for (const node of nodes) heldNodes.delete(node)
-    for (const node of heldNodes) dropAssertion(tx, origin, node)
     if (row === undefined) {
+      const nodes = entities.map((entity) => assertEntity(tx, origin, entity, nothingHeld))
       // A link is joined to the row of its record as soon as it is attached: the row comes first.
       const refs = formatRefs(nodes, tx.comingLinks(links.length))
       this.#insertRecord(frame, record, { id, version, hash, refs })
       replaceLinks(tx, origin, [], links)
       return
     }
+    const held = parseRefs(row[6])
+    const heldNodes = new Set(held.nodes)
+    const nodes = entities.map((entity) => assertEntity(tx, origin, entity, heldNodes))
+    for (const node of nodes) heldNodes.delete(node)
+    for (const node of heldNodes) dropAssertion(tx, origin, node)
     const refs = formatRefs(nodes, replaceLinks(tx, origin, held.links, links))
     const { updateRecord } = this.#statements
     updateRecord(run.epoch, run.count, ordinal, version, hash, refs, id, tenant)
