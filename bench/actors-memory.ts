@@ -10,6 +10,7 @@ import { execFile } from "node:child_process"
 import { hash } from "node:crypto"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { nodeFlags } from "../bin/pinned-node.mjs"
 import {
   type ActorContext,
   type ActorRef,
@@ -26,7 +27,6 @@ const asked = 10_000
 const burst = 4_096
 const collections = 3
 const collectionMillis = 500
-const heapFlags = ["--max-semi-space-size=2", "--expose-gc"]
 const megabyte = 1e6
 
 interface Result {
@@ -39,7 +39,11 @@ interface Result {
 
 export const actorsMemory: Bench = async () => {
   const self = fileURLToPath(import.meta.url)
-  const { stdout } = await promisify(execFile)(process.execPath, [...heapFlags, self])
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    ...nodeFlags,
+    "--expose-gc",
+    self,
+  ])
   const result = JSON.parse(stdout) as Result
   if (result.answered !== asked) throw new Error(`${result.answered} of ${asked} answered`)
   const name = "resident memory with 1,000,000 virtual actors"
