@@ -9,9 +9,9 @@ import { fileURLToPath } from "node:url"
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..")
 
 /**
- * Flags of a node. While it ingests, the small semi-space and a heap that at most doubles between two
- * collections keep its resident size near 330 MiB, instead of 390 with the small semi-space alone, at
- * no loss of pace that could be measured (design D1, D2).
+ * Flags of a node. While it ingests, the small semi-space and a heap that at most doubles between
+ * two collections keep its resident size near 330 MiB, instead of 390 with the small semi-space
+ * alone, at no loss of pace that could be measured (design D1, D2).
  */
 export const nodeFlags = [
   "--max-semi-space-size=8",

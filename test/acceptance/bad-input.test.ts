@@ -3,9 +3,9 @@ import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { describe, expect, it } from "vitest"
+import type { Ended } from "../support/child.ts"
 import {
   csv,
-  type Ended,
   intelgraph,
   json,
   launcher,

@@ -10,17 +10,12 @@ import * as Result from "effect/Result"
 import * as SchemaParser from "effect/SchemaParser"
 import { afterAll, expect } from "vitest"
 import { SummarySchema } from "../../protocols/summary.ts"
+import { type Ended, listenTo, type Started } from "../support/child.ts"
 
 export const launcher = join(import.meta.dirname, "../../bin/intelgraph.mjs")
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON that the command printed, looked at by name
 export type Printed = any
-
-export interface Ended {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
 
 const running = new Set<ChildProcess>()
 
@@ -39,13 +34,6 @@ function endGroup({ pid }: ChildProcess): void {
   if (pid !== undefined) process.kill(-pid, "SIGKILL")
 }
 
-export interface Started {
-  readonly child: ChildProcess
-  readonly ended: Promise<Ended>
-  /** Waits until stderr holds what is looked for, and gives its first group. */
-  readonly says: (pattern: RegExp) => Promise<string>
-}
-
 export const start = (folder: string, ...words: readonly string[]): Started =>
   startProgram(folder, process.execPath, [launcher, ...words])
 
@@ -62,31 +50,8 @@ export function startProgram(
     detached: true,
   })
   running.add(child)
-  let out = ""
-  let err = ""
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    out += text
-  })
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    err += text
-  })
-  const ended = new Promise<Ended>((resolve) => {
-    child.on("close", (code) => {
-      running.delete(child)
-      resolve({ code, out, err })
-    })
-  })
-  const says = (pattern: RegExp) =>
-    new Promise<string>((resolve, reject) => {
-      const look = () => {
-        const found = pattern.exec(err)
-        if (found !== null) resolve(found[1] ?? found[0])
-      }
-      child.stderr.on("data", look)
-      child.on("close", () => reject(new Error(`it ended without saying ${pattern}: ${err}`)))
-      look()
-    })
-  return { child, ended, says }
+  child.on("close", () => running.delete(child))
+  return listenTo(child)
 }
 
 /** Runs a command to its end; whatever it says, it shows nobody a stack. */
