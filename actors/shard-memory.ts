@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import { type Partition, shardOf } from "../protocols/address.ts"
 import { LogDamaged } from "../protocols/errors.ts"
-import { parkedPageMax, pullBytesMax } from "../protocols/limits.ts"
+import { parkedPageMax } from "../protocols/limits.ts"
 import {
   type ActorRef,
   type ActorStateShape,
@@ -26,8 +26,6 @@ import type { PartitionMessage, ShardMessage } from "./messages.ts"
 export class PulledBytes implements PulledShare {
   readonly bytesMax: number
   bytes = 0
-  /** Bytes that pulls under way may bring. */
-  reserved = 0
   readonly #starved = new Set<string>()
   readonly #readers = new Set<ActorRef<ShardMessage>>()
   readonly #awaitRoom = new Set<ActorRef<ShardMessage>>()
@@ -97,8 +95,6 @@ export class ShardMemory {
   readonly lanes = new Map<string, Lane>()
   /** Incarnations so far. */
   life = 0
-  /** Bytes reserved for the pull under way. */
-  #reserved = 0
   /** Acknowledgements that wait, and those whose call is unanswered. */
   toAcknowledge: Finished[] = []
   acknowledging: readonly Finished[] = []
@@ -111,23 +107,6 @@ export class ShardMemory {
   constructor(pulled: PulledBytes) {
     this.pulled = pulled
     this.inbox = new ShardInbox(pulled)
-  }
-
-  /**
-   * Bytes that the next pull may bring. Never none: what finds no room is handed back, and its
-   * partition is known to starve.
-   */
-  reserve(): number {
-    const { bytesMax, bytes, reserved } = this.pulled
-    this.#reserved = Math.max(1, Math.min(pullBytesMax, bytesMax - bytes - reserved))
-    this.pulled.reserved += this.#reserved
-    return this.#reserved
-  }
-
-  /** The pull is over: what it brought is counted where it is held. */
-  giveBack(): void {
-    this.pulled.reserved -= this.#reserved
-    this.#reserved = 0
   }
 
   lane({ tenant, partition }: Partition): Lane {

@@ -15,7 +15,12 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { InvariantBroken, isIntelGraphError, LimitExceeded } from "../protocols/errors.ts"
-import { retryMillisMax, stalledMillis, stateGroupEntriesMax } from "../protocols/limits.ts"
+import {
+  pullBytesMax,
+  retryMillisMax,
+  stalledMillis,
+  stateGroupEntriesMax,
+} from "../protocols/limits.ts"
 import {
   type ActorContext,
   type ActorType,
@@ -58,7 +63,6 @@ class ShardReader implements Behavior<ShardMessage> {
     this.#memory = argument.memory
     this.#life = ++argument.memory.life
     this.#opened = this.#life === 1
-    this.#memory.giveBack()
     this.#memory.pulled.register(context.self)
     this.#goOn()
   }
@@ -72,7 +76,6 @@ class ShardReader implements Behavior<ShardMessage> {
       case "pulled":
         if (message.life === this.#life) {
           this.#pulling = false
-          this.#memory.giveBack()
           this.#opened ||= Exit.isSuccess(message.exit)
         }
         return Exit.isSuccess(message.exit)
@@ -133,8 +136,10 @@ class ShardReader implements Behavior<ShardMessage> {
     if (this.#pulling) return
     this.#pulling = true
     this.#context.cancelTimer("pull")
+    const { bytesMax, bytes } = this.#memory.pulled
     const { log } = this.#world.ports
-    const pull = log.pull(this.#owner, this.#memory.reserve())
+    // Never nothing: what finds no room is handed back, and its partition is known to starve.
+    const pull = log.pull(this.#owner, Math.max(1, Math.min(pullBytesMax, bytesMax - bytes)))
     const pulled = this.#opened ? pull : Effect.andThen(log.open(this.#owner), pull)
     const life = this.#life
     this.#context.pipe(pulled, (exit): ShardMessage => ({ kind: "pulled", life, exit }))

@@ -55,8 +55,8 @@ export const backupPagesPerStep = 1024
 export const fileLockMillisMax = 5_000
 /** Bytes of pulled and not yet acknowledged blocks that a node holds. */
 export const pulledBytesMax = 64 * 1024 ** 2
-/** Bytes of blocks that one pull of a shard asks for. */
-export const pullBytesMax = 2 * 1024 ** 2
+/** Bytes that one pull of a shard asks for: all shards together ask for as much as may be held. */
+export const pullBytesMax = 1024 ** 2
 /** Blocks that a sink lets one partition have in flight. */
 export const sinkCreditBlocks = 8
 /** Records that the graph sink puts into one transaction; measured best near 4,096 (D2). */
