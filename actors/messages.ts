@@ -5,7 +5,7 @@ import type { Fenced, LimitExceeded, LogDamaged } from "../protocols/errors.ts"
 
 import type { ActorRef, Delivery, LogBroken, StateBroken, StopReason } from "../runtime/index.ts"
 import type { BlockOutcome, PreparedBlock, StoreBroken } from "../stores/index.ts"
-import type { IngestReport, IngestRequest } from "./api.ts"
+import type { AskedIngest } from "./asked-ingest.ts"
 import type { Finished, Lane, Numbered } from "./shard-memory.ts"
 import type { Job } from "./tenant.ts"
 
@@ -20,6 +20,7 @@ export type ShardMessage =
   | { readonly kind: "pull" }
   | {
       readonly kind: "handed-back"
+      readonly back: readonly Delivery[]
       /** Some came along that found room: more may. */
       readonly pullAgain: boolean
       readonly exit: Exit.Exit<void, Fenced | LogBroken>
@@ -114,8 +115,7 @@ export type ConnectorMessage =
 export type TenantMessage =
   | {
       readonly kind: "ingest"
-      readonly request: IngestRequest
-      readonly report: (report: IngestReport) => void
+      readonly job: AskedIngest
     }
   | {
       readonly kind: "ended"

@@ -24,9 +24,9 @@ import {
 } from "../runtime/index.ts"
 import { supervisor } from "../supervisors/index.ts"
 import type { ConnectorProgress, IngestReport, IngestRequest, IntelNode } from "./api.ts"
+import { AskedIngest } from "./asked-ingest.ts"
 import { DurableMailboxes } from "./durable-mailboxes.ts"
 import { RecipeBook } from "./recipes.ts"
-import { reportOfNothing } from "./report.ts"
 import { RootMemory, type RootMessage, rootType } from "./root.ts"
 import { openShards, PulledBytes } from "./shard-memory.ts"
 import { quarantinedError } from "./tenant.ts"
@@ -114,32 +114,23 @@ class RunningNode implements IntelNode {
 
   ingest(request: IngestRequest): Effect.Effect<IngestReport> {
     const { root, tenants, ended } = this.#parts
-    const told = Effect.callback<IngestReport, IntelGraphError>((resume) => {
-      const report = (answer: IngestReport) => resume(Effect.succeed(answer))
-      const refused = root.tell({ kind: "ingest", request, report })
-      if (refused !== undefined) resume(Effect.fail(refused))
+    return Effect.gen({ self: this }, function* () {
+      const answered = yield* Deferred.make<IngestReport>()
+      const job = new AskedIngest(request, (report) =>
+        Deferred.doneUnsafe(answered, Effect.succeed(report)),
+      )
+      const told = tenants.ensure({ tenant: request.tenant }).pipe(
+        Effect.map(() => root.tell({ kind: "ingest", job })),
+        Effect.flatMap((refused) => (refused === undefined ? Effect.never : Effect.fail(refused))),
+        Effect.catch((error) => Effect.sync(() => job.fail(error))),
+      )
+      const broken = Effect.map(this.failed, (error) => job.fail(error))
+      const over = Effect.map(Deferred.await(ended), () => job.end("interrupted", undefined))
+      return yield* Effect.raceFirst(
+        Deferred.await(answered),
+        Effect.andThen(Effect.raceAllFirst([told, broken, over]), Deferred.await(answered)),
+      )
     })
-    const broken = Effect.flatMap(this.failed, (error) => Effect.fail(error))
-    const interrupted = Effect.map(Deferred.await(ended), () =>
-      this.#lastReport(request, "interrupted", undefined),
-    )
-    return tenants.ensure({ tenant: request.tenant }).pipe(
-      Effect.andThen(Effect.raceAllFirst([told, broken, interrupted])),
-      Effect.catch((error) => Effect.sync(() => this.#lastReport(request, "failed", error))),
-    )
-  }
-
-  /** What was committed of it before the node ended stands in its last progress. */
-  #lastReport(
-    request: IngestRequest,
-    phase: IngestReport["phase"],
-    error: IntelGraphError | undefined,
-  ): IngestReport {
-    const { tenant, source, file } = request
-    const last = this.progress().find(
-      (one) => one.tenant === tenant && one.source === source && one.file === file,
-    )
-    return last === undefined ? reportOfNothing(request, phase, error) : { ...last, phase, error }
   }
 
   progress(): readonly ConnectorProgress[] {
@@ -155,6 +146,7 @@ class RunningNode implements IntelNode {
     const { root, memory } = this.#parts
     const idle = Effect.sync(() => {
       for (const [tenant, known] of memory.tenants) {
+        if (known.memory.broken !== undefined) continue
         if (known.memory.jobs.length > 0) return false
         if (this.#parts.world.mailboxes.depth(tenant) > 0) return false
       }

@@ -8,6 +8,7 @@
  * the record is a dead letter with the error, and the actor goes on. Keeps nothing that a restart
  * may not forget but the count of failures, which its tenant keeps for it.
  */
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { fnv1a32, type Partition, parseAddress } from "../protocols/address.ts"
 import { type Block, decodeBlock } from "../protocols/block.ts"
@@ -19,6 +20,7 @@ import {
   poisonFailuresMax,
   poisonRestartsMax,
   restartPeriodMillisDefault,
+  retryMillisMax,
   shardCount,
 } from "../protocols/limits.ts"
 import type { ActorContext, ActorRef, ActorType, Behavior, Delivery } from "../runtime/index.ts"
@@ -163,7 +165,8 @@ class PartitionActor implements Behavior<PartitionMessage> {
     const { tenant } = this.#argument.partition
     const shard = shardOfConnector(block.header.sender)
     const read = this.#world.ports.state.read(shard, recipePath(tenant, digest))
-    this.#context.pipe(read, (exit): PartitionMessage => ({ kind: "recipe", digest, exit }))
+    const patient = Effect.tapError(read, () => Effect.sleep(retryMillisMax))
+    this.#context.pipe(patient, (exit): PartitionMessage => ({ kind: "recipe", digest, exit }))
   }
 
   #learn(message: PartitionMessage & { readonly kind: "recipe" }): void {
@@ -215,7 +218,8 @@ class PartitionActor implements Behavior<PartitionMessage> {
         try {
           return this.#prepare(sequence, block, records)
         } catch (error) {
-          // Which record it is shows when each is tried alone.
+          // Which record it is shows when each is tried alone; if none, it is the block itself.
+          if (memory.suspects(sequence)) throw error
           memory.suspect(sequence)
           failures.push(error)
         }

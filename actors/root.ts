@@ -3,11 +3,11 @@
  * ends the node, for its shard holds partitions of any tenant; a tenant that is quarantined ends
  * its own ingests, and the others go on.
  */
-import { invariant } from "../protocols/errors.ts"
+import { invariant, Unavailable } from "../protocols/errors.ts"
+import { retryMillisMax } from "../protocols/limits.ts"
 import type { ActorContext, ActorRef, ActorType, Behavior } from "../runtime/index.ts"
-import type { IngestReport, IngestRequest } from "./api.ts"
+import type { AskedIngest } from "./asked-ingest.ts"
 import type { Lost, ShardMessage, TenantMessage } from "./messages.ts"
-import { reportOfNothing } from "./report.ts"
 import { shardType } from "./shard.ts"
 import type { ShardMemory } from "./shard-memory.ts"
 import { quarantinedError, TenantMemory, tenantType } from "./tenant.ts"
@@ -18,8 +18,7 @@ export type RootMessage =
   | { readonly kind: "tenant"; readonly tenant: string; readonly partitions: number }
   | {
       readonly kind: "ingest"
-      readonly request: IngestRequest
-      readonly report: (report: IngestReport) => void
+      readonly job: AskedIngest
     }
   | Lost
   | { readonly kind: "stop-reading" }
@@ -65,7 +64,10 @@ class RootActor implements Behavior<RootMessage> {
       const reader = { world, shard, memory: own }
       this.#readers.set(shard, this.#watched(context.spawn(shardType, String(shard), reader)))
     }
-    for (const tenant of memory.tenants.keys()) this.#spawn(tenant)
+    for (const [tenant, known] of memory.tenants) {
+      dropUntaken(known.memory)
+      this.#spawn(tenant)
+    }
   }
 
   receive(message: RootMessage): void {
@@ -78,14 +80,16 @@ class RootActor implements Behavior<RootMessage> {
         return this.#spawn(tenant)
       }
       case "ingest": {
-        const { kind, request, report } = message
-        const tenant = this.#tenants.get(request.tenant)
+        const { kind, job } = message
+        const { tenant } = job.request
+        const [known, ref] = [tenants.get(tenant), this.#tenants.get(tenant)]
         invariant(
-          tenant !== undefined,
-          `The tenant ${request.tenant} is started before its ingests.`,
+          known !== undefined && ref !== undefined,
+          `The tenant ${tenant} is started before its ingests.`,
         )
-        const refused = tenant.tell({ kind, request, report })
-        if (refused !== undefined) report(reportOfNothing(request, "failed", refused))
+        const refused = ref.tell({ kind, job })
+        if (refused !== undefined) job.fail(refused)
+        else job.keepIn(known.memory.asked)
         return
       }
       case "lost":
@@ -100,7 +104,7 @@ class RootActor implements Behavior<RootMessage> {
     const { world, memory } = this.#argument
     const error = quarantinedError(address)
     if (address.kind === shardType.kind) return world.fail(error)
-    memory.tenants.get(address.key)?.memory.fail(error)
+    memory.tenants.get(address.key)?.memory.break(error)
   }
 
   #watched<R extends ActorRef<never>>(child: R): R {
@@ -122,4 +126,12 @@ class RootActor implements Behavior<RootMessage> {
     const spawned = this.#context.spawn(tenantType, tenant, argument, { tenant })
     this.#tenants.set(tenant, this.#watched(spawned))
   }
+}
+
+/** What was still in the mailbox of the tenant that ended with the root before is nowhere now. */
+function dropUntaken({ asked, jobs }: TenantMemory): void {
+  const taken = new Set(jobs.map((job) => job.asked))
+  const message = "The node's actors began anew before this ingest was begun."
+  const lost = new Unavailable({ message, retryAfterMillis: retryMillisMax })
+  for (const one of asked) if (!taken.has(one)) one.fail(lost)
 }

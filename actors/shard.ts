@@ -82,12 +82,7 @@ class ShardReader implements Behavior<ShardMessage> {
           ? this.#take(message.exit.value)
           : this.#failed(message.exit.cause)
       case "handed-back":
-        if (Exit.isFailure(message.exit)) {
-          // Whether they are back is not known: opened again, the log delivers all of them.
-          this.#opened = false
-          return this.#failed(message.exit.cause)
-        }
-        return message.pullAgain ? this.#pull() : this.#later()
+        return this.#handedBack(message)
       case "attach":
         return this.#attach(message)
       case "want": {
@@ -171,8 +166,24 @@ class ShardReader implements Behavior<ShardMessage> {
     this.#watchStalls()
     if (back.length === 0) return this.#pull()
     pulled.awaitRoom(this.#context.self)
-    const handBack = this.#world.ports.log.handBack(this.#owner, back)
-    this.#context.pipe(handBack, (exit): ShardMessage => ({ kind: "handed-back", pullAgain, exit }))
+    this.#handBack(back, pullAgain)
+  }
+
+  #handBack(back: readonly Delivery[], pullAgain: boolean, delayMillis = 0): void {
+    const call = this.#world.ports.log.handBack(this.#owner, back)
+    const handBack = delayMillis > 0 ? Effect.delay(call, delayMillis) : call
+    this.#context.pipe(
+      handBack,
+      (exit): ShardMessage => ({ kind: "handed-back", back, pullAgain, exit }),
+    )
+  }
+
+  /** Nothing above these blocks is begun until they are back: it is tried until the log answers. */
+  #handedBack({ back, pullAgain, exit }: ShardMessage & { readonly kind: "handed-back" }): void {
+    if (Exit.isSuccess(exit)) return pullAgain ? this.#pull() : this.#later()
+    const error = errorOf(exit.cause)
+    if (error._tag !== "Unavailable") return this.#world.fail(error)
+    this.#handBack(back, pullAgain, retryMillisMax)
   }
 
   // To the partitions.

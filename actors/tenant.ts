@@ -10,20 +10,17 @@ import { type Address, formatAddress, type Partition, shardOf } from "../protoco
 import { InvariantBroken, LimitExceeded, Quarantined } from "../protocols/errors.ts"
 import { connectorsMax, ingestsWaitingMax, sourcesShownMax } from "../protocols/limits.ts"
 import type { ActorContext, ActorRef, ActorType, Behavior, StopReason } from "../runtime/index.ts"
-import type { ConnectorProgress, IngestReport, IngestRequest } from "./api.ts"
-import { ConnectorBoard, connectorType } from "./connector.ts"
+import type { ConnectorProgress, IngestReport } from "./api.ts"
+import type { AskedIngest } from "./asked-ingest.ts"
+import { type ConnectorBoard, connectorType } from "./connector.ts"
 import { graphSinkType, SinkMemory } from "./graph-sink.ts"
 import type { ConnectorMessage, ShardMessage, SinkMessage, TenantMessage } from "./messages.ts"
 import { PartitionMemory, partitionType } from "./partition.ts"
-import { reportOfNothing } from "./report.ts"
 import type { World } from "./world.ts"
 
 export interface Job {
   readonly source: string
-  readonly request: IngestRequest
-  readonly report: (report: IngestReport) => void
-  readonly board: ConnectorBoard
-  reported: boolean
+  readonly asked: AskedIngest
   connector: ActorRef<ConnectorMessage> | undefined
 }
 
@@ -31,6 +28,8 @@ export interface Job {
 export class TenantMemory {
   readonly sink = new SinkMemory()
   readonly partitions = new Map<number, PartitionMemory>()
+  /** Everybody who waits for an ingest, also those that the tenant has not come to. */
+  readonly asked = new Set<AskedIngest>()
   /** Every ingest that has not ended, in the order in which it was asked for. */
   jobs: Job[] = []
   /** No connector is begun any more. */
@@ -44,17 +43,18 @@ export class TenantMemory {
   show(source: string, board: ConnectorBoard): void {
     this.boards.delete(source)
     this.boards.set(source, board)
-    const running = new Set(this.jobs.map((job) => job.board))
+    const running = new Set(this.jobs.map((job) => job.asked.board))
     for (const [name, shown] of this.boards) {
       if (this.boards.size <= sourcesShownMax) return
       if (!running.has(shown)) this.boards.delete(name)
     }
   }
 
-  /** Tells whoever asked for an ingest that it has failed; what was committed of it stands. */
-  fail(error: Quarantined): void {
+  /** Nothing more is committed: whoever waits is told, and what was committed stands. */
+  break(error: Quarantined): void {
     this.broken = error
-    for (const job of this.jobs) if (!job.reported) job.report(failedReport(job, error))
+    this.jobs = []
+    for (const asked of this.asked) asked.fail(error)
   }
 
   progress(): readonly ConnectorProgress[] {
@@ -92,7 +92,7 @@ class TenantActor implements Behavior<TenantMessage> {
     this.#need(sink)
     for (let n = 0; n < argument.partitions; n++) this.#spawnPartition(n, sink)
     // The end of a job that has reported may still be under way to here.
-    memory.jobs = memory.jobs.filter((job) => !job.reported)
+    memory.jobs = memory.jobs.filter((job) => !job.asked.isAnswered)
     for (const job of memory.jobs) job.connector = undefined
     this.#next()
   }
@@ -100,7 +100,7 @@ class TenantActor implements Behavior<TenantMessage> {
   receive(message: TenantMessage): void {
     switch (message.kind) {
       case "ingest":
-        return this.#ingest(message.request, message.report)
+        return this.#ingest(message.job)
       case "ended":
         // One that an earlier incarnation of the tenant began has another in its place by now.
         if (message.job.connector !== message.connector) return
@@ -116,31 +116,19 @@ class TenantActor implements Behavior<TenantMessage> {
     }
   }
 
-  #ingest(request: IngestRequest, report: (report: IngestReport) => void): void {
-    const { broken } = this.#memory
-    const refused = broken ?? tooManyJobs(this.#memory.jobs.length)
-    if (refused !== undefined) return report(reportOfNothing(request, "failed", refused))
-    const job: Job = {
-      source: request.source,
-      request,
-      report: (answer) => {
-        job.reported = true
-        report(answer)
-      },
-      board: new ConnectorBoard(),
-      connector: undefined,
-      reported: false,
-    }
-    this.#memory.jobs.push(job)
+  #ingest(asked: AskedIngest): void {
+    const refused = this.#memory.broken ?? tooManyJobs(this.#memory.jobs.length)
+    if (refused !== undefined) return asked.fail(refused)
+    this.#memory.jobs.push({ source: asked.request.source, asked, connector: undefined })
     this.#next()
   }
 
   /** Whoever asked for it is told in any case; one in quarantine makes room for the next. */
   #ended(job: Job, reason: StopReason): void {
-    if (!job.reported) {
+    if (!job.asked.isAnswered) {
       const name = `The connector of source ${job.source}`
       const message = `${name} was ${reason}; see the log of the node.`
-      job.report(failedReport(job, new InvariantBroken({ message })))
+      job.asked.fail(new InvariantBroken({ message }))
       if (job.connector !== undefined) this.#context.stop(job.connector)
     }
     this.#memory.jobs = this.#memory.jobs.filter((other) => other !== job)
@@ -148,11 +136,11 @@ class TenantActor implements Behavior<TenantMessage> {
   }
 
   #break(error: Quarantined): void {
-    this.#memory.fail(error)
-    for (const { connector } of this.#memory.jobs) {
+    const { jobs } = this.#memory
+    this.#memory.break(error)
+    for (const { connector } of jobs) {
       if (connector !== undefined) this.#context.stop(connector)
     }
-    this.#memory.jobs = []
   }
 
   /** Without this child nothing can be committed. */
@@ -185,31 +173,23 @@ class TenantActor implements Behavior<TenantMessage> {
       if (job.connector !== undefined || running.has(source)) continue
       running.add(source)
       const { world, partitions } = this.#argument
-      const { request, report, board } = job
-      const argument = { world, request, partitions, report, board }
+      const { asked } = job
+      const { request, board } = asked
       this.#memory.show(source, board)
+      const report = (answer: IngestReport) => asked.report(answer)
+      const argument = { world, request, partitions, report, board }
       const connector = this.#context.spawn(connectorType, source, argument)
       job.connector = connector
       this.#context.watch(connector, (reason) => ({ kind: "ended", job, connector, reason }))
     }
   }
 
-  /** Jobs that were never begun end here; the next start of the node goes on with their sources. */
+  /** Jobs without a connector end here; the next start of the node goes on with their sources. */
   #dropJobs(): void {
     const waiting = this.#memory.jobs.filter((job) => job.connector === undefined)
     this.#memory.jobs = this.#memory.jobs.filter((job) => job.connector !== undefined)
-    for (const { request, report } of waiting) {
-      report(reportOfNothing(request, "interrupted", undefined))
-    }
+    for (const { asked } of waiting) asked.end("interrupted", undefined)
   }
-}
-
-function failedReport(
-  { request, board: { progress } }: Job,
-  error: InvariantBroken | Quarantined,
-): IngestReport {
-  if (progress === undefined) return reportOfNothing(request, "failed", error)
-  return { ...progress, phase: "failed", error }
 }
 
 function tooManyJobs(waiting: number): LimitExceeded | undefined {

@@ -9,18 +9,32 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 
-/** Throws (or rejects with) the effect's typed error, or its defect. */
-export function run<A, E>(effect: Effect.Effect<A, E>): A | Promise<A> {
-  const fiber = Effect.runFork(effect)
-  const exit = fiber.pollUnsafe()
-  return exit === undefined ? wait(fiber) : settled(exit)
+/** What has not come after `millis` is interrupted, and fails with `late`. */
+export interface Deadline {
+  readonly millis: number
+  readonly late: () => Error
 }
 
-const wait = <A, E>(fiber: Fiber.Fiber<A, E>): Promise<A> =>
+/** Throws (or rejects with) the effect's typed error, or its defect. */
+export function run<A, E>(effect: Effect.Effect<A, E>, deadline?: Deadline): A | Promise<A> {
+  const fiber = Effect.runFork(effect)
+  const exit = fiber.pollUnsafe()
+  return exit === undefined ? wait(fiber, deadline) : settled(exit)
+}
+
+const wait = <A, E>(fiber: Fiber.Fiber<A, E>, deadline: Deadline | undefined): Promise<A> =>
   new Promise((resolve, reject) => {
-    fiber.addObserver((exit) =>
-      Exit.isSuccess(exit) ? resolve(exit.value) : reject(Cause.squash(exit.cause)),
-    )
+    let late: Error | undefined
+    const giveUp = () => {
+      late = deadline?.late()
+      fiber.interruptUnsafe()
+    }
+    const timer = deadline === undefined ? undefined : setTimeout(giveUp, deadline.millis)
+    fiber.addObserver((exit) => {
+      clearTimeout(timer)
+      if (Exit.isSuccess(exit)) resolve(exit.value)
+      else reject(late ?? Cause.squash(exit.cause))
+    })
   })
 
 function settled<A, E>(exit: Exit.Exit<A, E>): A {

@@ -26,15 +26,11 @@ export class QueryContext {
     this.#endMillis = performance.now() + queryMillisMax
   }
 
-  /** Runs a read; refused when the request has used up its time. */
+  /** Runs a read; given up when the request has used up its time. */
   read<A, E>(effect: Effect.Effect<A, E>): A | Promise<A> {
-    if (performance.now() > this.#endMillis) {
-      throw new DeadlineExceeded({
-        message: `The query took longer than ${queryMillisMax} ms and was given up.`,
-        retryAfterMillis: 0,
-      })
-    }
-    return run(effect)
+    const millis = this.#endMillis - performance.now()
+    if (millis < 0) throw late()
+    return run(effect, { millis, late })
   }
 
   /** Counts rows that were read, page sizes aside: lists without one are bounded here. */
@@ -46,3 +42,9 @@ export class QueryContext {
     return rows
   }
 }
+
+const late = () =>
+  new DeadlineExceeded({
+    message: `The query took longer than ${queryMillisMax} ms and was given up.`,
+    retryAfterMillis: 0,
+  })

@@ -169,6 +169,13 @@ export const propertiesMax = 1024
 export const listPropertyMax = 16_384
 /** Entities and relationships that one record may assert. */
 export const assertionsPerRecordMax = 16_384
+/**
+ * Bytes of what one record asserts: so many, and so many more for each of its own, each assertion
+ * counted with so many beside its texts. A block then makes at most 40 MiB of 512 KiB.
+ */
+export const assertionBytesMax = 64 * 1024
+export const assertionBytesPerByteMax = 16
+export const assertionBytesEstimate = 64
 
 /** Mapping and configuration files. */
 export const documentBytesMax = 1024 ** 2
@@ -323,5 +330,9 @@ export const pathEdgesScannedMax = 500_000
 /** Relationships that one ranking follows, and after how many it lets others run. */
 export const rankEdgesScannedMax = 2_000_000
 export const rankEdgesPerTurn = 10_000
+/** Entities held of those that tie with the last one that a ranking shows. */
+export const rankTiesHeldMax = 1_000
+/** Long reads of one store that wait for the one under way; further ones are `Unavailable`. */
+export const longReadsWaitingMax = 32
 /** Rows that the graph hash reads before others may run. */
 export const hashRowsPerTurn = 2_000

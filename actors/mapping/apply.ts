@@ -20,19 +20,20 @@ import {
   textOf,
 } from "./values.ts"
 
-export function applyMapping(plan: MappingPlan, record: Json): Assertions {
-  const assertions = new Assertions()
+/** `recordBytes`: of the record as it stands in its source. */
+export function applyMapping(plan: MappingPlan, record: Json, recordBytes: number): Assertions {
+  const assertions = new Assertions(recordBytes)
   for (const entity of plan.entities) applyEntity(entity, record, assertions)
   for (const relationship of plan.relationships) applyRelationship(relationship, record, assertions)
   return assertions
 }
 
 /** Without a mapping: one entity of type `record` with the record's members as properties. */
-export function applyDefault(record: Json, recordKey: string): Assertions {
+export function applyDefault(record: Json, recordKey: string, recordBytes: number): Assertions {
   if (!isObject(record)) throw new Rejection("invalid-type", "The record is no object.")
   const collector = new PropertyCollector()
   for (const name of Object.keys(record)) collector.put(name, record[name] ?? null)
-  const assertions = new Assertions()
+  const assertions = new Assertions(recordBytes)
   assertions.entity({ type: "record", key: recordKey, aliases: [], properties: collector.done() })
   return assertions
 }

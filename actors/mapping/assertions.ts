@@ -4,9 +4,15 @@ import {
   aliasStubKey,
   type EntityAssertion,
   type EntityRef,
+  type Properties,
   type RelationshipAssertion,
 } from "../../protocols/graph.ts"
-import { assertionsPerRecordMax } from "../../protocols/limits.ts"
+import {
+  assertionBytesEstimate,
+  assertionBytesMax,
+  assertionBytesPerByteMax,
+  assertionsPerRecordMax,
+} from "../../protocols/limits.ts"
 import { type MutableProperties, Rejection, setOwn } from "./values.ts"
 
 /** Up to so many, a look at each is faster than a map of names. */
@@ -15,15 +21,25 @@ const fewAssertions = 8
 export class Assertions {
   readonly entities: EntityAssertion[] = []
   readonly relationships: RelationshipAssertion[] = []
+  readonly #bytesMax: number
+  #bytes = 0
+  /** The properties that were weighed last: those of many relationships are often the same. */
+  #weighed: Properties | undefined
+  #weight = 0
   #entityPlaces: Places | undefined
   #relationshipPlaces: Places | undefined
+
+  /** `recordBytes`: of the record that asserts all this. */
+  constructor(recordBytes: number) {
+    this.#bytesMax = assertionBytesMax + assertionBytesPerByteMax * recordBytes
+  }
 
   /** Asserted twice, an entity has the properties of both, the first stronger. */
   entity(entity: EntityAssertion): void {
     const at = this.#placeOfEntity(entity)
     const before = at === undefined ? undefined : this.entities[at]
     if (at === undefined || before === undefined) {
-      this.#checkCount()
+      this.#check(entity.key.length, entity.properties)
       this.entities.push(entity)
       return
     }
@@ -40,16 +56,26 @@ export class Assertions {
   /** Asserted twice, a relationship is as it was the first time. */
   relationship(relationship: RelationshipAssertion): void {
     if (this.#hasRelationship(relationship)) return
-    this.#checkCount()
+    const { from, to, properties } = relationship
+    this.#check(keyOf(from).length + keyOf(to).length, properties)
     this.relationships.push(relationship)
   }
 
-  #checkCount(): void {
-    if (this.entities.length + this.relationships.length < assertionsPerRecordMax) return
-    throw new Rejection(
-      "too-many-assertions",
-      `The record makes more than ${assertionsPerRecordMax} entities and relationships.`,
-    )
+  /** The few that most records make are not weighed: each is about as long as its record. */
+  #check(keysLength: number, properties: Properties): void {
+    const count = this.entities.length + this.relationships.length
+    if (count < fewAssertions) return
+    if (count >= assertionsPerRecordMax) {
+      throw tooMany(`${assertionsPerRecordMax} entities and relationships`)
+    }
+    if (this.#weighed !== properties) {
+      this.#weighed = properties
+      this.#weight = weightOf(properties)
+    }
+    this.#bytes += assertionBytesEstimate + keysLength + this.#weight
+    if (this.#bytes > this.#bytesMax) {
+      throw tooMany(`${this.#bytesMax} bytes of entities and relationships`)
+    }
   }
 
   #placeOfEntity(entity: EntityAssertion): number | undefined {
@@ -72,6 +98,20 @@ export class Assertions {
     }
     return relationships.some((other) => sameRelationship(other, relationship))
   }
+}
+
+const tooMany = (what: string) =>
+  new Rejection("too-many-assertions", `The record makes more than ${what}.`)
+
+function weightOf(properties: Properties): number {
+  let weight = 0
+  for (const name of Object.keys(properties)) {
+    const value = properties[name]
+    weight += name.length
+    if (typeof value === "string") weight += value.length
+    else if (typeof value === "object") for (const item of value) weight += String(item).length
+  }
+  return weight
 }
 
 type Places = Map<string, number>

@@ -62,11 +62,13 @@ function effect(
 }
 
 function assertionsOf(event: SourceEvent, recipe: Recipe): Assertions {
-  if (recipe.format === "stix") return readRecord(event.bytes, recipe, applyStix)
+  const { bytes, recordKey } = event
   const plan = planOfRecipe(recipe)
-  return readRecord(event.bytes, recipe, (record: Json) =>
-    plan === undefined ? applyDefault(record, event.recordKey) : applyMapping(plan, record),
-  )
+  return readRecord(bytes, recipe, (record: Json) => {
+    if (recipe.format === "stix") return applyStix(record, bytes.length)
+    if (plan === undefined) return applyDefault(record, recordKey, bytes.length)
+    return applyMapping(plan, record, bytes.length)
+  })
 }
 
 const operationCode = { assert: 0, retract: 1, reject: 2 } as const

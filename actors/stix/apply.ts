@@ -32,9 +32,9 @@ const isReferenceName = (name: string): boolean =>
   (name.endsWith("_ref") || name.endsWith("_refs")) && !staysProperty.has(name)
 
 /** Throws a `Rejection` where the record is no valid STIX object. */
-export function applyStix(record: Json): Assertions {
+export function applyStix(record: Json, recordBytes: number): Assertions {
   const object = checkStix(record)
-  const assertions = new Assertions()
+  const assertions = new Assertions(recordBytes)
   if (object.type === "relationship") applyRelationship(object, assertions)
   else if (object.type === "sighting") applySighting(object, assertions)
   else applyEntity(object, assertions)

@@ -15,7 +15,7 @@ import { assertionsPerRecordMax, keyBytesMax, propertiesMax } from "../../protoc
 import type { Mapping } from "../../protocols/mapping.ts"
 
 const apply = (mapping: Mapping, json: string): Assertions =>
-  readExactly(json, (record) => applyMapping(planOf(mapping), record))
+  readExactly(json, (record) => applyMapping(planOf(mapping), record, json.length))
 
 const thing = (properties: Mapping["entities"] = []): Mapping => ({
   version: 1,
@@ -206,7 +206,9 @@ describe("properties", () => {
   })
 
   it("called __proto__ and constructor are properties like any other", () => {
-    const made = readExactly('{"__proto__":"a","constructor":"b"}', (r) => applyDefault(r, "k"))
+    const made = readExactly('{"__proto__":"a","constructor":"b"}', (r) =>
+      applyDefault(r, "k", 100),
+    )
     const properties = made.entities[0]?.properties ?? {}
     expect(Object.keys(properties)).toEqual(["__proto__", "constructor"])
     expect(Object.getPrototypeOf(properties)).toBe(Object.prototype)
@@ -223,11 +225,11 @@ describe("properties", () => {
     ["something that is no object", "[1]", "invalid-type"],
     ["something that is no JSON", "{a:1}", "invalid-json"],
   ])("with %s set the record aside", (_what, json, reason) => {
-    expect(reasonOf(() => readExactly(json, (r) => applyDefault(r, "k")))).toBe(reason)
+    expect(reasonOf(() => readExactly(json, (r) => applyDefault(r, "k", 100)))).toBe(reason)
   })
 
   it("are taken where an escape only looks like U+0000", () => {
-    const made = readExactly('{"a":"\\\\u0000"}', (record) => applyDefault(record, "k"))
+    const made = readExactly('{"a":"\\\\u0000"}', (record) => applyDefault(record, "k", 100))
     expect(made.entities[0]?.properties).toEqual({ a: "\\u0000" })
   })
 
@@ -235,7 +237,7 @@ describe("properties", () => {
     const record = Object.fromEntries(
       Array.from({ length: propertiesMax + 1 }, (_, i) => [`p${i}`, i]),
     )
-    expect(reasonOf(() => applyDefault(record, "k"))).toBe("invalid-property")
+    expect(reasonOf(() => applyDefault(record, "k", 100))).toBe("invalid-property")
   })
 })
 
@@ -293,6 +295,21 @@ describe("relationships", () => {
     expect(reasonOf(run)).toBe("too-many-assertions")
   })
 
+  it("have a bound of bytes, which grows with the record", () => {
+    const list = Array.from({ length: 2_000 }, (_, i) => i)
+    const said = (bytes: number) => JSON.stringify({ kind: "k", list, said: "x".repeat(bytes) })
+    const mapping = readMapping(`version: 1
+entities: [{type: a, key: $.kind}]
+relationships:
+  - type: b
+    from: {type: a, key: $.kind}
+    to: {type: c, key: "$.list[*]"}
+    properties: {said: $.said}
+`)
+    expect(apply(mapping, said(10)).relationships).toHaveLength(list.length)
+    expect(reasonOf(() => apply(mapping, said(1_000)))).toBe("too-many-assertions")
+  })
+
   it("of a type that comes from the data and cannot be one set the record aside", () => {
     expect(reasonOf(() => apply(each, '{"kind":"a b","from":[1],"to":[{"id":1}]}'))).toBe(
       "invalid-type",
@@ -340,7 +357,7 @@ it("any JSON at all is asserted or set aside with a reason", () => {
       const json = JSON.stringify(any)
       for (const run of [
         () => apply(mapping, json),
-        () => readExactly(json, (parsed) => applyDefault(parsed, "k")),
+        () => readExactly(json, (parsed) => applyDefault(parsed, "k", json.length)),
       ]) {
         try {
           expect(run().entities.length).toBeLessThanOrEqual(1)

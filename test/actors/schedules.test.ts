@@ -67,7 +67,9 @@ describe("schedule 2", () => {
         ...log,
         handBack: (owner, blocks) => {
           if (++failures % 2 === 0) return log.handBack(owner, blocks)
-          return Effect.fail(new Unavailable({ message: "injected", retryAfterMillis: 1 }))
+          // After a while, when a pull may be under way.
+          const failure = new Unavailable({ message: "injected", retryAfterMillis: 1 })
+          return Effect.delay(Effect.fail(failure), 50)
         },
       },
     })

@@ -7,7 +7,10 @@ import { parseInstant } from "../../protocols/units.ts"
 
 const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`
 const id = (type: string, n: number) => `${type}--${uuid(n)}`
-const apply = (object: object) => readExactly(JSON.stringify(object), applyStix)
+const apply = (object: object) => {
+  const json = JSON.stringify(object)
+  return readExactly(json, (record) => applyStix(record, json.length))
+}
 
 const reasonOf = (object: object): string | undefined => {
   try {

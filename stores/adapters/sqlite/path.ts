@@ -10,7 +10,7 @@ import { compareUtf8 } from "../../../protocols/visible.ts"
 import type { VisibleEntity, VisibleRelationship } from "../../graph/port.ts"
 import { entityAt, nodeAt } from "./read-entities.ts"
 import type { ReadStore } from "./read-store.ts"
-import { edgesAt, inOrder, relationshipAt } from "./traverse.ts"
+import { edgesAt, inOrder, relationshipAt, type Step } from "./traverse.ts"
 
 type EntityKey = { readonly type: string; readonly key: string }
 
@@ -105,7 +105,7 @@ function firstPath(
   for (let depth = head.depth - 1; depth >= 0; depth--) {
     const before = new Set<number>()
     for (const node of onPath[0] ?? []) {
-      for (const { other } of edgesAt(store, tenant, node).edges) {
+      for (const { other } of allEdgesAt(store, tenant, node)) {
         if (head.distances.get(other) === depth) before.add(other)
       }
     }
@@ -114,7 +114,7 @@ function firstPath(
   const nodes = [start]
   for (let depth = 1; depth <= head.depth + tail.depth; depth++) {
     const candidates = new Set<number>()
-    for (const { other } of edgesAt(store, tenant, nodes.at(-1) ?? start).edges) {
+    for (const { other } of allEdgesAt(store, tenant, nodes.at(-1) ?? start)) {
       const fits =
         depth <= head.depth
           ? onPath[depth]?.has(other) === true
@@ -129,7 +129,7 @@ function firstPath(
 }
 
 function firstBetween(store: ReadStore, tenant: number, from: number, to: number) {
-  const steps = edgesAt(store, tenant, from).edges.filter(({ other }) => other === to)
+  const steps = allEdgesAt(store, tenant, from).filter(({ other }) => other === to)
   const all = steps.map(({ edge, incoming }) => ({
     incoming: Number(incoming),
     relationship: relationshipAt(store, tenant, edge),
@@ -141,6 +141,13 @@ function firstBetween(store: ReadStore, tenant: number, from: number, to: number
       compareUtf8(a.relationship.discriminator, b.relationship.discriminator),
   )
   return found(all[0]?.relationship)
+}
+
+/** The way between the two ends is only known where none of it is cut off. */
+function allEdgesAt(store: ReadStore, tenant: number, node: number): readonly Step[] {
+  const around = edgesAt(store, tenant, node)
+  if (around.truncated) throw tooMany(around.scanned)
+  return around.edges
 }
 
 function found<A>(value: A | undefined): A {

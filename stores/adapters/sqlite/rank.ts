@@ -1,6 +1,11 @@
 /** Entities of a type by how many distinct entities a way through the graph reaches. */
 import { Invalid, LimitExceeded } from "../../../protocols/errors.ts"
-import { rankEdgesPerTurn, rankEdgesScannedMax, rankStepsMax } from "../../../protocols/limits.ts"
+import {
+  rankEdgesPerTurn,
+  rankEdgesScannedMax,
+  rankStepsMax,
+  rankTiesHeldMax,
+} from "../../../protocols/limits.ts"
 import { compareUtf8 } from "../../../protocols/visible.ts"
 import type { RankRequest, RankRow, RankStep, VisibleEntity } from "../../graph/port.ts"
 import { sizeOf } from "./page.ts"
@@ -39,41 +44,45 @@ export function* rankRows(
   )
   const excluding = request.unless.map((name) => `${JSON.stringify(name)}:true`)
   const ranked: { readonly node: number; readonly count: number }[] = []
-  let pause = rankEdgesPerTurn
+  let [looked, pause] = [0, rankEdgesPerTurn]
   for (const [node, properties] of groups.iterate(tenant, store.type(tenant, request.type))) {
+    if (looked++ + walker.scanned >= pause) {
+      pause = looked + walker.scanned + rankEdgesPerTurn
+      yield
+    }
     // As in `isRevoked`: in canonical JSON these characters are nothing else.
     if (excluding.some((text) => properties.includes(text))) continue
     const reached = walker.reached(node, count)
     if (reached > 0) ranked.push({ node, count: reached })
-    if (walker.scanned < pause) continue
-    pause = walker.scanned + rankEdgesPerTurn
-    yield
   }
-  return firstOf(ranked, first, (node) => entityAt(store, tenant, node))
+  return yield* firstOf(ranked, first, (node) => entityAt(store, tenant, node))
 }
 
 /** The first rows, ties by name, then key; entities are read only down to the last count shown. */
-function firstOf(
+function* firstOf(
   ranked: { readonly node: number; readonly count: number }[],
   first: number,
   read: (node: number) => VisibleEntity | undefined,
-): readonly RankRow[] {
+): Generator<void, readonly RankRow[]> {
   ranked.sort((a, b) => b.count - a.count)
   const least = ranked[first - 1]?.count ?? 0
-  const rows: RankRow[] = []
+  let rows: RankRow[] = []
   for (const { node, count } of ranked) {
     if (count < least) break
     const entity = read(node)
     if (entity !== undefined) rows.push({ entity, count })
+    // Many may tie with the last one shown: no more of them are held than of the others.
+    if (rows.length < first + rankTiesHeldMax) continue
+    rows = rows.sort(byRank).slice(0, first)
+    yield
   }
-  rows.sort(
-    (a, b) =>
-      b.count - a.count ||
-      compareUtf8(nameOf(a.entity), nameOf(b.entity)) ||
-      compareUtf8(a.entity.key, b.entity.key),
-  )
-  return rows.slice(0, first)
+  return rows.sort(byRank).slice(0, first)
 }
+
+const byRank = (a: RankRow, b: RankRow): number =>
+  b.count - a.count ||
+  compareUtf8(nameOf(a.entity), nameOf(b.entity)) ||
+  compareUtf8(a.entity.key, b.entity.key)
 
 const nameOf = ({ properties, key }: VisibleEntity): string =>
   typeof properties.name === "string" ? properties.name : key

@@ -8,14 +8,15 @@ import { rankRows } from "./rank.ts"
 import { assertionsAt, entitiesPage, entityAt, nodeAt } from "./read-entities.ts"
 import type { ReadStore } from "./read-store.ts"
 import { relationshipsPage } from "./relationships.ts"
-import { readInSteps } from "./steps.ts"
+import { longReads } from "./steps.ts"
 import { countsOf, deadLettersPage, runCountersOf, sourcesOf } from "./summary.ts"
 
 export function readsOf(store: ReadStore): GraphReadsShape {
   const of = <A>(name: string, use: (tenant: number) => A) =>
     store.read(() => use(store.tenant(name)))
+  const readLong = longReads(store.path)
   const steps = <A>(name: string, use: (own: ReadStore, tenant: number) => Generator<void, A>) =>
-    readInSteps(store.path, (own) => use(own, own.tenant(name)))
+    readLong((own) => use(own, own.tenant(name)))
   return {
     entity: (name, type, key) =>
       of(name, (tenant) => {

@@ -55,6 +55,8 @@ export class Transaction {
   readonly #tenants = new Map<string, number>()
   readonly #sources = new Map<number, Map<string, number>>()
   readonly #types = new Map<number, Map<string, number>>()
+  /** Names of all three together. */
+  #interned = 0
   readonly #lastNodes = new Map<number, number>()
   #lastRecord = 0
   #lastAlias = 0
@@ -70,9 +72,7 @@ export class Transaction {
 
   /** After a roll-back: what is known may never have been written. */
   forget(): void {
-    this.#tenants.clear()
-    this.#sources.clear()
-    this.#types.clear()
+    this.#forgetNames()
     this.#lastNodes.clear()
     this.#tallies.clear()
     this.#touched.clear()
@@ -85,12 +85,7 @@ export class Transaction {
 
   tenant(name: string): number {
     const { tenantByName, insertTenant } = this.statements
-    return intern(this.#tenants, name, () => {
-      // The first one after all were forgotten: what is known of each goes with them.
-      if (this.#tenants.size === 0) {
-        this.#sources.clear()
-        this.#types.clear()
-      }
+    return this.#intern(this.#tenants, name, () => {
       const id = tenantByName.get(name)?.[0] ?? insertTenant.get(name)?.[0]
       invariant(id !== undefined && id < tenantsMax, `The store holds ${tenantsMax} tenants.`)
       return id
@@ -99,14 +94,14 @@ export class Transaction {
 
   source(tenant: number, name: string): number {
     const { sourceByName, insertSource } = this.statements
-    return intern(under(this.#sources, tenant), name, () =>
+    return this.#intern(under(this.#sources, tenant), name, () =>
       idOf(sourceByName.get(tenant, name) ?? insertSource.get(tenant, name)),
     )
   }
 
   type(tenant: number, name: string): number {
     const { typeByName, insertType } = this.statements
-    return intern(under(this.#types, tenant), name, () =>
+    return this.#intern(under(this.#types, tenant), name, () =>
       idOf(typeByName.get(tenant, name) ?? insertType.get(tenant, name)),
     )
   }
@@ -163,6 +158,22 @@ export class Transaction {
     return added + (this.statements.tallyOf.get(tenant, what, 0)?.[0] ?? 0)
   }
 
+  #intern(names: Map<string, number>, name: string, find: () => number): number {
+    const known = names.get(name)
+    if (known !== undefined) return known
+    const id = find()
+    names.set(name, id)
+    if (++this.#interned >= internedNamesMax) this.#forgetNames()
+    return id
+  }
+
+  #forgetNames(): void {
+    this.#interned = 0
+    this.#tenants.clear()
+    this.#sources.clear()
+    this.#types.clear()
+  }
+
   touched(tenant: number): Touched {
     let touched = this.#touched.get(tenant)
     if (touched === undefined) {
@@ -207,15 +218,6 @@ function under<K, L, V>(outer: Map<K, Map<L, V>>, key: K): Map<L, V> {
   const inner = new Map<L, V>()
   outer.set(key, inner)
   return inner
-}
-
-function intern(names: Map<string, number>, name: string, find: () => number): number {
-  const known = names.get(name)
-  if (known !== undefined) return known
-  if (names.size >= internedNamesMax) names.clear()
-  const id = find()
-  names.set(name, id)
-  return id
 }
 
 function idOf(row: readonly [number, ...unknown[]] | undefined): number {
