@@ -218,8 +218,7 @@ class Connector implements Behavior<ConnectorMessage> {
         this.#step(() => this.#advance()),
       )
     }
-    if (outbox.empty && drained) return this.#enter("draining")
-    if (outbox.empty && this.#argument.board.interrupted) this.#end("interrupted")
+    if (outbox.empty && everything) this.#enter("draining")
   }
 
   #feed(outbox: Outbox, now: number): void {
@@ -361,10 +360,15 @@ class Connector implements Behavior<ConnectorMessage> {
       this.#publish()
       return this.#advance()
     }
-    const state = this.#failure === undefined ? "finished" : "failed"
-    this.#then(this.#writeRun(state, this.#next), () =>
-      this.#end(state === "finished" ? "done" : "failed"),
-    )
+    const [state, phase] = this.#outcome()
+    this.#then(this.#writeRun(state, this.#next), () => this.#end(phase))
+  }
+
+  /** All that was cut is committed: whether that is all there is. */
+  #outcome(): readonly [RunState, IngestReport["phase"]] {
+    if (this.#failure !== undefined) return ["failed", "failed"]
+    const whole = this.#ended && this.#chunk === undefined
+    return whole ? ["finished", "done"] : ["open", "interrupted"]
   }
 
   #end(phase: IngestReport["phase"]): void {

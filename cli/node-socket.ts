@@ -47,8 +47,9 @@ export const callNode = (
   Effect.suspend(() => {
     const path = socketOf(dataDir)
     if (path !== undefined) return callSocket(path, request, progress)
-    const message = `${dataDir} is in use by a command that takes no requests.`
-    return new DataDirectoryRefused({ path: dataDir, reason: "locked", message })
+    const message = `Another command is at work on ${dataDir} and takes no requests.`
+    const next = "Try again when it has ended; beside a node that is started, all of them run."
+    return new DataDirectoryRefused({ path: dataDir, reason: "locked", message, next })
   })
 
 function answer(

@@ -87,7 +87,7 @@ type Query {
   ): [RankRow!]!
   "How much the graph holds, and what each source brought."
   stats: Stats!
-  "Records that could not be taken in, newest last, with bytes and reason."
+  "Records that could not be taken in, in the order of their committing, with bytes and reason."
   deadLetters(
     "Only of this source."
     source: String
@@ -98,7 +98,7 @@ type Query {
     "The end of the page before."
     after: String
   ): DeadLetterPage!
-  "The supervision tree from its root. Null where no node runs and the data directory is only read."
+  "The supervision tree from its root. Null where the data directory is read without its node."
   actors: Actor
 }
 
@@ -353,7 +353,7 @@ type SourceStats {
 
 "A page of dead letters."
 type DeadLetterPage {
-  "In order of source, run and ordinal."
+  "In the order of their committing."
   items: [DeadLetter!]!
   "Pass it as \`after\` for the next page; null on an empty page."
   end: String

@@ -1,6 +1,7 @@
 /** Records on which the program itself fails are set aside after a few tries. */
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
+import type { Ports } from "../../actors/index.ts"
 import { effectOfEvent } from "../../actors/pipeline/effect-of-event.ts"
 import type { SourceEvent } from "../../protocols/event.ts"
 import {
@@ -10,6 +11,7 @@ import {
   restartIntensityDefault,
 } from "../../protocols/limits.ts"
 import { ingestAll, type Job } from "../support/embedded-node.ts"
+import { impatient } from "../support/node-faults.ts"
 import {
   actorsOf,
   expectDone,
@@ -99,6 +101,29 @@ describe("records on which the pipeline fails", () => {
       expect.arrayContaining([3, 503, 1_003, 1_503].map((ordinal) => [ordinal, "poison"])),
     )
     expect(partitions.map(({ state }) => state)).toEqual(Array(4).fill("running"))
+  })
+
+  it("only together bring their partition into quarantine, and the node goes on", async () => {
+    const folder = temporaryFolder()
+    const wrap = ({ sink, host, ...ports }: Ports): Ports => ({
+      ...ports,
+      host: impatient(host),
+      sink: {
+        ...sink,
+        prepare: (effects) => {
+          if (effects.records.length > 100) throw new RangeError("too long for the packer")
+          return sink.prepare(effects)
+        },
+      },
+    })
+    const settings = { partitions: 1, tenants: ["demo", "other"], wrap }
+    await withNode(folder, settings, (running) =>
+      Effect.gen(function* () {
+        const [report] = yield* ingestAll(running, [source(folder, "one", { records: 500 })])
+        expect(report).toMatchObject({ phase: "failed", error: { _tag: "Quarantined" } })
+        expectDone(yield* ingestAll(running, [source(folder, "one", { records: 50 }, "other")]))
+      }),
+    )
   })
 
   it("once are accepted when the partition has begun anew", async () => {

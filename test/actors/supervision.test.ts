@@ -147,6 +147,26 @@ describe("a crash in the middle", () => {
     )
   })
 
+  it("again and again, of a tenant: whoever waits is told, and a drain does not wait", async () => {
+    const folder = temporaryFolder()
+    const wrap = (ports: Ports) => ({ ...ports, host: impatient(ports.host) })
+    await withNode(folder, { partitions, tenants: ["demo"], wrap }, (running) =>
+      Effect.gen(function* () {
+        const { node } = running
+        const good = requestOf(source(folder, "one", { records: 200 }))
+        const bad = Array.from({ length: restartIntensityDefault + 1 }, () =>
+          poisonousFor("tenant", good),
+        )
+        yield* Effect.forkScoped(
+          Effect.forEach(bad, (request) => node.ingest(request), { concurrency: "unbounded" }),
+        )
+        const report = yield* node.ingest(good)
+        expect(report).toMatchObject({ phase: "failed", error: { _tag: "Quarantined" } })
+        expect(yield* node.drain(20_000)).toBe(true)
+      }),
+    )
+  })
+
   it("again and again, of the reader of a shard: the node says that it cannot go on", async () => {
     const wrap = (ports: Ports) => ({
       ...ports,

@@ -9,7 +9,11 @@ import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { afterAll, describe, expect, it } from "vitest"
-import { deadLetterBytesPerTenantMax, deadLettersPerTenantMax } from "../../protocols/limits.ts"
+import {
+  deadLetterBytesPerTenantMax,
+  deadLettersPerTenantMax,
+  longReadsWaitingMax,
+} from "../../protocols/limits.ts"
 import { type GraphStore, graphFormat, openGraphReads, openGraphStore } from "../../stores/index.ts"
 import { run } from "../support/run.ts"
 import { runScoped } from "../support/scoped.ts"
@@ -63,6 +67,30 @@ describe("the SQLite graph store", () => {
     const text = fileURLToPath(import.meta.url)
     const noDatabase = await run(Effect.flip(Effect.scoped(openGraphReads(text))))
     expect(noDatabase).toMatchObject({ _tag: "StoreFailed" })
+  })
+
+  it("reads long ones one after the other, and goes on where one is given up", async () => {
+    await openedFor({ path: freshPath() }, ({ sink, reads }) =>
+      Effect.gen(function* () {
+        yield* sink.guard("log", [{ shard: 0, epoch: 1 }])
+        yield* sink.commit(blocksOf(8, 500))
+        const whole = yield* reads.graphHash(tenant)
+        const given = yield* Effect.forEach([1, 2, 3], () =>
+          Effect.forkChild(reads.graphHash(tenant)),
+        )
+        const [first, second, third] = given
+        if (first === undefined || second === undefined || third === undefined) return
+        yield* Fiber.interrupt(first)
+        yield* Fiber.interrupt(second)
+        expect(yield* Fiber.join(third)).toBe(whole)
+        const refused = yield* Effect.forEach(
+          Array.from({ length: longReadsWaitingMax + 2 }),
+          () => Effect.exit(reads.graphHash(tenant)),
+          { concurrency: "unbounded" },
+        )
+        expect(refused.filter(({ _tag }) => _tag === "Failure")).toHaveLength(1)
+      }),
+    )
   })
 
   it("reads beside a writer, and sees each commit whole", async () => {
