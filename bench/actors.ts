@@ -24,6 +24,8 @@ import { type Bench, breathe, type Contest, compare, millionsPerSecond } from ".
 const burst = 1_000
 const actorsMany = 1_000
 const askMillis = 60_000
+const nactAskMillis = 2_000
+const nactTriesMax = 3
 
 interface Counter {
   handled: number
@@ -52,14 +54,21 @@ function contests(): readonly Contest[] {
       peerName: nactName,
       peer: () => tellNact(actorsMany),
     },
-    { unit, name: "ask", goal: 3, peerName: nactName, ours: () => askOurs(100_000), peer: askNact },
+    {
+      unit,
+      name: "ask",
+      goal: 3,
+      peerName: nactName,
+      ours: () => askOurs(100_000),
+      peer: answered(askNact),
+    },
     {
       unit,
       name: "ask, 1,000 open at once",
       goal: 3,
       peerName: nactName,
       ours: () => requestOurs(300_000),
-      peer: askNactAtOnce,
+      peer: answered(askNactAtOnce),
     },
     { ...toOne, name: "tell to 1 actor", goal: 1, peerName: "xstate", peer: () => tellXstate(1) },
     {
@@ -269,13 +278,25 @@ function nactAsked(system: nact.ActorSystemRef): nact.Ref<Asked> {
   )
 }
 
+/**
+ * nact draws the ids of its askers from 2^32 numbers: in a run of thousands two of them may be the
+ * same, and one gets no answer. Such a run is measured again.
+ */
+const answered =
+  (measure: () => Promise<number>, triesLeft = nactTriesMax): (() => Promise<number>) =>
+  () =>
+    measure().catch((error: unknown) => {
+      if (triesLeft <= 1) throw error
+      return answered(measure, triesLeft - 1)()
+    })
+
 async function askNact(): Promise<number> {
   const asks = 30_000
   const system = nact.start()
   const asked = nactAsked(system)
   const start = performance.now()
   for (let n = 0; n < asks; n++) {
-    await nact.query(asked, (sender: nact.Ref<number>) => ({ amount: 1, sender }), askMillis)
+    await nact.query(asked, (sender: nact.Ref<number>) => ({ amount: 1, sender }), nactAskMillis)
   }
   const rate = millionsPerSecond(asks, performance.now() - start)
   nact.stop(system)
@@ -287,7 +308,7 @@ async function askNactAtOnce(): Promise<number> {
   const system = nact.start()
   const asked = nactAsked(system)
   const ask = () =>
-    nact.query(asked, (sender: nact.Ref<number>) => ({ amount: 1, sender }), askMillis)
+    nact.query(asked, (sender: nact.Ref<number>) => ({ amount: 1, sender }), nactAskMillis)
   const start = performance.now()
   for (let n = 0; n < asks; n += burst) {
     await Promise.all(Array.from({ length: burst }, ask))
