@@ -24,8 +24,8 @@ export const run: RunVerb = (given, io) =>
     yield* withoutNode(dataDir, target).pipe(
       Effect.catchIf(isLocked, () => callNode(dataDir, { op: "backup", target })),
     )
-    const files = Object.values(dataFiles(target))
-    if (isOn(given, "json")) io.out(JSON.stringify({ target, files }))
+    const { graph, log, meta } = dataFiles(target)
+    if (isOn(given, "json")) io.out(JSON.stringify({ target, files: [graph, log, meta] }))
     else
       io.out(`${target}\n\nRestore it with: npx --no intelgraph restore ${target} --data-dir DIR`)
     return exit.done
