@@ -5,6 +5,7 @@ import type { IntelNode } from "../actors/index.ts"
 import { DeadlineExceeded } from "../protocols/errors.ts"
 import { queryMillisMax, queryRowsMax } from "../protocols/limits.ts"
 import type { GraphReadsShape } from "../stores/index.ts"
+import { type Access, tenantOf } from "./access/access.ts"
 import { run } from "./bridge.ts"
 import { exceeded } from "./cost.ts"
 
@@ -16,14 +17,19 @@ export interface Sources {
 
 export class QueryContext {
   readonly sources: Sources
-  readonly tenant: string
+  readonly access: Access
   readonly #endMillis: number
   #rows = 0
 
-  constructor(sources: Sources, tenant: string) {
+  constructor(sources: Sources, access: Access) {
     this.sources = sources
-    this.tenant = tenant
+    this.access = access
     this.#endMillis = performance.now() + queryMillisMax
+  }
+
+  /** Whose data it is. Throws `Forbidden` for the node's operator. */
+  get tenant(): string {
+    return tenantOf(this.access)
   }
 
   /** Runs a read; given up when the request has used up its time. */

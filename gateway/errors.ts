@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto"
 import type { GraphQLFormattedError } from "graphql"
 import { GraphQLError } from "graphql"
 import type { ErrorCode, IntelGraphError } from "../protocols/errors.ts"
-import { catalogue, isIntelGraphError, nextStep } from "../protocols/errors.ts"
+import { catalogue, edgeCodeOf, isIntelGraphError, nextStep } from "../protocols/errors.ts"
 import { queryErrorsShownMax } from "../protocols/limits.ts"
 
 /** Told about each masked error: the id that the client saw, and what was behind it. */
@@ -50,16 +50,24 @@ const isTold = (error: IntelGraphError) =>
   error.family === "Refused" || error._tag === "DeadlineExceeded"
 
 const extensionsOf = (code: ErrorCode, details: { readonly [name: string]: unknown }) => ({
-  code,
+  code: edgeCodeOf(code),
   family: catalogue[code].family,
   next: catalogue[code].next,
   ...details,
 })
 
-const detailsOf = (error: IntelGraphError) =>
-  error._tag === "LimitExceeded"
-    ? { limit: error.limit, bound: error.bound, value: error.value }
-    : retryOf(error)
+function detailsOf(error: IntelGraphError): { readonly [name: string]: unknown } {
+  switch (error._tag) {
+    case "LimitExceeded":
+      return { limit: error.limit, bound: error.bound, value: error.value }
+    case "Forbidden":
+      return { scope: error.scope }
+    case "ResumeExpired":
+      return { resume: error.resume }
+    default:
+      return retryOf(error)
+  }
+}
 
 const retryOf = (error: IntelGraphError) =>
   error.family === "Retryable" ? { retryAfterMillis: error.retryAfterMillis } : {}

@@ -7,6 +7,8 @@ import type { ExecutionResult, GraphQLFormattedError, OperationDefinitionNode } 
 import { execute } from "graphql"
 import { Invalid } from "../protocols/errors.ts"
 import { queryAnswerLengthMax } from "../protocols/limits.ts"
+import { type Access, localAccess } from "./access/access.ts"
+import { checkScopes } from "./access/scopes.ts"
 import { isPromise } from "./bridge.ts"
 import type { Sources } from "./context.ts"
 import { QueryContext } from "./context.ts"
@@ -19,7 +21,7 @@ import { formatErrors } from "./errors.ts"
 import { servedSchema } from "./schema.ts"
 
 export interface QueryRequest {
-  readonly tenant: string
+  readonly access: Access
   readonly document: string
   readonly variables?: Variables | undefined
   readonly operationName?: string | undefined
@@ -49,12 +51,13 @@ export class Engine {
     if ("refused" in prepared) return this.#refuse(prepared.refused)
     try {
       const operation = operationOf(prepared.ready, request.operationName)
+      checkScopes(request.access, operation, prepared.ready.fragments)
       const variables = request.variables ?? {}
       checkCost(servedSchema(), prepared.ready, operation, variables)
       const result = execute({
         schema: servedSchema(),
         document: prepared.ready.document,
-        contextValue: new QueryContext(this.#sources, request.tenant),
+        contextValue: new QueryContext(this.#sources, request.access),
         variableValues: variables,
         operationName: request.operationName,
       })
@@ -104,11 +107,12 @@ export function encodeAnswer(answer: QueryAnswer, onMasked: OnMasked): string {
  */
 export const executeQuery = (
   sources: Sources,
-  request: QueryRequest,
+  { tenant, ...request }: Omit<QueryRequest, "access"> & { readonly tenant: string },
   onMasked: OnMasked = ignore,
 ): Effect.Effect<QueryAnswer> =>
   Effect.suspend(() => {
-    const answer = new Engine(sources, onMasked).answer(request)
+    const access = localAccess(tenant)
+    const answer = new Engine(sources, onMasked).answer({ ...request, access })
     return isPromise(answer) ? Effect.promise(() => answer) : Effect.succeed(answer)
   })
 

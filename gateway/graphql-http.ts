@@ -3,6 +3,7 @@
  * reads, where the parameters of a request are, and which status an answer has.
  */
 import type { IncomingMessage } from "node:http"
+import { edgeCodeOf } from "../protocols/errors.ts"
 import { httpBodyBytesMax, httpUrlLengthMax } from "../protocols/limits.ts"
 import type { Variables } from "./cost.ts"
 import type { QueryAnswer } from "./execute.ts"
@@ -54,9 +55,15 @@ function weightOf(parameters: readonly string[]): number {
   return weight === undefined ? 1 : Number(weight.slice(2))
 }
 
-/** An answer without data is a refused request, which only the newer type may say by its status. */
-export const statusOf = (answer: QueryAnswer, type: AnswerType): number =>
-  "data" in answer || type === legacyType ? 200 : 400
+/**
+ * An answer without data is a refused request, which only the newer type may say by its status.
+ * That a scope is missing is said by the status in any case.
+ */
+export function statusOf(answer: QueryAnswer, type: AnswerType): number {
+  if ("data" in answer) return 200
+  if (answer.errors?.[0]?.extensions?.code === edgeCodeOf("Forbidden")) return 403
+  return type === legacyType ? 200 : 400
+}
 
 export const contentTypeOf = (type: AnswerType): string => `${type}; charset=utf-8`
 

@@ -1,7 +1,7 @@
 /** Writes answers: every one with its length, and with headers that let no other page use it. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { ErrorCode } from "../protocols/errors.ts"
-import { catalogue } from "../protocols/errors.ts"
+import { catalogue, edgeCodeOf } from "../protocols/errors.ts"
 
 export type Headers = { readonly [name: string]: string | number }
 
@@ -34,7 +34,7 @@ export const errorBody = (code: ErrorCode, message: string, details: Headers = {
       {
         message,
         extensions: {
-          code,
+          code: edgeCodeOf(code),
           family: catalogue[code].family,
           next: catalogue[code].next,
           ...details,

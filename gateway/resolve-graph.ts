@@ -144,6 +144,7 @@ const stubOf = (type: string, key: string): VisibleEntity => ({
   stub: true,
   properties: {},
   aliases: [],
+  revision: 0,
 })
 
 const id = resolver((of: VisibleEntity) => entityId(of.type, of.key))

@@ -47,7 +47,7 @@ const bytesOf = resolver((of: DeadLetter, given: { readonly max: number }) =>
 
 const actors = resolver((_: unknown, __: unknown, context) => {
   const { node } = context.sources
-  return node === undefined ? null : node.actors(context.tenant)
+  return node === undefined ? null : node.actors(context.access.tenant)
 })
 
 const children = resolver((of: ActorView, _: unknown, context) => context.spend(of.children))

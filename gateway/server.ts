@@ -10,6 +10,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import { createServer, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
+import { Forbidden, isIntelGraphError, Unauthenticated } from "../protocols/errors.ts"
 import {
   httpConnectionsMax,
   httpHeaderBytesMax,
@@ -18,36 +19,25 @@ import {
   httpRequestMillisMax,
 } from "../protocols/limits.ts"
 import type { MetricRegistry } from "../runtime/index.ts"
-import { prometheusContentType, renderPrometheus } from "../runtime/index.ts"
+import type { Access } from "./access/access.ts"
 import type { Refusal } from "./door.ts"
 import { refuseAtDoor } from "./door.ts"
 import type { EdgeMetrics } from "./edge-metrics.ts"
 import type { OnMasked } from "./errors.ts"
 import { formatError } from "./errors.ts"
-import type { Engine, QueryAnswer } from "./execute.ts"
-import { encodeAnswer } from "./execute.ts"
+import type { Engine } from "./execute.ts"
 import type { Page } from "./graphiql.ts"
-import type { AnswerType, Parameters } from "./graphql-http.ts"
-import {
-  answerTypeOf,
-  checkContentType,
-  checkUrlLength,
-  contentTypeOf,
-  HttpRefusal,
-  parametersOfBody,
-  parametersOfUrl,
-  readBody,
-  statusOf,
-} from "./graphql-http.ts"
+import { HttpRefusal } from "./graphql-http.ts"
 import { errorBody, jsonType, reply } from "./reply.ts"
+import { type Exchange, nobody, pageRoute, type Route, routes } from "./routes.ts"
 
 export interface Edge {
   readonly engine: Engine
   readonly registry: MetricRegistry
   readonly metrics: EdgeMetrics
   readonly onMasked: OnMasked
-  /** Whose data a request reads. Open mode: always the same tenant; with tokens, the token's. */
-  readonly tenantOf: (request: IncomingMessage) => string
+  /** Who asks; `undefined` for nobody that is known. */
+  readonly accessOf: (request: IncomingMessage) => Access | undefined
   /** Why the node cannot answer now; `undefined` when it can. */
   readonly notReady: () => string | undefined | Promise<string | undefined>
   /** Files of the query page by path; empty in production. */
@@ -73,63 +63,53 @@ export function makeServer(edge: Edge): Server {
   return server
 }
 
-type Route = (
-  edge: Edge,
-  request: IncomingMessage,
-  response: ServerResponse,
-  url: URL,
-) => void | Promise<void>
-
-const routes: ReadonlyMap<string, Known> = new Map([
-  ["/graphql", { methods: "GET, POST", route: serveGraphql }],
-  ["/healthz", { methods: "GET, HEAD", route: serveHealth }],
-  ["/readyz", { methods: "GET, HEAD", route: serveReadiness }],
-  ["/metrics", { methods: "GET, HEAD", route: serveMetrics }],
-])
-
-const pageRoute: Known = { methods: "GET, HEAD", route: servePage }
-
-interface Known {
-  readonly methods: string
-  readonly route: Route
+function routeAt(edge: Edge, path: string): Route | undefined {
+  return routes.get(path) ?? (edge.pages.has(path) ? pageRoute : undefined)
 }
 
 function serve(edge: Edge, request: IncomingMessage, response: ServerResponse): void {
   const refusal = refuseAtDoor(request)
   const url = refusal === undefined ? urlOf(request) : undefined
-  const known = url === undefined ? undefined : knownAt(edge, url.pathname)
-  const route = known === undefined ? "none" : (url?.pathname ?? "")
-  response.on("finish", () => edge.metrics.answered(route, response.statusCode).add())
+  const route = url === undefined ? undefined : routeAt(edge, url.pathname)
+  const name = route === undefined ? "none" : (url?.pathname ?? "")
+  response.on("finish", () => edge.metrics.answered(name, response.statusCode).add())
   response.on("error", () => undefined)
+  const refuseWith = (status: number, message: string) =>
+    refuse(request, response, { status, message })
   if (refusal !== undefined) refuse(request, response, refusal)
-  else if (url === undefined) refuse(request, response, { status: 400, message: notAPath })
-  else if (known === undefined) refuse(request, response, { status: 404, message: notHere })
-  else if (takes(known, request)) follow(edge, request, response, { url, known })
-  else {
-    response.setHeader("allow", known.methods)
-    const message = `${url.pathname} takes ${known.methods}.`
-    refuse(request, response, { status: 405, message })
+  else if (url === undefined) refuseWith(400, "The request must name a path of this node.")
+  else if (route === undefined) refuseWith(404, "There is nothing here; GraphQL is at /graphql.")
+  else if (!takes(route, request)) {
+    response.setHeader("allow", route.methods)
+    refuseWith(405, `${url.pathname} takes ${route.methods}.`)
+  } else {
+    const access = route.needs === "nobody" ? nobody : edge.accessOf(request)
+    const refused = refuseAccess(route, access)
+    if (access === undefined || refused !== undefined) {
+      if (access === undefined) response.setHeader("www-authenticate", 'Bearer realm="intelgraph"')
+      refuseError(edge, request, response, refused)
+    } else follow(edge, { request, response, url, access, route })
   }
 }
 
-const notAPath = "The request must name a path of this node."
-const notHere = "There is nothing here; GraphQL is at /graphql."
+const takes = (route: Route, request: IncomingMessage) =>
+  route.methods.split(", ").includes(request.method ?? "")
 
-const knownAt = (edge: Edge, path: string): Known | undefined =>
-  routes.get(path) ?? (edge.pages.has(path) ? pageRoute : undefined)
+const unauthenticated = () =>
+  new Unauthenticated({ message: "This node answers those who bring a token that is good." })
 
-const takes = (known: Known, request: IncomingMessage) =>
-  known.methods.split(", ").includes(request.method ?? "")
+function refuseAccess(route: Route, access: Access | undefined) {
+  if (access === undefined) return unauthenticated()
+  if (route.needs !== "operator" || access.isOperator) return undefined
+  const message = "Only the node's operator may see this."
+  return new Forbidden({ scope: "operate", message })
+}
 
-function follow(
-  edge: Edge,
-  request: IncomingMessage,
-  response: ServerResponse,
-  { url, known }: { readonly url: URL; readonly known: Known },
-): void {
+function follow(edge: Edge, exchange: Exchange & { readonly route: Route }): void {
+  const { request, response, route } = exchange
   const fail = (error: unknown) => refuseError(edge, request, response, error)
   try {
-    const served = known.route(edge, request, response, url)
+    const served = route.serve(edge, exchange)
     if (served instanceof Promise) served.catch(fail)
   } catch (error) {
     fail(error)
@@ -168,69 +148,25 @@ function refuseError(
     reply(request, response, status, errorBody(code, message, limit), headers)
   } else {
     const body = JSON.stringify({ errors: [formatError(error, edge.onMasked)] })
-    reply(request, response, 500, body, headers)
+    reply(request, response, statusOfError(error), body, headers)
   }
 }
 
-function serveGraphql(
-  edge: Edge,
-  request: IncomingMessage,
-  response: ServerResponse,
-  url: URL,
-): void | Promise<void> {
-  const type = answerTypeOf(request.headers.accept)
-  if (request.method === "GET") {
-    checkUrlLength(request.url ?? "")
-    return answer(edge, request, response, type, parametersOfUrl(url.searchParams))
-  }
-  checkContentType(request)
-  return readBody(request).then((body) =>
-    answer(edge, request, response, type, parametersOfBody(body)),
-  )
+const statuses: { readonly [tag: string]: number } = {
+  Invalid: 400,
+  Unauthenticated: 401,
+  Forbidden: 403,
+  NotFound: 404,
+  Conflict: 409,
+  LimitExceeded: 413,
+  MailboxFull: 429,
+  LogFull: 503,
+  Unavailable: 503,
+  DeadlineExceeded: 504,
 }
 
-function answer(
-  edge: Edge,
-  request: IncomingMessage,
-  response: ServerResponse,
-  type: AnswerType,
-  parameters: Parameters,
-): void | Promise<void> {
-  const beganMillis = performance.now()
-  const send = (answered: QueryAnswer) => {
-    edge.metrics.duration.observe((performance.now() - beganMillis) / 1000)
-    const body = encodeAnswer(answered, edge.onMasked)
-    reply(request, response, statusOf(answered, type), body, {
-      "content-type": contentTypeOf(type),
-    })
-  }
-  const answered = edge.engine.answer({ tenant: edge.tenantOf(request), ...parameters })
-  return answered instanceof Promise ? answered.then(send) : send(answered)
-}
-
-/** The process runs and its event loop turns; nothing else is promised by it. */
-function serveHealth(_: Edge, request: IncomingMessage, response: ServerResponse): void {
-  reply(request, response, 200, '{"status":"ok"}', { "content-type": jsonType })
-}
-
-async function serveReadiness(edge: Edge, request: IncomingMessage, response: ServerResponse) {
-  const reason = await edge.notReady()
-  const body = reason === undefined ? { status: "ready" } : { status: "not ready", reason }
-  reply(request, response, reason === undefined ? 200 : 503, JSON.stringify(body), {
-    "content-type": jsonType,
-  })
-}
-
-function serveMetrics(edge: Edge, request: IncomingMessage, response: ServerResponse): void {
-  reply(request, response, 200, renderPrometheus(edge.registry), {
-    "content-type": prometheusContentType,
-  })
-}
-
-function servePage(edge: Edge, request: IncomingMessage, response: ServerResponse, url: URL): void {
-  const page = edge.pages.get(url.pathname)
-  if (page !== undefined) reply(request, response, 200, page.body, page.headers)
-}
+const statusOfError = (error: unknown): number =>
+  isIntelGraphError(error) ? (statuses[error._tag] ?? 500) : 500
 
 /** There are no sockets yet; whoever may not speak is told that first. */
 function refuseUpgrade(edge: Edge, request: IncomingMessage, socket: Duplex): void {

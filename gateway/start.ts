@@ -11,6 +11,7 @@ import { Invalid, Unavailable } from "../protocols/errors.ts"
 import { retryMillisMax, shutdownMillisMax } from "../protocols/limits.ts"
 import type { MetricRegistry } from "../runtime/index.ts"
 import type { GraphReadsShape } from "../stores/index.ts"
+import { openAccess } from "./access/access.ts"
 import { run } from "./bridge.ts"
 import { isLoopback } from "./door.ts"
 import { edgeMetrics, nodeMetrics } from "./edge-metrics.ts"
@@ -55,13 +56,14 @@ export const startGateway = Effect.fn("gateway.start")(function* (options: Gatew
   const metrics = edgeMetrics(options.metrics, engine.documents)
   if (options.node !== undefined) nodeMetrics(options.metrics, options.node)
   const pages = options.development ? graphiqlPages() : new Map()
+  const open = openAccess(options.tenant)
   let closing = false
   const server = makeServer({
     engine,
     registry: options.metrics,
     metrics,
     onMasked,
-    tenantOf: () => options.tenant,
+    accessOf: () => open,
     notReady: () => (closing ? "The node is ending." : readsAnswer(options)),
     pages,
   })

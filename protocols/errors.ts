@@ -80,6 +80,28 @@ export class NotFound extends Data.TaggedError("NotFound")<Told & { readonly wha
   readonly family = "Refused"
 }
 
+/** No token, or none that is good: unknown, expired or revoked. Never says which of them. */
+export class Unauthenticated extends Data.TaggedError("Unauthenticated")<Told> {
+  readonly family = "Refused"
+}
+
+/** The token is good, and its scope or its tenant does not reach this far. */
+export class Forbidden extends Data.TaggedError("Forbidden")<Told & { readonly scope: string }> {
+  readonly family = "Refused"
+}
+
+/** What is asked for contradicts what was done before under the same idempotency key. */
+export class Conflict extends Data.TaggedError("Conflict")<Told> {
+  readonly family = "Refused"
+}
+
+/** The resume token is older than what is kept. `resume` is the token to go on with. */
+export class ResumeExpired extends Data.TaggedError("ResumeExpired")<
+  Told & { readonly resume: string }
+> {
+  readonly family = "Refused"
+}
+
 /** The actor crashed too often and is kept from running until an operator releases it. */
 export class Quarantined extends Data.TaggedError("Quarantined")<
   Told & { readonly mailbox: string }
@@ -143,7 +165,16 @@ export class Fenced extends Data.TaggedError("Fenced")<
 }
 
 export type Retryable = MailboxFull | LogFull | Unavailable | DeadlineExceeded
-export type Refused = LimitExceeded | Invalid | NotFound | Quarantined | TooManyBad
+export type Refused =
+  | LimitExceeded
+  | Invalid
+  | NotFound
+  | Unauthenticated
+  | Forbidden
+  | Conflict
+  | ResumeExpired
+  | Quarantined
+  | TooManyBad
 export type Terminal =
   | LogDamaged
   | StoreFailed
@@ -175,6 +206,22 @@ export const catalogue: { readonly [code in ErrorCode]: CatalogueEntry } = {
   LimitExceeded: { family: "Refused", exitCode: 3, next: "Ask for less, or in parts." },
   Invalid: { family: "Refused", exitCode: 2, next: "Correct the request." },
   NotFound: { family: "Refused", exitCode: 1, next: "Check the name." },
+  Unauthenticated: {
+    family: "Refused",
+    exitCode: 1,
+    next: "Send `Authorization: Bearer ig_…`; `intelgraph token create` makes one.",
+  },
+  Forbidden: {
+    family: "Refused",
+    exitCode: 1,
+    next: "Use a token with that scope; `intelgraph token create --scope` makes one.",
+  },
+  Conflict: { family: "Refused", exitCode: 1, next: "Use another idempotency key." },
+  ResumeExpired: {
+    family: "Refused",
+    exitCode: 1,
+    next: "Read the entities anew, then go on from the token in `resume`.",
+  },
   Quarantined: {
     family: "Refused",
     exitCode: 1,
@@ -209,6 +256,18 @@ export const catalogue: { readonly [code in ErrorCode]: CatalogueEntry } = {
   InvariantBroken: { family: "Terminal", exitCode: 1, next: "Please report it with the log." },
   Fenced: { family: "Fenced", exitCode: 1, next: "Nothing to do: the new owner goes on." },
 }
+
+/** The code as clients over GraphQL see it, in the form that is usual there: `LIMIT_EXCEEDED`. */
+export const edgeCodeOf = (code: ErrorCode): string =>
+  code.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase()
+
+const codesByEdgeCode: ReadonlyMap<unknown, ErrorCode> = new Map(
+  (Object.keys(catalogue) as ErrorCode[]).map((code) => [edgeCodeOf(code), code]),
+)
+
+/** The code of the catalogue behind one that a client saw. */
+export const codeOfEdgeCode = (edgeCode: unknown): ErrorCode | undefined =>
+  codesByEdgeCode.get(edgeCode)
 
 /** The next step for this error: its own, or that of its code. */
 export const nextStep = (error: IntelGraphError): string => error.next ?? catalogue[error._tag].next

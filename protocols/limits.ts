@@ -236,6 +236,19 @@ export const httpHeadersMax = 64
 /** An idle connection is closed after this long. */
 export const httpIdleMillisMax = 65_000
 
+/** The change feed: how long, and how many changes of a tenant, are kept; and read at once. */
+export const changesKeptMillisMax = 7 * 24 * 3_600_000
+export const changesKeptMax = 1_000_000
+export const changesPageMax = 500
+
+/** Bytes of the key that a client chooses for a write, so that a repeat is known. */
+export const idempotencyKeyBytesMax = 128
+/** How long the answer to a write waits for its commit. */
+export const receiptWaitMillisDefault = 5_000
+export const receiptWaitMillisMax = 20_000
+/** Problems of single records that a receipt names. */
+export const receiptProblemsMax = 100
+
 /** Telemetry. Series of one metric; further ones are counted together under `other`. */
 export const metricSeriesMax = 512
 /** Characters of a metric label, a span attribute, and of one log line. */

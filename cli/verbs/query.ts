@@ -1,7 +1,7 @@
 /** `intelgraph query`: opens the graph for reading and answers one GraphQL document. */
 import * as Effect from "effect/Effect"
 import { executeQuery } from "../../gateway/index.ts"
-import { Invalid } from "../../protocols/errors.ts"
+import { codeOfEdgeCode, Invalid } from "../../protocols/errors.ts"
 import { argumentBytesMax } from "../../protocols/limits.ts"
 import { openDataDirectoryReadOnly } from "../../runtime/index.ts"
 import { openGraphReads } from "../../stores/index.ts"
@@ -36,7 +36,7 @@ export const run: RunVerb = (given, io) =>
       if (extensions?.errorId === undefined) io.tell(`intelgraph: ${message}`)
     }
     const code = answer.errors[0]?.extensions?.code
-    if (code === "LimitExceeded") return exit.refused
+    if (codeOfEdgeCode(code) === "LimitExceeded") return exit.refused
     return answer.data === undefined ? exit.usage : exit.failed
   })
 

@@ -97,6 +97,8 @@ export interface VisibleEntity {
   readonly stub: boolean
   readonly properties: Properties
   readonly aliases: readonly Alias[]
+  /** Rises with every change of what is visible of it; also after it was gone for a time. */
+  readonly revision: number
 }
 
 export interface VisibleRelationship {
@@ -213,6 +215,61 @@ export interface DeadLetter {
   readonly detail: string
   readonly fingerprint: string
   readonly bytes: Uint8Array
+}
+
+/**
+ * A place in a tenant's change feed: behind these changes of each partition. `feed` names the feed:
+ * another one (a store that was made anew or restored) begins its sequences again.
+ */
+export interface FeedPosition {
+  readonly feed: string
+  /** By partition; 0 before the first change. Partitions beyond its end are at 0. */
+  readonly sequences: readonly number[]
+}
+
+/** One change of what is visible of an entity, in the order of the tenant's revisions. */
+export interface EntityChange {
+  readonly kind: "created" | "updated" | "removed"
+  readonly type: string
+  readonly key: string
+  /** What this change made of the entity's revision; unique and rising within the tenant. */
+  readonly revision: number
+  /** The entity as it is when the change is read, which may be of a later revision. */
+  readonly entity: VisibleEntity | undefined
+  /** Behind this change. */
+  readonly position: FeedPosition
+}
+
+export interface ChangesPage {
+  readonly changes: readonly EntityChange[]
+  /** Behind all that was looked at, also where none of it is of the types asked for. */
+  readonly position: FeedPosition
+  /** There are more by now. */
+  readonly hasMore: boolean
+}
+
+/**
+ * The change feed (contracts §9): written in the sink's transactions, kept for
+ * `changesKeptMillisMax` or `changesKeptMax` changes of a tenant, whichever ends first.
+ */
+export interface ChangeFeedShape {
+  /** Where the feed ends now. Read before a snapshot: all later changes are behind it. */
+  readonly position: (tenant: string) => Read<FeedPosition>
+  /**
+   * The next changes behind `after`, at most `first` (`changesPageMax`). `undefined` where that
+   * place is not kept any more, or is of another feed.
+   */
+  readonly changes: (
+    tenant: string,
+    query: { readonly types?: readonly string[] },
+    page: { readonly first: number; readonly after: FeedPosition },
+  ) => Read<ChangesPage | undefined>
+  /**
+   * Calls back, outside of any read, after commits of this process that changed what is visible of
+   * the tenant; several may share a call. Returns how to stop. Without a writer nothing is told:
+   * whoever follows a file that another process writes looks again from time to time.
+   */
+  readonly watch: (tenant: string, changed: () => void) => () => void
 }
 
 type Read<A> = Effect.Effect<A, Invalid | LimitExceeded | StoreBroken>

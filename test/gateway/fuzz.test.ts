@@ -38,7 +38,7 @@ describe("whatever is sent,", () => {
         expect(data !== undefined || errors !== undefined).toBe(true)
         for (const { extensions } of errors ?? []) {
           expect(isErrorCode(extensions?.code)).toBe(true)
-          expect(extensions?.code).not.toBe("InvariantBroken")
+          expect(extensions?.code).not.toBe("INVARIANT_BROKEN")
         }
       }),
       { numRuns: 1000 },
@@ -114,7 +114,7 @@ describe("whatever is sent,", () => {
         const { data, errors } = await run(executeQuery(graph, request))
         const isId = entityOfId(id) !== undefined
         expect(data).toEqual({ entity: null })
-        expect(errors?.[0]?.extensions?.code).toBe(isId ? undefined : "Invalid")
+        expect(errors?.[0]?.extensions?.code).toBe(isId ? undefined : "INVALID")
       }),
       runs,
     )

@@ -290,7 +290,7 @@ describe("a wrong argument is told by code and sentence:", () => {
     ],
   ])("%s", async (_, document, sentence) => {
     const error = await errorOf(document)
-    expect(error?.extensions).toMatchObject({ code: "Invalid", family: "Refused" })
+    expect(error?.extensions).toMatchObject({ code: "INVALID", family: "Refused" })
     expect(error?.message).toMatch(sentence)
   })
 })
@@ -363,7 +363,7 @@ describe("what goes wrong inside", () => {
     expect(answered.status).toBe(200)
     expect(answered.text).not.toMatch(/SELECT|graph\.db|Error:|\bat \w+ \(/)
     const [error] = answered.json().errors ?? []
-    expect(error?.extensions.code).toBe("InvariantBroken")
+    expect(error?.extensions.code).toBe("INVARIANT_BROKEN")
     expect(masked).toEqual([
       [error?.extensions.errorId, expect.objectContaining({ message: secret })],
     ])
@@ -395,7 +395,7 @@ describe("what goes wrong inside", () => {
       return run(executeQuery({ reads }, { tenant: "demo", document }))
     }
     expect(await ask("name")).toEqual({ data: { entity: { name: "Sandworm" } } })
-    expect((await ask("sources { source }")).errors?.[0]?.extensions?.code).toBe("InvariantBroken")
+    expect((await ask("sources { source }")).errors?.[0]?.extensions?.code).toBe("INVARIANT_BROKEN")
   })
 })
 

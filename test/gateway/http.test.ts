@@ -66,7 +66,7 @@ describe("GraphQL over HTTP", () => {
     const large = await post(url, { query: simple, pad: "x".repeat(httpBodyBytesMax) })
     expect(large.status).toBe(413)
     expect(large.json().errors?.[0]?.extensions).toMatchObject({
-      code: "LimitExceeded",
+      code: "LIMIT_EXCEEDED",
       limit: "httpBodyBytesMax",
       bound: httpBodyBytesMax,
     })
@@ -77,7 +77,7 @@ describe("GraphQL over HTTP", () => {
     const wide = await ask(url, { headers })
     expect(wide.status).toBe(431)
     expect(wide.json().errors?.[0]?.extensions).toMatchObject({
-      code: "LimitExceeded",
+      code: "LIMIT_EXCEEDED",
       limit: "httpHeaderBytesMax",
       bound: httpHeaderBytesMax,
     })
@@ -213,7 +213,7 @@ describe("the edge's life", () => {
     for (const host of ["0.0.0.0", "::", "192.168.0.1", "node.example", ""]) {
       const exit = await start({ host })
       const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
-      expect(error).toMatchObject({ _tag: "Invalid", message: expect.stringContaining("ssh -L") })
+      expect(error).toMatchObject({ _tag: "INVALID", message: expect.stringContaining("ssh -L") })
     }
   })
 

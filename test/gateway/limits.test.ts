@@ -171,9 +171,9 @@ describe("what limits leave open", () => {
     const cycle = "{ stats { ...A } } fragment A on Stats { ...B } fragment B on Stats { ...A }"
     expect((await answer(cycle)).errors?.[0]).toMatchObject({
       message: expect.stringContaining("Cannot spread fragment"),
-      extensions: { code: "Invalid" },
+      extensions: { code: "INVALID" },
     })
-    expect((await answer("{ ...A }")).errors?.[0]?.extensions?.code).toBe("Invalid")
+    expect((await answer("{ ...A }")).errors?.[0]?.extensions?.code).toBe("INVALID")
   })
 
   it("is rows of lists without pages, which are counted as they are read", async () => {
@@ -201,7 +201,7 @@ describe("what limits leave open", () => {
     for (const n of [0, -1, 1.5, "5", null, 2 ** 40, {}]) {
       const { data, errors } = await answer(document, { n })
       expect([n, data, errors?.length]).toEqual([n, undefined, 1])
-      expect(["Invalid", "LimitExceeded"]).toContain(errors?.[0]?.extensions?.code)
+      expect(["INVALID", "LIMIT_EXCEEDED"]).toContain(errors?.[0]?.extensions?.code)
     }
   })
 

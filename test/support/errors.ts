@@ -1,6 +1,4 @@
-import type { ErrorCode } from "../../protocols/errors.ts"
-import { catalogue } from "../../protocols/errors.ts"
+import { codeOfEdgeCode } from "../../protocols/errors.ts"
 
-/** Is it one of the stable codes of the catalogue? */
-export const isErrorCode = (code: unknown): code is ErrorCode =>
-  typeof code === "string" && Object.hasOwn(catalogue, code)
+/** Is it one of the stable codes of the catalogue, as the edge shows them? */
+export const isErrorCode = (code: unknown): boolean => codeOfEdgeCode(code) !== undefined

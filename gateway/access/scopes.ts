@@ -1,0 +1,63 @@
+/**
+ * The scope that each root field needs. A root field that is not named here is a broken invariant:
+ * a test compares this list with the schema.
+ */
+import type { FragmentDefinitionNode, OperationDefinitionNode, SelectionSetNode } from "graphql"
+import { Kind } from "graphql"
+import { invariant } from "../../protocols/errors.ts"
+import type { Access, Scope } from "./access.ts"
+import { requireScope } from "./access.ts"
+
+/** By operation type, then field. */
+export const scopeOfField: { readonly [operation: string]: { readonly [field: string]: Scope } } = {
+  query: {
+    entity: "read",
+    entities: "read",
+    neighbors: "read",
+    path: "read",
+    rank: "read",
+    stats: "read",
+    progress: "read",
+    receipt: "write",
+    deadLetters: "operate",
+    actors: "operate",
+  },
+  mutation: { ingest: "write", retract: "write" },
+  subscription: { entityChanged: "read", sourceProgress: "read", actorChanged: "operate" },
+}
+
+/** Throws `Forbidden` where any root field of the operation is out of reach. */
+export function checkScopes(
+  access: Access,
+  operation: OperationDefinitionNode,
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+): void {
+  const fields = rootFields(operation.selectionSet, fragments, new Set())
+  for (const field of fields) {
+    if (field.startsWith("__")) continue
+    const scope = scopeOfField[operation.operation]?.[field]
+    invariant(scope !== undefined, `The field ${field} has a scope.`)
+    requireScope(access, scope, field)
+  }
+}
+
+function rootFields(
+  set: SelectionSetNode,
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+  seen: Set<string>,
+): ReadonlySet<string> {
+  const fields = new Set<string>()
+  const add = (inner: SelectionSetNode) => {
+    for (const field of rootFields(inner, fragments, seen)) fields.add(field)
+  }
+  for (const selection of set.selections) {
+    if (selection.kind === Kind.FIELD) fields.add(selection.name.value)
+    else if (selection.kind === Kind.INLINE_FRAGMENT) add(selection.selectionSet)
+    else if (!seen.has(selection.name.value)) {
+      seen.add(selection.name.value)
+      const fragment = fragments.get(selection.name.value)
+      if (fragment !== undefined) add(fragment.selectionSet)
+    }
+  }
+  return fields
+}

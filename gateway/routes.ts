@@ -1,0 +1,108 @@
+/** What the edge answers where: each path with its methods and who may ask. */
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { prometheusContentType, renderPrometheus } from "../runtime/index.ts"
+import type { Access } from "./access/access.ts"
+import type { QueryAnswer } from "./execute.ts"
+import { encodeAnswer } from "./execute.ts"
+import type { AnswerType, Parameters } from "./graphql-http.ts"
+import {
+  answerTypeOf,
+  checkContentType,
+  checkUrlLength,
+  contentTypeOf,
+  parametersOfBody,
+  parametersOfUrl,
+  readBody,
+  statusOf,
+} from "./graphql-http.ts"
+import { jsonType, reply } from "./reply.ts"
+import type { Edge } from "./server.ts"
+
+/** One request with who asks it. */
+export interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly url: URL
+  readonly access: Access
+}
+
+export interface Route {
+  readonly methods: string
+  /** `token`: anybody who is known; fields and routes ask for scopes themselves. */
+  readonly needs: "nobody" | "token" | "operator"
+  /** What it throws, or rejects with, becomes the answer. */
+  readonly serve: (edge: Edge, exchange: Exchange) => void | Promise<void>
+}
+
+/** On routes that need nobody. */
+export const nobody: Access = {
+  tenant: undefined,
+  scopes: new Set(),
+  isOperator: false,
+  by: "nobody",
+}
+
+const reading = "GET, HEAD"
+
+export const routes: ReadonlyMap<string, Route> = new Map<string, Route>([
+  ["/graphql", { methods: "GET, POST", needs: "token", serve: serveGraphql }],
+  ["/healthz", { methods: reading, needs: "nobody", serve: serveHealth }],
+  ["/readyz", { methods: reading, needs: "nobody", serve: serveReadiness }],
+  ["/metrics", { methods: reading, needs: "operator", serve: serveMetrics }],
+])
+
+/** Pages hold no data: what they show they ask for. */
+export const pageRoute: Route = { methods: reading, needs: "nobody", serve: servePage }
+
+function serveGraphql(edge: Edge, exchange: Exchange): void | Promise<void> {
+  const { request, url } = exchange
+  const type = answerTypeOf(request.headers.accept)
+  if (request.method === "GET") {
+    checkUrlLength(request.url ?? "")
+    return answer(edge, exchange, type, parametersOfUrl(url.searchParams))
+  }
+  checkContentType(request)
+  return readBody(request).then((body) => answer(edge, exchange, type, parametersOfBody(body)))
+}
+
+function answer(
+  edge: Edge,
+  { request, response, access }: Exchange,
+  type: AnswerType,
+  parameters: Parameters,
+): void | Promise<void> {
+  const beganMillis = performance.now()
+  const send = (answered: QueryAnswer) => {
+    edge.metrics.duration.observe((performance.now() - beganMillis) / 1000)
+    const body = encodeAnswer(answered, edge.onMasked)
+    reply(request, response, statusOf(answered, type), body, {
+      "content-type": contentTypeOf(type),
+    })
+  }
+  const answered = edge.engine.answer({ access, ...parameters })
+  return answered instanceof Promise ? answered.then(send) : send(answered)
+}
+
+/** The process runs and its event loop turns; nothing else is promised by it. */
+function serveHealth(_: Edge, { request, response }: Exchange): void {
+  reply(request, response, 200, '{"status":"ok"}', { "content-type": jsonType })
+}
+
+async function serveReadiness(edge: Edge, { request, response }: Exchange) {
+  const reason = await edge.notReady()
+  const body = reason === undefined ? { status: "ready" } : { status: "not ready", reason }
+  reply(request, response, reason === undefined ? 200 : 503, JSON.stringify(body), {
+    "content-type": jsonType,
+  })
+}
+
+function serveMetrics(edge: Edge, { request, response }: Exchange): void {
+  reply(request, response, 200, renderPrometheus(edge.registry), {
+    "content-type": prometheusContentType,
+  })
+}
+
+function servePage(edge: Edge, { request, response, url }: Exchange): void {
+  const page = edge.pages.get(url.pathname)
+  if (page !== undefined) reply(request, response, 200, page.body, page.headers)
+}
