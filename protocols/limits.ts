@@ -240,6 +240,14 @@ export const httpIdleMillisMax = 65_000
 export const changesKeptMillisMax = 7 * 24 * 3_600_000
 export const changesKeptMax = 1_000_000
 export const changesPageMax = 500
+/** Changes that one page looks at for those of its types; it then ends early and says so. */
+export const changesLookedMax = 20_000
+/** Changes that one stored row holds at most: the unit in which old ones are let go. */
+export const changesPerRowMax = 1_000
+/** Rows of old changes that one commit lets go, beside as many as it writes. */
+export const changeRowsTrimmedMax = 4
+/** Characters of a resume token: 64 partitions of any sequence take less. */
+export const resumeTokenLengthMax = 1_024
 
 /** Bytes of the key that a client chooses for a write, so that a repeat is known. */
 export const idempotencyKeyBytesMax = 128
