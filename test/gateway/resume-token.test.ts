@@ -31,7 +31,7 @@ const refused = (use: () => unknown) => {
   try {
     use()
   } catch (error) {
-    expect({ ...(error as object) }).toEqual({ ...refusal })
+    expect({ message: (error as Error).message, ...(error as object) }).toEqual(refusal)
     return true
   }
   return false
