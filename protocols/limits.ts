@@ -257,6 +257,28 @@ export const receiptWaitMillisMax = 20_000
 /** Problems of single records that a receipt names. */
 export const receiptProblemsMax = 100
 
+/** The page. Changes that it keeps to show, and how often it draws what arrives. */
+export const pageChangesKeptMax = 200
+export const pageDrawMillis = 250
+/** How often it asks where the node speaks no WebSocket; half of what feels like waiting. */
+export const pagePollMillis = 2_000
+/** The longest wait before it connects again. */
+export const pageReconnectMillisMax = 5_000
+/** Entities drawn in one graph: more cannot be told apart, and the list has all of them. */
+export const pageGraphEntitiesMax = 400
+/** Rows of a graph's side before members stand behind a "more", and how many that adds. */
+export const pageGraphRowsMax = 22
+export const pageGraphMoreMax = 20
+/** Entities that a search box ranks, and that it shows. */
+export const pageRankedMax = 200
+export const pageSuggestedMax = 10
+/** Rows that lists of the page ask for at once. */
+export const pageRowsMax = 50
+/** Rows of the tree of actors that are drawn; more are counted. */
+export const pageActorsMax = 500
+/** Bytes of a dead letter that are shown. */
+export const pageBytesShownMax = 2_048
+
 /** Telemetry. Series of one metric; further ones are counted together under `other`. */
 export const metricSeriesMax = 512
 /** Characters of a metric label, a span attribute, and of one log line. */
