@@ -207,7 +207,8 @@ export const searchTextBytesMax = 256
 /** The edge. */
 export const httpBodyBytesMax = 256 * 1024
 export const httpHeaderBytesMax = 16 * 1024
-export const httpConnectionsMax = 1024
+/** Open connections, sockets and streams among them; an idle one holds about 20 KiB. */
+export const httpConnectionsMax = 4_096
 export const httpRequestMillisMax = 30_000
 export const queryTokensMax = 2_000
 export const queryDepthMax = 12
@@ -248,6 +249,43 @@ export const changesPerRowMax = 1_000
 export const changeRowsTrimmedMax = 4
 /** Characters of a resume token: 64 partitions of any sequence take less. */
 export const resumeTokenLengthMax = 1_024
+
+/**
+ * Subscriptions. Open sockets and streams of a node and of one token: each holds about 30 KiB, and
+ * the edge's connections are more than these, so that queries still find room.
+ */
+export const liveSocketsMax = 2_048
+export const liveSocketsPerTokenMax = 1_024
+/** Operations under way on one socket, and subscriptions of the node. */
+export const liveOperationsPerSocketMax = 64
+export const liveSubscriptionsMax = 16_384
+/** Different subscriptions of a tenant: each is executed once for every change. */
+export const liveGroupsPerTenantMax = 256
+/** Bytes of one message from a client. */
+export const liveMessageBytesMax = 256 * 1024
+/** How long a socket may stay without `connection_init`. */
+export const liveInitMillisMax = 3_000
+/** Rows that one event may hold, from the page sizes asked for; and characters of one event. */
+export const liveEventRowsMax = 1_000
+export const liveEventLengthMax = 1024 ** 2
+/**
+ * What waits for one socket to take it, in bytes and in messages; a subscriber behind more is read
+ * from the feed when the socket has taken all.
+ */
+export const subscriberWaitingBytesMax = 1024 ** 2
+export const subscriberWaitingMessagesMax = 1_024
+/** A socket that has not taken what waits for it in this time is closed. */
+export const subscriberStallMillisMax = 30_000
+/** Changes, bytes and time of one turn of sending, until others may run. */
+export const liveTurnChangesMax = 64
+export const liveTurnBytesMax = 256 * 1024
+export const liveTurnMillisMax = 4
+/** A socket that nothing was heard of for two of these is ended. */
+export const liveHeartbeatMillis = 15_000
+/** How long a closed socket may take to say so too. */
+export const liveCloseMillisMax = 2_000
+/** How often actors and connectors are looked at while somebody subscribes to them. */
+export const liveSampleMillis = 250
 
 /** Bytes of the key that a client chooses for a write, so that a repeat is known. */
 export const idempotencyKeyBytesMax = 128
