@@ -16,6 +16,7 @@ import { getNamedType, isObjectType, Kind } from "graphql"
 import { Invalid, LimitExceeded } from "../protocols/errors.ts"
 import {
   deadLetterBytesMax,
+  liveEventRowsMax,
   neighborsHopsMax,
   pageSizeMax,
   pathHopsMax,
@@ -58,6 +59,15 @@ interface Walk {
   readonly known: Map<string, Cost>
 }
 
+const queryRows = ["queryRowsMax", queryRowsMax] as const
+
+/** Of a subscription it is what each of its events may hold. */
+const rowsBounds = {
+  query: queryRows,
+  mutation: queryRows,
+  subscription: ["liveEventRowsMax", liveEventRowsMax],
+} as const
+
 /** Throws `LimitExceeded` or `Invalid`; the document is valid. */
 export function checkCost(
   schema: GraphQLSchema,
@@ -83,9 +93,8 @@ export function checkCost(
       "wide searches (rank, path, neighbors, stats, actors, filters)",
     )
   }
-  if (rows > queryRowsMax) {
-    throw exceeded("queryRowsMax", queryRowsMax, rows, "rows by its page sizes")
-  }
+  const [limit, bound] = rowsBounds[operation.operation]
+  if (rows > bound) throw exceeded(limit, bound, rows, "rows by its page sizes")
 }
 
 export const exceeded = (limit: string, bound: number, value: number, what: string) =>

@@ -36,13 +36,13 @@ export interface QueryAnswer {
 /** Keeps the documents that it has seen, so one is made per process and used for all requests. */
 export class Engine {
   readonly documents: Documents
-  readonly #sources: Sources
-  readonly #onMasked: OnMasked
+  readonly sources: Sources
+  readonly onMasked: OnMasked
 
   constructor(sources: Sources, onMasked: OnMasked) {
     this.documents = new Documents(servedSchema())
-    this.#sources = sources
-    this.#onMasked = onMasked
+    this.sources = sources
+    this.onMasked = onMasked
   }
 
   /** Never throws or rejects. A plain value where every read completed at once. */
@@ -51,13 +51,14 @@ export class Engine {
     if ("refused" in prepared) return this.#refuse(prepared.refused)
     try {
       const operation = operationOf(prepared.ready, request.operationName)
+      if (operation.operation === "subscription") throw notHere()
       checkScopes(request.access, operation, prepared.ready.fragments)
       const variables = request.variables ?? {}
       checkCost(servedSchema(), prepared.ready, operation, variables)
       const result = execute({
         schema: servedSchema(),
         document: prepared.ready.document,
-        contextValue: new QueryContext(this.#sources, request.access),
+        contextValue: new QueryContext(this.sources, request.access),
         variableValues: variables,
         operationName: request.operationName,
       })
@@ -71,16 +72,27 @@ export class Engine {
 
   readonly #show = (result: ExecutionResult): QueryAnswer => {
     if (result.errors === undefined) return { data: result.data }
-    const errors = formatErrors(result.errors, this.#onMasked)
+    const errors = formatErrors(result.errors, this.onMasked)
     return "data" in result ? { errors, data: result.data } : { errors }
   }
 
   #refuse(errors: readonly unknown[]): QueryAnswer {
-    return { errors: formatErrors(errors, this.#onMasked) }
+    return { errors: formatErrors(errors, this.onMasked) }
   }
 }
 
-function operationOf(ready: ReadyDocument, name: string | undefined): OperationDefinitionNode {
+const notHere = () =>
+  new Invalid({
+    what: "operation",
+    message: "A subscription goes on, and this answers once.",
+    next: "Subscribe over WebSocket at /graphql, or over server-sent events at /graphql/stream.",
+  })
+
+/** The operation of that name, or the only one. */
+export function operationOf(
+  ready: ReadyDocument,
+  name: string | undefined,
+): OperationDefinitionNode {
   const { operations } = ready
   const [only] = operations
   if (name === undefined && only !== undefined && operations.length === 1) return only
