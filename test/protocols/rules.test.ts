@@ -7,7 +7,7 @@ import {
   noSourceCounters,
   type SourceCounters,
 } from "../../protocols/counters.ts"
-import { type DedupeRow, judge } from "../../protocols/sameness.ts"
+import { type Incoming, judge } from "../../protocols/sameness.ts"
 import { compareUtf8, mergeProperties, type RankedAssertion } from "../../protocols/visible.ts"
 
 describe("sameness", () => {
@@ -17,11 +17,12 @@ describe("sameness", () => {
     ordinal: number,
     version: number | undefined,
     n: number,
-  ): DedupeRow => ({
+  ): Incoming => ({
     run: { epoch: 1, count },
     ordinal,
     version,
     hash: hash(n),
+    retracts: false,
   })
 
   it("of a record that was never there is acceptance", () => {
@@ -39,6 +40,17 @@ describe("sameness", () => {
     expect(judge(before, row(2, 6, 10, 2))).toBe("accepted")
     expect(judge(before, row(3, 0, undefined, 2))).toBe("accepted")
     expect(judge(row(2, 5, undefined, 1), row(3, 0, 1, 2))).toBe("accepted")
+  })
+
+  it("takes back only what was accepted", () => {
+    const retraction = { ...row(2, 0, undefined, 2), retracts: true }
+    expect(judge(undefined, retraction)).toBe("duplicate")
+    expect(judge({ ...row(1, 0, undefined, 0), hash: new Uint8Array() }, retraction)).toBe(
+      "duplicate",
+    )
+    expect(judge(row(1, 0, 10, 1), retraction)).toBe("accepted")
+    expect(judge(row(1, 0, undefined, 2), retraction)).toBe("duplicate")
+    expect(judge(row(2, 0, undefined, 1), retraction)).toBe("replayed")
   })
 
   it("puts the epoch of a run before its count", () => {

@@ -247,13 +247,19 @@ function samenessAndCounting(open: Open, reopened: Reopened): void {
     )
   })
 
-  it("changes nothing when a record is taken back twice, or was never there", async () => {
+  it("counts a duplicate when a record is taken back twice, or was never there", async () => {
     const store = await open()
-    await commit(store, block(1, [thing("a"), retract("b")]))
+    const [first] = countedOf(
+      await commit(store, block(1, [thing("a"), retract("b"), rejected("c")])),
+    )
+    expect(first).toMatchObject({ read: 3, accepted: 1, duplicates: 1, deadLettered: 1 })
     const [counted] = countedOf(await commit(store, block(2, [retract("a")], second)))
     expect(counted).toMatchObject({ accepted: 1 })
-    const [again] = countedOf(await commit(store, block(3, [retract("a")], third)))
-    expect(again).toMatchObject({ duplicates: 1 })
+    const all = [retract("a"), retract("b"), retract("c")]
+    const [again] = countedOf(await commit(store, block(3, all, third)))
+    expect(again).toMatchObject({ read: 3, duplicates: 3 })
+    const [sentAgain] = countedOf(await commit(store, block(4, all, third)))
+    expect(sentAgain).toMatchObject({ read: 0, replayed: 3 })
     expect(await run(store.reads.counts(tenant))).toMatchObject({ entities: 0, assertions: 0 })
   })
 

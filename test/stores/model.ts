@@ -56,7 +56,7 @@ export class GraphModel {
     const name = JSON.stringify([source, recordKey])
     const kept = this.#records.get(name)
     const incoming: DedupeRow = { run, ordinal, version, hash }
-    const verdict = judge(kept?.seen, incoming)
+    const verdict = judge(kept?.seen, { ...incoming, retracts: record.op === "retract" })
     if (verdict === "replayed") return ["replayed"]
     const unseen: DedupeRow = { run, ordinal, version: undefined, hash: new Uint8Array(0) }
     const moved = { ...(kept?.seen ?? unseen), run, ordinal }

@@ -52,6 +52,7 @@ export type WireRecord = readonly [
   entities: readonly WireEntity[],
   links: readonly WireLink[],
   deadLetter: WireDeadLetter | null,
+  retracts: boolean,
 ]
 export type WireBlock = readonly [
   tenant: string,
@@ -136,12 +137,12 @@ function wireOfRecord(record: RecordEffect): WireRecord {
   if (deadLetter !== undefined) {
     const { offset, lengthBytes, reason, detail, fingerprint, bytes } = deadLetter
     const letter: WireDeadLetter = [offset, lengthBytes, reason, detail, fingerprint, bytes]
-    return [ordinal, recordKey, version ?? null, hash, [], [], letter]
+    return [ordinal, recordKey, version ?? null, hash, [], [], letter, false]
   }
   const asserts = op === "assert"
   const entities = asserts ? onePerEntity(record.entities).map(wireOfEntity) : []
   const links = asserts ? record.relationships.map(wireOfLink) : []
-  return [ordinal, recordKey, version ?? null, hash, entities, links, null]
+  return [ordinal, recordKey, version ?? null, hash, entities, links, null, !asserts]
 }
 
 const wireOfEntity = (entity: EntityAssertion): WireEntity => [

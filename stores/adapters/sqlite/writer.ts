@@ -121,9 +121,9 @@ export class GraphWriter {
 
   #record(frame: Frame, record: WireRecord): void {
     const { tenant, source, run, counted } = frame
-    const [ordinal, key, version, hash, , , deadLetter] = record
+    const [ordinal, key, version, hash, , , deadLetter, retracts] = record
     const row = this.#statements.recordByKey.get(tenant, source, key)
-    const incoming = { run, ordinal, version: version ?? undefined, hash }
+    const incoming = { run, ordinal, version: version ?? undefined, hash, retracts }
     const verdict = judge(dedupeRowOf(row), incoming)
     if (verdict === "replayed") {
       counted.replayed++
@@ -133,18 +133,22 @@ export class GraphWriter {
     if (deadLetter !== null) {
       counted.deadLettered++
       this.#keepDeadLetter(frame, ordinal, key, deadLetter)
-      if (row === undefined) {
-        const id = this.#tx.nextRecord()
-        this.#insertRecord(frame, record, { id, version: null, hash: noHash, refs: noRefs })
-      } else this.#moveRecord(frame, row, ordinal)
+      this.#remember(frame, row, record)
     } else if (verdict === "accepted") {
       counted.accepted++
       this.#accept(frame, row, record)
     } else {
       counted.duplicates++
       if (verdict === "stale") counted.stale++
-      if (row !== undefined) this.#moveRecord(frame, row, ordinal)
+      this.#remember(frame, row, record)
     }
+  }
+
+  /** Nothing changes but where it was met last. */
+  #remember(frame: Frame, row: RecordRow | undefined, record: WireRecord): void {
+    if (row !== undefined) return this.#moveRecord(frame, row, record[0])
+    const id = this.#tx.nextRecord()
+    this.#insertRecord(frame, record, { id, version: null, hash: noHash, refs: noRefs })
   }
 
   #accept(frame: Frame, row: RecordRow | undefined, record: WireRecord): void {
