@@ -2,8 +2,10 @@
 import type * as Effect from "effect/Effect"
 import type { SourceCounters } from "../protocols/counters.ts"
 import type { IntelGraphError } from "../protocols/errors.ts"
+import type { Run } from "../protocols/event.ts"
 import type { ActorView } from "../runtime/index.ts"
 import type { SourceSpec } from "./source.ts"
+import type { WritesShape } from "./writes.ts"
 
 export interface IngestRequest extends SourceSpec {
   /** `always` begins a new run of finished content (`ingest`); `once` skips it (`start`). */
@@ -12,6 +14,21 @@ export interface IngestRequest extends SourceSpec {
   readonly maxBadShare: number
   /** Offered records per second at most; the connector shapes its own rate. */
   readonly ratePerSecondMax?: number
+  readonly watch?: RunWatch
+}
+
+/** Who follows one run, however often its connector starts anew. */
+export interface RunWatch {
+  /** `run` is missing until its record is written. */
+  readonly seen: (progress: ConnectorProgress, run: Run | undefined) => void
+  /**
+   * Run to its end before the run's end is recorded, unless the run was interrupted: what it keeps
+   * is there before another run of the source can begin. After a crash in between it is run again.
+   */
+  readonly settle: (
+    report: IngestReport,
+    run: Run | undefined,
+  ) => Effect.Effect<void, IntelGraphError>
 }
 
 export type ConnectorPhase =
@@ -52,6 +69,8 @@ export interface IngestReport extends ConnectorProgress {
 export interface IntelNode {
   /** Runs one connector to its end: every record of the file committed, refused or set aside. */
   readonly ingest: (request: IngestRequest) => Effect.Effect<IngestReport>
+  /** Writes over the edge; missing where the node has nowhere to keep their bytes. */
+  readonly writes?: WritesShape | undefined
   readonly progress: () => readonly ConnectorProgress[]
   /** The tree, of one tenant or, for the node's operator, whole. */
   readonly actors: (tenant?: string) => ActorView

@@ -32,6 +32,7 @@ import { encodeRecipe } from "./recipes.ts"
 import {
   decodeRun,
   encodeRun,
+  fileReadBy,
   type RunRecord,
   type RunState,
   recipePath,
@@ -141,7 +142,7 @@ class Connector implements Behavior<ConnectorMessage> {
       this.#step(() => {
         if (!Exit.isFailure(exit)) return
         this.#failure = errorOf(exit.cause)
-        this.#end("failed")
+        this.#settle("failed", () => this.#end("failed"))
       }),
     )
   }
@@ -149,10 +150,15 @@ class Connector implements Behavior<ConnectorMessage> {
   #begin(source: OpenSource, before: RunRecord | undefined): void {
     const { request } = this.#argument
     const digest = Buffer.from(digestOfRecipe(source.recipe)).toString("hex")
-    const same = before?.contentHash === source.contentHash && before.recipeDigest === digest
+    const read = fileReadBy(before)
     this.#source = source
-    if (same && before.state === "finished" && request.again === "once") {
-      this.#record = before
+    if (
+      before !== undefined &&
+      request.again === "once" &&
+      read?.contentHash === source.contentHash &&
+      read.recipeDigest === digest
+    ) {
+      this.#record = { ...before, run: read.run }
       return this.#count(() => this.#end("skipped"))
     }
     const resumed = goesOn(before, source.contentHash, digest)
@@ -163,6 +169,7 @@ class Connector implements Behavior<ConnectorMessage> {
       contentHash: source.contentHash,
       recipeDigest: digest,
       position: resumed ? before.position : beginning,
+      fileRead: isWrite(request) ? read : undefined,
     }
     this.#record = record
     this.#next = record.position
@@ -361,7 +368,18 @@ class Connector implements Behavior<ConnectorMessage> {
       return this.#advance()
     }
     const [state, phase] = this.#outcome()
-    this.#then(this.#writeRun(state, this.#next), () => this.#end(phase))
+    this.#context.cancelTimer("count")
+    this.#settle(phase, () => this.#then(this.#writeRun(state, this.#next), () => this.#end(phase)))
+  }
+
+  #settle(phase: IngestReport["phase"], then: () => void): void {
+    const { watch } = this.#argument.request
+    if (watch === undefined || phase === "interrupted") return then()
+    const report = { ...this.#progress(), phase }
+    this.#then(
+      Effect.suspend(() => watch.settle(report, this.#record?.run)),
+      then,
+    )
   }
 
   /** All that was cut is committed: whether that is all there is. */
@@ -387,8 +405,15 @@ class Connector implements Behavior<ConnectorMessage> {
 
   #publish(): void {
     const { request, board } = this.#argument
+    const progress = this.#progress()
+    board.progress = progress
+    request.watch?.seen(progress, this.#record?.run)
+  }
+
+  #progress(): ConnectorProgress {
+    const { request, board } = this.#argument
     const elapsed = this.#context.host.nowMillis() - (board.startedAtMillis ?? 0)
-    board.progress = {
+    return {
       tenant: request.tenant,
       source: request.source,
       file: request.file,
@@ -434,6 +459,10 @@ const goesOn = (
   before?.state === "open" &&
   before.contentHash === contentHash &&
   before.recipeDigest === recipeDigest
+
+/** A write or a retraction is not the source's file: what `start` may skip stays known. */
+const isWrite = ({ write, format }: IngestRequest): boolean =>
+  write !== undefined || format === "retract"
 
 /** Run numbers of a source rise for ever: the epoch first, then the count under it. */
 const nextRun = (before: RunRecord | undefined, epoch: number): Run => ({

@@ -6,8 +6,8 @@
  *         └── tenants ── sink, partitions, connectors
  *
  * Start: take over the shards (epochs, guards, then the log), check the sinks' cursors against the
- * log, start the readers, then every tenant that has ever been. End: with the scope, children
- * first.
+ * log, start the readers, then every tenant that has ever been, then the writes that were taken and
+ * not finished. End: with the scope, children first.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -32,6 +32,7 @@ import { openShards, PulledBytes } from "./shard-memory.ts"
 import { quarantinedError } from "./tenant.ts"
 import { type TenantSettings, Tenants } from "./tenants.ts"
 import { type EffectOf, type Ports, World } from "./world.ts"
+import { openWrites, type WritesShape } from "./writes.ts"
 
 export interface NodeOptions {
   readonly tenants: readonly TenantSettings[]
@@ -74,7 +75,16 @@ export const makeNode: (
     const tenants = new Tenants(world, root)
     for (const settings of options.tenants) yield* tenants.ensure(settings)
     for (const tail of yield* ports.log.tails) yield* tenants.ensure({ tenant: tail.tenant })
-    return new RunningNode({ world, memory, root, tenants, failure, ended, system })
+    const node = new RunningNode({ world, memory, root, tenants, failure, ended, system })
+    const { spool } = ports
+    if (spool === undefined) return node
+    node.writes = yield* openWrites({
+      world,
+      spool,
+      ingest: (request) => node.ingest(request),
+      ensureTenant: (tenant) => tenants.ensure({ tenant }),
+    })
+    return node
   },
 )
 
@@ -105,6 +115,7 @@ interface NodeParts {
 
 class RunningNode implements IntelNode {
   readonly failed: Effect.Effect<IntelGraphError>
+  writes: WritesShape | undefined
   readonly #parts: NodeParts
 
   constructor(parts: NodeParts) {

@@ -23,6 +23,17 @@ export interface RunRecord {
   readonly recipeDigest: string
   /** A lower bound: everything before it is acknowledged by the log. */
   readonly position: SourcePlace
+  /**
+   * The newest file that was read to its end, where only writes followed: what `start` skips. A
+   * record without it that is finished speaks of its own file.
+   */
+  readonly fileRead?: FileRead | undefined
+}
+
+export interface FileRead {
+  readonly run: Run
+  readonly contentHash: string
+  readonly recipeDigest: string
 }
 
 const currentVersion = 1
@@ -31,7 +42,7 @@ export const runPath = (tenant: string, source: string) => ["run", tenant, sourc
 export const recipePath = (tenant: string, digest: string) => ["recipe", tenant, digest] as const
 
 export function encodeRun(record: RunRecord): Uint8Array {
-  const { run, position } = record
+  const { run, position, fileRead } = record
   const json: Json = {
     version: currentVersion,
     run: { epoch: run.epoch, count: run.count },
@@ -40,6 +51,7 @@ export function encodeRun(record: RunRecord): Uint8Array {
     contentHash: record.contentHash,
     recipeDigest: record.recipeDigest,
     position: { offset: position.offset, ordinal: position.ordinal },
+    ...(fileRead === undefined ? {} : { fileRead: plainFileRead(fileRead) }),
   }
   return Buffer.from(canonicalJson(json), "utf8")
 }
@@ -54,6 +66,19 @@ export function decodeRun(bytes: Uint8Array): RunRecord {
         `${currentVersion}.`,
     })
   }
-  const { run, state, file, contentHash, recipeDigest, position } = json
-  return { run, state, file, contentHash, recipeDigest, position }
+  const { run, state, file, contentHash, recipeDigest, position, fileRead } = json
+  return { run, state, file, contentHash, recipeDigest, position, fileRead }
+}
+
+const plainFileRead = ({ run, contentHash, recipeDigest }: FileRead): Json => ({
+  run: { epoch: run.epoch, count: run.count },
+  contentHash,
+  recipeDigest,
+})
+
+/** The file that need not be read again. */
+export function fileReadBy(record: RunRecord | undefined): FileRead | undefined {
+  if (record === undefined || record.fileRead !== undefined) return record?.fileRead
+  const { run, state, contentHash, recipeDigest } = record
+  return state === "finished" ? { run, contentHash, recipeDigest } : undefined
 }

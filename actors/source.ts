@@ -10,7 +10,8 @@ import type { Invalid, SourceUnreadable } from "../protocols/errors.ts"
 import type { SourceEvent } from "../protocols/event.ts"
 import type { Mapping } from "../protocols/mapping.ts"
 
-export type SourceFormat = "stix" | "json" | "ndjson" | "csv"
+/** `retract`: keys of records that are taken back, each a JSON text on a line of its own. */
+export type SourceFormat = "stix" | "json" | "ndjson" | "csv" | "retract"
 
 /**
  * All that decides what a record means. Its digest is in every block and every dedupe hash, so that
@@ -27,7 +28,14 @@ export interface SourceSpec {
   readonly source: string
   readonly format: SourceFormat
   readonly mapping: Mapping | undefined
+  /** What is read: its path, or where `write` is given, what it is called. */
   readonly file: string
+  /** Bytes that were taken over the edge, and are written once. */
+  readonly write?: {
+    readonly path: string
+    /** Stands for the content: of no other write, though its bytes may be the same. */
+    readonly incarnation: string
+  }
 }
 
 /** A place in the uncompressed source from which reading goes on: a record boundary. */
@@ -47,7 +55,8 @@ export interface SourceChunk {
 
 export interface OpenSource {
   /**
-   * SHA-256 of the file's bytes as they are on disk, hex: what "the same content" means for a run.
+   * What "the same content" means for a run: SHA-256 of the file's bytes as they are on disk, hex;
+   * of a write its incarnation.
    */
   readonly contentHash: string
   readonly fileBytes: number

@@ -11,6 +11,7 @@ import type { DurableMailboxes } from "./durable-mailboxes.ts"
 import { effectOfEvent } from "./pipeline/effect-of-event.ts"
 import type { RecipeBook } from "./recipes.ts"
 import type { SourceReaderShape } from "./source.ts"
+import type { SpoolShape } from "./spool.ts"
 
 /** The pipeline of a partition. */
 export type EffectOf = typeof effectOfEvent
@@ -23,6 +24,8 @@ export interface Ports {
   readonly sink: GraphSinkShape
   readonly reads: GraphReadsShape
   readonly sources: SourceReaderShape
+  /** Without one nothing is written over the edge. */
+  readonly spool?: SpoolShape
 }
 
 export class World {

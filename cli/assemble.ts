@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { fileSource, type IntelNode, makeNode, type Ports } from "../actors/index.ts"
+import { fileSource, type IntelNode, makeNode, openSpool, type Ports } from "../actors/index.ts"
 import type { IntelGraphError } from "../protocols/errors.ts"
 import {
   collectProcess,
@@ -40,7 +40,9 @@ export const assemble = (
     const directory = yield* openDataDirectory(settings.dataDir.value)
     const { sink, reads } = yield* openGraph(directory)
     const { log, state } = yield* openEmbeddedLog(directory)
-    const ports: Ports = { host: makeNodeHost(), log, state, sink, reads, sources: fileSource }
+    const spool = yield* openSpool(directory.files.spool)
+    const sources = fileSource
+    const ports: Ports = { host: makeNodeHost(), log, state, sink, reads, sources, spool }
     const node = yield* makeNode(ports, {
       tenants: settings.tenants.map(({ tenant, partitions, sources }) => ({
         tenant,

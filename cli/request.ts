@@ -50,7 +50,7 @@ const otherMapping =
 export function formatOf(
   named: string | undefined,
   file: string,
-): Effect.Effect<SourceFormat, Invalid> {
+): Effect.Effect<Exclude<SourceFormat, "retract">, Invalid> {
   const format = sourceFormats.find((one) => one === named)
   if (format !== undefined) return Effect.succeed(format)
   if (named !== undefined) {

@@ -263,6 +263,8 @@ export const liveSubscriptionsMax = 16_384
 export const liveGroupsPerTenantMax = 256
 /** Bytes of one message from a client. */
 export const liveMessageBytesMax = 256 * 1024
+/** Characters of an operation's id, which stands before each of its events. */
+export const liveOperationIdLengthMax = 128
 /** How long a socket may stay without `connection_init`. */
 export const liveInitMillisMax = 3_000
 /** Rows that one event may hold, from the page sizes asked for; and characters of one event. */
@@ -294,7 +296,31 @@ export const receiptWaitMillisDefault = 5_000
 export const receiptWaitMillisMax = 20_000
 /** Problems of single records that a receipt names. */
 export const receiptProblemsMax = 100
+/** Records, or record keys, that one mutation brings; an upload brings any number. */
+export const writeRecordsMax = 10_000
+/** How long, and how many receipts of a tenant, are kept; and old ones let go with each new one. */
+export const receiptsKeptMillisMax = 7 * 24 * 3_600_000
+export const receiptsKeptMax = 10_000
+export const receiptsTrimmedPerWrite = 2
+/** Writes of one tenant that arrive or are not finished, and their bytes; and the bytes of all. */
+export const spoolWritesPerTenantMax = 1_000
+export const spoolBytesPerTenantMax = 4 * 1024 ** 3
+export const spoolBytesMax = 16 * 1024 ** 3
+/** Bytes of one upload as it is sent, compressed where it is. */
+export const uploadBytesMax = 1024 ** 3
+/** Uploads of one tenant, and of a node, that arrive at the same time. */
+export const uploadsPerTenantMax = 4
+export const uploadsMax = 64
+/** An upload that brings nothing for this long, or is not whole after this long, is given up. */
+export const uploadStallMillisMax = 30_000
+export const uploadMillisMax = 3_600_000
+/** How long what a refused upload still sends is read and dropped, so that its answer arrives. */
+export const uploadLingerMillisMax = 2_000
+/** How often an upload that asked for progress is told. */
+export const uploadTellMillis = 250
 
+/** Smaller files are sent as they are: compressed they would be no smaller on the wire. */
+export const compressedBytesMin = 1_024
 /** The page. Changes that it keeps to show, and how often it draws what arrives. */
 export const pageChangesKeptMax = 200
 export const pageDrawMillis = 250
@@ -316,6 +342,32 @@ export const pageRowsMax = 50
 export const pageActorsMax = 500
 /** Bytes of a dead letter that are shown. */
 export const pageBytesShownMax = 2_048
+
+/** Access: tokens that a data directory keeps, those that ended included. */
+export const tokensMax = 10_000
+/** Letters of a token's id, 60 bits: no two are the same by chance. */
+export const tokenIdLength = 12
+/** Bytes of a token's secret, and characters of what a person calls it. */
+export const tokenSecretBytes = 32
+export const tokenLabelLengthMax = 64
+/** How long a token is good, unless told otherwise, and at least and at most. */
+export const tokenMillisDefault = 90 * 24 * 3_600_000
+export const tokenMillisMin = 1_000
+export const tokenMillisMax = 366 * 24 * 3_600_000
+/** How often it is looked whether an access that is watched has expired: four times a second. */
+export const accessSweepMillis = 250
+/** Rows of audit kept per tenant and outcome, so that none pushes out those of others. */
+export const auditRowsPerGroupMax = 10_000
+/** Rows of audit kept of all tenants. */
+export const auditRowsMax = 200_000
+/** Rows of audit are written together: this many, or what there is after this long. */
+export const auditRowsPerWrite = 256
+export const auditLingerMillis = 100
+/** Characters that a row of audit keeps of what was done. */
+export const auditWhatLengthMax = 200
+/** Rows that `audit` shows unless told otherwise, and at most. */
+export const auditShownDefault = 20
+export const auditShownMax = 1_000
 
 /** Telemetry. Series of one metric; further ones are counted together under `other`. */
 export const metricSeriesMax = 512

@@ -55,11 +55,12 @@ export const fileHead = (file: string): Effect.Effect<Buffer, SourceUnreadable> 
 type PlaceOf = Parameters<SourceReaderShape["open"]>[1]
 
 const openSource = Effect.fn("fileSource.open")(function* (spec: SourceSpec, placeOf: PlaceOf) {
-  const handle = yield* opened(spec.file)
-  const stats = yield* attempt(spec.file, () => handle.stat({ bigint: true }))
-  const contentHash = yield* attempt(spec.file, () => checkedHash(handle))
-  const gzip = yield* attempt(spec.file, () => isGzip(handle))
-  const head = yield* attempt(spec.file, () => readHead(handle, gzip))
+  const { file, write } = spec
+  const handle = yield* opened(write?.path ?? file, file)
+  const stats = yield* attempt(file, () => handle.stat({ bigint: true }))
+  const contentHash = write?.incarnation ?? (yield* attempt(file, () => checkedHash(handle)))
+  const gzip = yield* attempt(file, () => isGzip(handle))
+  const head = yield* attempt(file, () => readHead(handle, gzip))
   const { layout, recipe } = yield* laidOut(spec, head)
   const place = placeOf({ hash: contentHash, recipe })
   const bytes = yield* Effect.acquireRelease(
@@ -72,7 +73,7 @@ const openSource = Effect.fn("fileSource.open")(function* (spec: SourceSpec, pla
     fileBytes: Number(stats.size),
     recipe,
     next: attempt(
-      spec.file,
+      file,
       () => reading.next(),
       () => reading.place().offset,
     ),
@@ -92,12 +93,15 @@ function laidOut(spec: SourceSpec, head: Uint8Array): Effect.Effect<LaidOut, Inv
 }
 
 /** An open file that is a file, has bytes, and is closed with the scope. */
-const opened = (file: string): Effect.Effect<FileHandle, SourceUnreadable, Scope.Scope> =>
+const opened = (
+  path: string,
+  called = path,
+): Effect.Effect<FileHandle, SourceUnreadable, Scope.Scope> =>
   Effect.acquireRelease(
     // A pipe without a writer would else be waited for.
-    attempt(file, () => openFile(file, constants.O_RDONLY | constants.O_NONBLOCK)),
+    attempt(called, () => openFile(path, constants.O_RDONLY | constants.O_NONBLOCK)),
     (handle) => Effect.promise(() => handle.close().catch(() => undefined)),
-  ).pipe(Effect.tap((handle) => attempt(file, () => checkFile(handle))))
+  ).pipe(Effect.tap((handle) => attempt(called, () => checkFile(handle))))
 
 async function checkFile(handle: FileHandle): Promise<void> {
   const stats = await handle.stat()

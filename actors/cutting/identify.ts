@@ -1,7 +1,7 @@
 /**
  * Gives cut records their key and version (contracts §3). STIX: id, and modified or created. A
- * mapping: `record.key` and `record.version`. Otherwise the SHA-256 of the bytes. A record whose
- * key cannot be found is rejected, under a key of its own.
+ * mapping: `record.key` and `record.version`. Otherwise the SHA-256 of the bytes. A retraction is
+ * its key. A record whose key cannot be found is rejected, under a key of its own.
  */
 import { hash } from "node:crypto"
 import type { Json } from "../../protocols/canonical.ts"
@@ -11,7 +11,7 @@ import type { Instant } from "../../protocols/units.ts"
 import { recordKeyBy, versionBy } from "../mapping/apply.ts"
 import { readOne } from "../mapping/path.ts"
 import type { RecordPlan } from "../mapping/plan.ts"
-import { Rejection } from "../mapping/values.ts"
+import { checkKey, Rejection } from "../mapping/values.ts"
 import { planOfRecipe, readRecord } from "../pipeline/read-record.ts"
 import type { Recipe } from "../source.ts"
 import { checkStix, versionOfStix } from "../stix/identity.ts"
@@ -29,8 +29,11 @@ export function identifierOf(recipe: Recipe): (cut: Cut) => SourceEvent {
     if (cut.fault !== undefined) return rejected(cut, cut.fault, cut.fault.lengthBytes)
     try {
       const { recordKey, version } = identify(cut)
-      const { ordinal, offset, bytes } = cut
-      return { ordinal, offset, recordKey, version, op: "assert", bytes, fault: undefined }
+      const { ordinal, offset } = cut
+      const place = { ordinal, offset, recordKey, version, fault: undefined }
+      if (recipe.format !== "retract") return { ...place, op: "assert", bytes: cut.bytes }
+      // One text for one key, however it was escaped: its hash tells a second retraction.
+      return { ...place, op: "retract", bytes: Buffer.from(JSON.stringify(recordKey), "utf8") }
     } catch (thrown) {
       if (!(thrown instanceof Rejection)) throw thrown
       return rejected(cut, thrown.fault, cut.bytes.length)
@@ -58,11 +61,19 @@ function identityOf(recipe: Recipe): (cut: Cut) => Identity {
         return { recordKey: id, version: versionOfStix(members) }
       })
   }
+  if (recipe.format === "retract") {
+    return (cut) => ({ recordKey: readRecord(cut.bytes, recipe, retracted), version: undefined })
+  }
   const plan = planOfRecipe(recipe)?.record ?? { key: "bytes", version: undefined }
   if (typeof plan.key === "string" && plan.version === undefined) {
     return (cut) => ({ recordKey: keyWithoutRecord(plan.key, cut), version: undefined })
   }
   return (cut) => readRecord(cut.bytes, recipe, (record) => identityBy(plan, cut, record))
+}
+
+function retracted(record: Json): string {
+  if (typeof record === "string" && record !== "") return checkKey("record's key", record)
+  throw new Rejection("missing-key", "It is no record key: a JSON text that is not empty.")
 }
 
 const keyWithoutRecord = (key: RecordPlan["key"], cut: Cut): string =>

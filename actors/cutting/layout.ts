@@ -32,6 +32,7 @@ export function layOut(recipe: Recipe, head: Uint8Array): LaidOut {
   const start = startOf(bytes)
   switch (recipe.format) {
     case "ndjson":
+    case "retract":
       return { recipe, layout: lines(start) }
     case "csv":
       return layOutCsv(recipe, bytes, start)
@@ -52,8 +53,10 @@ export function makeCutter(
     : new ValueCutter(layout.settings, from)
 }
 
-function checkRecipe({ format, mapping }: Recipe): void {
+/** Throws `Invalid` where the format and the mapping do not fit. */
+export function checkRecipe({ format, mapping }: Pick<Recipe, "format" | "mapping">): void {
   if (mapping === undefined) return
+  if (format === "retract") throw refuse("A retraction takes no mapping.")
   if (format === "stix") throw refuse("STIX is built in: it takes no mapping.")
   if (mapping.records !== undefined && format !== "json") {
     throw refuse(`records is for JSON documents, not for ${format}.`)

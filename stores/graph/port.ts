@@ -217,6 +217,8 @@ export interface DeadLetter {
   readonly bytes: Uint8Array
 }
 
+export type RunDeadLetter = Pick<DeadLetter, "ordinal" | "recordKey" | "reason" | "detail">
+
 /**
  * A place in a tenant's change feed: behind these changes of each partition. `feed` names the feed:
  * another one (a store that was made anew or restored) begins its sequences again.
@@ -248,16 +250,31 @@ export interface ChangesPage {
   readonly hasMore: boolean
 }
 
+/** A page of entities with where the feed stood when it was read. */
+export interface SnapshotPage extends Page<VisibleEntity> {
+  readonly position: FeedPosition
+  /** The highest revision of the tenant by then: what is above it has happened since. */
+  readonly revision: number
+}
+
 /**
- * The change feed (contracts §9): written in the sink's transactions, kept for
- * `changesKeptMillisMax` or `changesKeptMax` changes of a tenant, whichever ends first.
+ * The change feed (contracts §9): written in the sink's transactions. Of a tenant at least the last
+ * `changesKeptMax` changes are kept, unless they are older than `changesKeptMillisMax`; old ones go
+ * when new ones come.
  */
 export interface ChangeFeedShape {
   /** Where the feed ends now. Read before a snapshot: all later changes are behind it. */
   readonly position: (tenant: string) => Read<FeedPosition>
+  /** A page of `GraphReadsShape.entities`, and the feed at the same moment. */
+  readonly snapshot: (
+    tenant: string,
+    query: { readonly type?: string },
+    page: PageRequest,
+  ) => Read<SnapshotPage>
   /**
-   * The next changes behind `after`, at most `first` (`changesPageMax`). `undefined` where that
-   * place is not kept any more, or is of another feed.
+   * The next changes behind `after`, at most `first` (`changesPageMax`); fewer, or none, where
+   * `changesLookedMax` were looked at. `undefined` where that place is not kept any more, is of
+   * another feed or none of this one's.
    */
   readonly changes: (
     tenant: string,
@@ -329,6 +346,13 @@ export interface GraphReadsShape {
     query: { readonly source?: string; readonly reason?: string; readonly id?: string },
     page: PageRequest,
   ) => Read<Page<DeadLetter>>
+  /** Of one run the first records, by their place in it, that were set aside; without bytes. */
+  readonly deadLettersOfRun: (
+    tenant: string,
+    source: string,
+    run: Run,
+    first: number,
+  ) => Read<readonly RunDeadLetter[]>
   readonly tenants: Read<readonly string[]>
   /** SHA-256, hex, over the sorted visible graph: no times of ingest, sequences or epochs. */
   readonly graphHash: (tenant: string) => Read<string>

@@ -7,7 +7,9 @@ import {
   type IntelNode,
   makeNode,
   type NodeOptions,
+  openSpool,
   type Ports,
+  type SpoolBounds,
 } from "../../actors/index.ts"
 import { readMapping } from "../../actors/mapping/document.ts"
 import type { SourceFormat } from "../../actors/source.ts"
@@ -31,6 +33,7 @@ export const openEmbeddedNode = (
     /** Stands before the ports: watches, delays, ends the process. */
     readonly wrap?: (ports: Ports) => Ports
     readonly log?: EmbeddedLogOptions
+    readonly spool?: Partial<SpoolBounds>
     readonly partitions?: number
     readonly tenants?: readonly string[]
     readonly node?: Omit<NodeOptions, "tenants">
@@ -40,7 +43,9 @@ export const openEmbeddedNode = (
     const directory = yield* openDataDirectory(path)
     const { log, state } = yield* openEmbeddedLog(directory, options.log)
     const { sink, reads } = yield* openGraphStore({ path: directory.files.graph })
-    const real = { host: makeNodeHost(), log, state, sink, reads, sources: fileSource }
+    const spool = yield* openSpool(directory.files.spool, options.spool)
+    const sources = fileSource
+    const real: Ports = { host: makeNodeHost(), log, state, sink, reads, sources, spool }
     const ports = options.wrap?.(real) ?? real
     const partitions = options.partitions === undefined ? {} : { partitions: options.partitions }
     const tenants = (options.tenants ?? []).map((tenant) => ({ tenant, ...partitions }))

@@ -33,6 +33,8 @@ export interface DataFiles {
   readonly log: string
   readonly graph: string
   readonly pid: string
+  /** Folder of writes that are not finished. */
+  readonly spool: string
 }
 
 /** Small facts of the folder by name: format, log id, what the command line keeps. */
@@ -58,6 +60,7 @@ export const dataFiles = (path: string): DataFiles => ({
   log: join(path, "log.db"),
   graph: join(path, "graph.db"),
   pid: join(path, "node.pid"),
+  spool: join(path, "spool"),
 })
 
 /** Makes or opens the folder for its one writer; free for another when the scope ends. */

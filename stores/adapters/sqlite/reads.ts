@@ -9,7 +9,7 @@ import { assertionsAt, entitiesPage, entityAt, nodeAt } from "./read-entities.ts
 import type { ReadStore } from "./read-store.ts"
 import { relationshipsPage } from "./relationships.ts"
 import { longReads } from "./steps.ts"
-import { countsOf, deadLettersPage, runCountersOf, sourcesOf } from "./summary.ts"
+import { countsOf, deadLettersOfRun, deadLettersPage, runCountersOf, sourcesOf } from "./summary.ts"
 
 export function readsOf(store: ReadStore): GraphReadsShape {
   const of = <A>(name: string, use: (tenant: number) => A) =>
@@ -37,6 +37,8 @@ export function readsOf(store: ReadStore): GraphReadsShape {
       of(name, (tenant) => runCountersOf(store, tenant, source, run)),
     deadLetters: (name, query, page) =>
       of(name, (tenant) => deadLettersPage(store, tenant, query, page)),
+    deadLettersOfRun: (name, source, run, first) =>
+      of(name, (tenant) => deadLettersOfRun(store, tenant, { source, run, first })),
     tenants: store.read(() =>
       store
         .query<[name: string]>("SELECT name FROM tenant ORDER BY name")

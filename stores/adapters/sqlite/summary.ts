@@ -7,6 +7,7 @@ import type {
   GraphReadsShape,
   Page,
   PageRequest,
+  RunDeadLetter,
   SourceSummary,
 } from "../../graph/port.ts"
 import { decodeCursor, encodeCursor, pageOf, partsOf, sizeOf } from "./page.ts"
@@ -144,6 +145,29 @@ export function deadLettersPage(
     )
     .all(tenant, after, only, query.source ?? null, query.reason ?? null, first + 1)
   return pageOf(rows.map(deadLetterOfRow), first, idParts)
+}
+
+/** By the index that keeps a dead letter of a run once. */
+export function deadLettersOfRun(
+  store: ReadStore,
+  tenant: number,
+  of: { readonly source: string; readonly run: Run; readonly first: number },
+): readonly RunDeadLetter[] {
+  const { source, run, first } = of
+  const rows = store.query<[ordinal: number, recordKey: string, reason: string, detail: string]>(
+    `SELECT d.ordinal, d.record_key, d.reason, d.detail
+     FROM source s JOIN dead_letter d ON d.source = s.id AND d.tenant = s.tenant
+     WHERE s.tenant = ? AND s.name = ? AND d.run_epoch = ? AND d.run_count = ?
+     ORDER BY d.ordinal LIMIT ?`,
+  )
+  return rows
+    .all(tenant, source, run.epoch, run.count, sizeOf({ first }))
+    .map(([ordinal, recordKey, reason, detail]) => ({
+      ordinal,
+      recordKey,
+      reason: reason as DeadLetterReason,
+      detail,
+    }))
 }
 
 const idParts = ({ source, run, ordinal }: Pick<DeadLetter, "source" | "run" | "ordinal">) =>

@@ -1,0 +1,391 @@
+/**
+ * Writes of records over the edge: taken for good once, whatever becomes of the node, and read by a
+ * connector like a file of their source.
+ *
+ * Promises: what is answered is on stable storage, its bytes in the spool and its receipt in the
+ * actor state; a write that was taken and not finished goes on at the next start, before anything
+ * else of its source, as the same run with the same counters; writes to one source follow each
+ * other in the order in which they were taken; the same key with the same content is the same
+ * write, with other content a `Conflict`. A receipt that says that a write is over was stored before
+ * the run's end was, so no crash counts a record twice. What may fail beneath: the spool (the write
+ * is refused), the state (the outcome is unknown; the client asks again under the same key), a
+ * connector (the write stays pending until the node starts anew, and says why). Does not promise
+ * receipts beyond `receiptsKeptMillisMax` and `receiptsKeptMax`, nor in a backup the bytes of a
+ * write that was pending: after a restore its key is new.
+ */
+import { hash } from "node:crypto"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import { formatAddress } from "../protocols/address.ts"
+import { canonicalJson, type Json } from "../protocols/canonical.ts"
+import { Conflict, type IntelGraphError } from "../protocols/errors.ts"
+import type { Run } from "../protocols/event.ts"
+import {
+  receiptProblemsMax,
+  receiptsKeptMax,
+  receiptsKeptMillisMax,
+  receiptsTrimmedPerWrite,
+  retryMillisMax,
+} from "../protocols/limits.ts"
+import type { Mapping } from "../protocols/mapping.ts"
+import type { StateEntry, StatePath } from "../runtime/index.ts"
+import type { IngestReport, IngestRequest } from "./api.ts"
+import { shardOfConnector } from "./partition.ts"
+import {
+  decodeStored,
+  encodeStored,
+  notBegun,
+  numbersPath,
+  receiptOf,
+  receiptPath,
+  type Standing,
+  type StoredReceipt,
+  type StoredWrite,
+  type WriteNumbers,
+  type WriteReceipt,
+  writePath,
+} from "./receipt.ts"
+import type { SourceFormat } from "./source.ts"
+import type { Arriving, SpoolShape } from "./spool.ts"
+import type { World } from "./world.ts"
+
+export interface WriteRequest {
+  readonly tenant: string
+  readonly source: string
+  readonly format: SourceFormat
+  readonly mapping: Mapping | undefined
+  /** Chosen by the client. */
+  readonly idempotencyKey: string
+  /** Records, where their number is known. */
+  readonly given: number | undefined
+}
+
+export interface WritesShape {
+  /** Where the bytes go before they are taken. */
+  readonly receive: SpoolShape["receive"]
+  /** Takes what has arrived for good; answers when that is on stable storage. */
+  readonly take: (request: WriteRequest, arrived: Arriving) => Effect.Effect<void, IntelGraphError>
+  /** As soon as the write is over or cannot go on, else as it is after `waitMillis`. */
+  readonly receipt: (
+    tenant: string,
+    key: string,
+    waitMillis: number,
+  ) => Effect.Effect<WriteReceipt | undefined, IntelGraphError>
+}
+
+/** What a node gives to its writes. */
+export interface WritesParts {
+  readonly world: World
+  readonly spool: SpoolShape
+  readonly ingest: (request: IngestRequest) => Effect.Effect<IngestReport>
+  readonly ensureTenant: (tenant: string) => Effect.Effect<void, IntelGraphError>
+}
+
+/** Opens the writes of a node and begins again with those that were not finished. */
+export const openWrites = (
+  parts: WritesParts,
+): Effect.Effect<WritesShape, IntelGraphError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const writes = new Writes(parts, yield* Scope.Scope)
+    yield* writes.resume()
+    return writes
+  })
+
+/** A write that is not over. */
+interface Live {
+  readonly tenant: string
+  readonly key: string
+  readonly stored: StoredReceipt
+  readonly recipe: NonNullable<StoredWrite["recipe"]>
+  /** Over, or not to go on before the node starts anew. */
+  readonly rests: Deferred.Deferred<void>
+  standing: Standing
+}
+
+interface TenantWrites {
+  readonly turn: Semaphore.Semaphore
+  readonly live: Map<string, Live>
+  numbers: WriteNumbers | undefined
+}
+
+class Writes implements WritesShape {
+  readonly #parts: WritesParts
+  readonly #scope: Scope.Scope
+  readonly #tenants = new Map<string, TenantWrites>()
+
+  constructor(parts: WritesParts, scope: Scope.Scope) {
+    this.#parts = parts
+    this.#scope = scope
+  }
+
+  receive(tenant: string) {
+    return this.#parts.spool.receive(tenant)
+  }
+
+  take(request: WriteRequest, arrived: Arriving): Effect.Effect<void, IntelGraphError> {
+    const { turn } = this.#of(request.tenant)
+    return Effect.uninterruptible(turn.withPermits(1)(this.#takeInTurn(request, arrived)))
+  }
+
+  receipt(tenant: string, key: string, waitMillis: number) {
+    return Effect.suspend(() => {
+      const live = this.#of(tenant).live.get(key)
+      if (live === undefined || waitMillis <= 0) return this.#receipt(tenant, key)
+      const waited = Effect.timeoutOption(Deferred.await(live.rests), waitMillis)
+      return Effect.andThen(waited, this.#receipt(tenant, key))
+    })
+  }
+
+  /** What has no receipt that waits for it was never acknowledged, or is over. */
+  resume(): Effect.Effect<void, IntelGraphError> {
+    const { spool, ensureTenant } = this.#parts
+    return Effect.forEach(
+      spool.kept(),
+      (kept) =>
+        Effect.gen({ self: this }, function* () {
+          const { tenant, number } = kept
+          const write = yield* this.#read<StoredWrite>(tenant, writePath(tenant, number))
+          const key = write?.idempotencyKey ?? ""
+          const stored = yield* this.#read<StoredReceipt>(tenant, receiptPath(tenant, key))
+          const recipe = write?.recipe ?? null
+          if (recipe === null || stored?.number !== number || stored.end !== null) {
+            return yield* spool.remove(kept)
+          }
+          yield* ensureTenant(tenant)
+          yield* this.#begin(tenant, key, stored, recipe)
+        }),
+      { discard: true },
+    )
+  }
+
+  #takeInTurn(request: WriteRequest, arrived: Arriving): Effect.Effect<void, IntelGraphError> {
+    const { tenant, source, format, mapping, idempotencyKey: key } = request
+    const { world, spool, ensureTenant } = this.#parts
+    const own = this.#of(tenant)
+    return Effect.gen({ self: this }, function* () {
+      const content = contentHash(request, arrived.hash())
+      const known = yield* this.#known(tenant, key)
+      if (known !== undefined) {
+        return known.hash === content ? undefined : yield* Effect.fail(otherContent(key))
+      }
+      yield* ensureTenant(tenant)
+      const numbers = yield* this.#numbers(tenant)
+      const number = numbers.next
+      const takenAtMillis = world.ports.host.nowMillis()
+      const trimmed = yield* this.#trim(request, numbers, takenAtMillis)
+      const given = request.given ?? null
+      const stored = { number, source, hash: content, takenAtMillis, given, end: null }
+      const recipe = { format, mapping: mapping ?? null }
+      const next = { next: number + 1, oldest: trimmed.oldest }
+      yield* arrived.keep(number)
+      const entries = [
+        ...trimmed.entries,
+        entry(receiptPath(tenant, key), stored),
+        entry(writePath(tenant, number), { idempotencyKey: key, recipe }),
+        entry(numbersPath(tenant), next),
+      ]
+      // Where it is unknown what became of this the write is not acknowledged; without its bytes
+      // a receipt that was stored all the same counts as none.
+      yield* Effect.onError(this.#write(tenant, entries), () =>
+        Effect.ignore(spool.remove({ tenant, number })),
+      )
+      own.numbers = next
+      yield* this.#begin(tenant, key, stored, recipe)
+    })
+  }
+
+  /** Reads in the background; begun at once, so that writes of a source keep their order. */
+  #begin(tenant: string, key: string, stored: StoredReceipt, recipe: Live["recipe"]) {
+    return Effect.gen({ self: this }, function* () {
+      const rests = yield* Deferred.make<void>()
+      const live: Live = { tenant, key, stored, recipe, rests, standing: notBegun }
+      this.#of(tenant).live.set(key, live)
+      yield* Effect.forkIn(this.#drive(live), this.#scope, { startImmediately: true })
+    })
+  }
+
+  #drive(live: Live): Effect.Effect<void> {
+    const { ingest } = this.#parts
+    const request = this.#requestOf(live)
+    const again: Effect.Effect<void> = Effect.flatMap(ingest(request), ({ error }) => {
+      // Too many ingests of the tenant wait: commands brought them, and there will be room.
+      if (error?._tag === "LimitExceeded" && this.#isLive(live)) {
+        return Effect.andThen(Effect.sleep(retryMillisMax), again)
+      }
+      if (this.#isLive(live)) live.standing = { ...live.standing, trouble: troubleOf(error) }
+      return Deferred.succeed(live.rests, undefined)
+    })
+    return again
+  }
+
+  #isLive(live: Live): boolean {
+    return this.#of(live.tenant).live.get(live.key) === live
+  }
+
+  #requestOf(live: Live): IngestRequest {
+    const { tenant, key, stored, recipe } = live
+    const { number, source, hash: content } = stored
+    return {
+      tenant,
+      source,
+      format: recipe.format,
+      mapping: recipe.mapping ?? undefined,
+      file: `write:${key}`,
+      write: {
+        path: this.#parts.spool.pathOf({ tenant, number }),
+        incarnation: `write:${number}:${content}`,
+      },
+      again: "once",
+      // A record that is wrong is told of in the receipt; it does not fail the others.
+      maxBadShare: 1,
+      watch: {
+        seen: ({ counters, offered }, run) => {
+          live.standing = { counters, offered, run, trouble: undefined }
+        },
+        settle: (report, run) => this.#settle(live, report, run),
+      },
+    }
+  }
+
+  #settle(live: Live, report: IngestReport, run: Run | undefined) {
+    const { tenant, key, stored, rests } = live
+    const { number } = stored
+    return Effect.gen({ self: this }, function* () {
+      if (!this.#isLive(live)) return
+      const { counters, error } = report
+      const end = {
+        state: report.phase === "failed" ? ("failed" as const) : ("committed" as const),
+        counters,
+        run: run ?? null,
+        error: error?.message ?? null,
+      }
+      yield* this.#write(tenant, [
+        entry(receiptPath(tenant, key), { ...stored, end }),
+        entry(writePath(tenant, number), { idempotencyKey: key, recipe: null }),
+      ])
+      this.#of(tenant).live.delete(key)
+      // A file that stays is removed at the next start.
+      yield* Effect.ignore(this.#parts.spool.remove({ tenant, number }))
+      yield* Deferred.succeed(rests, undefined)
+    })
+  }
+
+  #receipt(tenant: string, key: string): Effect.Effect<WriteReceipt | undefined, IntelGraphError> {
+    const { reads } = this.#parts.world.ports
+    return Effect.gen({ self: this }, function* () {
+      const stored = yield* this.#known(tenant, key)
+      if (stored === undefined) return undefined
+      const standing = this.#of(tenant).live.get(key)?.standing ?? notBegun
+      const run = stored.end === null ? standing.run : (stored.end.run ?? undefined)
+      const { deadLettered } = stored.end?.counters ?? standing.counters
+      const problems =
+        run === undefined || deadLettered === 0
+          ? []
+          : yield* reads.deadLettersOfRun(tenant, stored.source, run, receiptProblemsMax)
+      return receiptOf(key, stored, standing, problems)
+    })
+  }
+
+  /** Neither one that is kept no longer nor one whose bytes are gone. */
+  #known(tenant: string, key: string): Effect.Effect<StoredReceipt | undefined, IntelGraphError> {
+    return Effect.gen({ self: this }, function* () {
+      const { live } = this.#of(tenant)
+      const now = live.get(key)
+      if (now !== undefined) return now.stored
+      const stored = yield* this.#read<StoredReceipt>(tenant, receiptPath(tenant, key))
+      if (stored === undefined || stored.end === null) return live.get(key)?.stored
+      return this.#isOld(stored, this.#parts.world.ports.host.nowMillis()) ? undefined : stored
+    })
+  }
+
+  #isOld({ takenAtMillis }: StoredReceipt, nowMillis: number): boolean {
+    return nowMillis - takenAtMillis > receiptsKeptMillisMax
+  }
+
+  #numbers(tenant: string): Effect.Effect<WriteNumbers, IntelGraphError> {
+    return Effect.gen({ self: this }, function* () {
+      const own = this.#of(tenant)
+      const kept = own.numbers ?? (yield* this.#read<WriteNumbers>(tenant, numbersPath(tenant)))
+      own.numbers = kept ?? { next: 1, oldest: 1 }
+      return own.numbers
+    })
+  }
+
+  /** Lets the oldest receipts go, a few each time. */
+  #trim(coming: WriteRequest, { next, oldest: from }: WriteNumbers, nowMillis: number) {
+    const { tenant, idempotencyKey } = coming
+    return Effect.gen({ self: this }, function* () {
+      const entries: StateEntry[] = []
+      let oldest = from
+      for (; oldest < Math.min(next, from + receiptsTrimmedPerWrite); oldest++) {
+        const path = writePath(tenant, oldest)
+        const write = yield* this.#read<StoredWrite>(tenant, path)
+        if (write === undefined) continue
+        const of = receiptPath(tenant, write.idempotencyKey)
+        const stored = yield* this.#read<StoredReceipt>(tenant, of)
+        // The key may have been used again, where the bytes of this write were gone.
+        const isOwn = stored?.number === oldest
+        if (isOwn && this.#of(tenant).live.has(write.idempotencyKey)) break
+        const tooMany = next - oldest >= receiptsKeptMax
+        if (isOwn && !tooMany && !this.#isOld(stored, nowMillis)) break
+        entries.push({ path, value: undefined })
+        const comesAgain = write.idempotencyKey === idempotencyKey
+        if (isOwn && !comesAgain) entries.push({ path: of, value: undefined })
+      }
+      return { entries, oldest }
+    })
+  }
+
+  #of(tenant: string): TenantWrites {
+    const known = this.#tenants.get(tenant)
+    if (known !== undefined) return known
+    const own = { turn: Semaphore.makeUnsafe(1), live: new Map(), numbers: undefined }
+    this.#tenants.set(tenant, own)
+    return own
+  }
+
+  #read<A>(tenant: string, path: StatePath): Effect.Effect<A | undefined, IntelGraphError> {
+    const read = this.#parts.world.ports.state.read(shardOfWrites(tenant), path)
+    return Effect.flatMap(read, (bytes) =>
+      bytes === undefined ? Effect.undefined : decodeStored<A>(bytes),
+    )
+  }
+
+  #write(tenant: string, entries: readonly StateEntry[]): Effect.Effect<void, IntelGraphError> {
+    const { world } = this.#parts
+    return world.ports.state.write(world.ownerOf(shardOfWrites(tenant)), entries)
+  }
+}
+
+const shardOfWrites = (tenant: string): number =>
+  shardOfConnector(formatAddress({ tenant, kind: "writes", key: "" }))
+
+const entry = (path: StatePath, value: Parameters<typeof encodeStored>[0]): StateEntry => ({
+  path,
+  value: encodeStored(value),
+})
+
+/** Equal for the same bytes that mean the same. */
+function contentHash(request: WriteRequest, bytesHash: string): string {
+  const { source, format, mapping } = request
+  const json: Json = {
+    source,
+    format,
+    mapping: (mapping ?? null) as unknown as Json,
+    bytes: bytesHash,
+  }
+  return hash("sha256", canonicalJson(json), "hex")
+}
+
+const otherContent = (key: string) =>
+  new Conflict({
+    message: `The idempotency key ${JSON.stringify(key)} was used for another write.`,
+  })
+
+/** Why a write waits for the next start; what is the node's own business stays in its log. */
+function troubleOf(error: IntelGraphError | undefined): string {
+  const goesOn = "It goes on when the node starts anew."
+  return error?.family === "Refused" ? `${error.message} ${goesOn}` : goesOn
+}
