@@ -2,9 +2,11 @@
 export { type GraphInspection, inspectGraph } from "./adapters/sqlite/inspect.ts"
 export {
   type GraphStore,
+  type GraphView,
   type OpenOptions,
   openGraphReads,
   openGraphStore,
+  openGraphView,
 } from "./adapters/sqlite/open.ts"
 export { graphFormat, schemaSql, writerPragmas } from "./adapters/sqlite/schema.ts"
 export * from "./graph/port.ts"

@@ -24,8 +24,11 @@ interface Kept {
   assertion: RecordEffect | undefined
 }
 
+/** How often it changed on the way is not the definition's business. */
+export type DefinedEntity = Omit<VisibleEntity, "revision">
+
 export interface Visible {
-  readonly entities: readonly VisibleEntity[]
+  readonly entities: readonly DefinedEntity[]
   readonly relationships: readonly VisibleRelationship[]
 }
 
@@ -107,7 +110,7 @@ export class GraphModel {
         said.set(name, entity)
       }
     }
-    const entities = new Map<string, VisibleEntity>()
+    const entities = new Map<string, DefinedEntity>()
     for (const [name, { type, key, by }] of said) {
       const aliases = distinct(by.flatMap((one) => one.aliases))
       entities.set(name, { type, key, stub: false, properties: mergeProperties(by), aliases })
@@ -202,8 +205,8 @@ const aliasName = (type: string, { scheme, value }: Alias): string =>
 
 type Winners = ReadonlyMap<string, string>
 
-function winners(entities: readonly VisibleEntity[]): Winners {
-  const revoked = (entity: VisibleEntity) => Number(entity.properties.revoked === true)
+function winners(entities: readonly DefinedEntity[]): Winners {
+  const revoked = (entity: DefinedEntity) => Number(entity.properties.revoked === true)
   const inOrder = [...entities].sort((a, b) => revoked(a) - revoked(b) || compareUtf8(a.key, b.key))
   const byAlias = new Map<string, string>()
   for (const { type, key, aliases } of inOrder) {
@@ -216,7 +219,7 @@ function winners(entities: readonly VisibleEntity[]): Winners {
 }
 
 /** Aliases that several visible entities claim. */
-export function ambiguousOf(entities: readonly VisibleEntity[]): number {
+export function ambiguousOf(entities: readonly DefinedEntity[]): number {
   const claims = new Map<string, number>()
   for (const { type, aliases } of entities) {
     for (const alias of aliases) {

@@ -89,7 +89,7 @@ function visibleOf(reads: GraphReadsShape): Visible {
   const relationships = entities.flatMap((entity) =>
     all((page) => reads.relationships(tenant, entity, { direction: "out" }, page)),
   )
-  return { entities, relationships }
+  return { entities: entities.map(({ revision: _, ...entity }) => entity), relationships }
 }
 
 type PageRead<A> = (page: PageRequest) => Effect.Effect<Page<A>, unknown>

@@ -6,6 +6,7 @@
 
 import { invariant } from "../../../protocols/errors.ts"
 import { aliasStubKey } from "../../../protocols/graph.ts"
+import type { Seen } from "./feed-writer.ts"
 import type { NodeRow } from "./statements.ts"
 import { aliasesOf, isRevoked, noAliases, noProperties, typeToken } from "./text.ts"
 import type { Transaction } from "./transaction.ts"
@@ -80,7 +81,9 @@ export function nodeOf(tx: Transaction, tenant: number, type: number, key: strin
   const known = tx.statements.nodeIdByKey.get(tenant, type, key)
   if (known !== undefined) return known[0]
   const id = tx.nextNode(tenant)
-  tx.statements.insertNode(id, tenant, type, key, 0, noProperties, noAliases)
+  const revision = tx.feed.coming(tenant)
+  tx.statements.insertNode(id, tenant, type, key, 0, noProperties, noAliases, revision)
+  tx.feed.created(tenant, id, type)
   tx.add(tenant, "stub", 0, 1)
   tx.touched(tenant).orphans.add(id)
   return id
@@ -161,17 +164,22 @@ function createDescribed(
   const { tenant } = origin
   const [, key, properties, aliases, searched] = entity
   const id = tx.freeNode(tenant)
+  const revision = tx.feed.coming(tenant)
   const { insertNewNode } = tx.statements
-  if (insertNewNode(id, tenant, type, key, 1, properties, aliases) === 0) return undefined
+  if (insertNewNode(id, tenant, type, key, 1, properties, aliases, revision) === 0) return undefined
   tx.nextNode(tenant)
-  const before: NodeRow = [id, type, 0, noProperties, noAliases]
+  tx.feed.created(tenant, id, type)
+  const before: NodeRow = [id, type, 0, noProperties, noAliases, revision]
   return firstAssertion(tx, origin, before, properties, aliases, searched)
 }
 
 function describeStub(tx: Transaction, origin: Origin, stub: NodeRow, entity: WireEntity) {
   const { tenant } = origin
   const [, , properties, aliases, searched] = entity
-  tx.statements.updateNode(1, properties, aliases, stub[0], tenant)
+  const [id, type] = stub
+  const now = { described: true, properties, aliases }
+  const revision = tx.feed.updated(tenant, id, type, seenOf(stub), now)
+  tx.statements.updateNode(1, properties, aliases, revision, id, tenant)
   tx.add(tenant, "stub", 0, -1)
   return firstAssertion(tx, origin, stub, properties, aliases, searched)
 }
@@ -194,11 +202,21 @@ function firstAssertion(
   return id
 }
 
+/** What is visible of a node that this transaction has not touched. */
+const seenOf = ([, , asserted, properties, aliases, revision]: NodeRow): Seen => ({
+  described: asserted > 0,
+  properties,
+  aliases,
+  revision,
+})
+
 function rewriteSole(tx: Transaction, tenant: number, node: NodeRow, entity: WireEntity): number {
   const [id, type, asserted, seenProperties, seenAliases] = node
   const [, , properties, aliases, searched] = entity
   if (properties === seenProperties && aliases === seenAliases) return id
-  tx.statements.updateNode(asserted, properties, aliases, id, tenant)
+  const now = { described: true, properties, aliases }
+  const revision = tx.feed.updated(tenant, id, type, seenOf(node), now)
+  tx.statements.updateNode(asserted, properties, aliases, revision, id, tenant)
   if (properties !== seenProperties) reindexText(tx, id, type, searched)
   changeClaims(tx, tenant, node, properties, aliases)
   return id

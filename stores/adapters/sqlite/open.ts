@@ -4,7 +4,13 @@ import { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { DataDirectoryRefused } from "../../../protocols/errors.ts"
-import type { GraphReadsShape, GraphSinkShape, StoreBroken } from "../../graph/port.ts"
+import type {
+  ChangeFeedShape,
+  GraphReadsShape,
+  GraphSinkShape,
+  StoreBroken,
+} from "../../graph/port.ts"
+import { feedOf, watchNothing } from "./changes.ts"
 import { openError } from "./failure.ts"
 import { ReadStore } from "./read-store.ts"
 import { readsOf } from "./reads.ts"
@@ -12,9 +18,14 @@ import { formatOf, graphFormat, migrate, writerPragmas } from "./schema.ts"
 import { sinkOf } from "./sink.ts"
 import { WriterThread } from "./writer-thread.ts"
 
-export interface GraphStore {
-  readonly sink: GraphSinkShape
+/** The graph as whoever does not write sees it. */
+export interface GraphView {
   readonly reads: GraphReadsShape
+  readonly feed: ChangeFeedShape
+}
+
+export interface GraphStore extends GraphView {
+  readonly sink: GraphSinkShape
 }
 
 export interface OpenOptions {
@@ -23,6 +34,8 @@ export interface OpenOptions {
   readonly pagesMax?: number
   /** How long another process's lock is waited for. */
   readonly busyMillisMax?: number
+  /** Changes of a tenant that are kept at least, and how long; as agreed where left out. */
+  readonly changesKept?: { readonly changesMax?: number; readonly millisMax?: number }
 }
 
 type OpenFailure = DataDirectoryRefused | StoreBroken
@@ -39,18 +52,26 @@ export const openGraphStore = (
     const { path } = options
     yield* attempt(path, () => prepare(path))
     const thread = yield* Effect.acquireRelease(
-      attempt(path, () => new WriterThread(path, pragmasOf(options))),
+      attempt(path, () => new WriterThread(path, pragmasOf(options), options.changesKept)),
       (opened) => opened.close,
     )
     const store = yield* openReadStore(path)
-    return { sink: sinkOf(path, thread, store), reads: readsOf(store) }
+    const feed = feedOf(store, (tenant, changed) => thread.watch(tenant, changed))
+    return { sink: sinkOf(path, thread, store), reads: readsOf(store), feed }
   })
 
 /** Opens the store at `path` for reading; a node may be writing to it, or have died doing so. */
 export const openGraphReads = (
   path: string,
 ): Effect.Effect<GraphReadsShape, OpenFailure, Scope.Scope> =>
-  Effect.map(openReadStore(path), readsOf)
+  Effect.map(openGraphView(path), ({ reads }) => reads)
+
+/** With its feed, which tells nobody: what another process writes is seen by looking again. */
+export const openGraphView = (path: string): Effect.Effect<GraphView, OpenFailure, Scope.Scope> =>
+  Effect.map(openReadStore(path), (store) => ({
+    reads: readsOf(store),
+    feed: feedOf(store, watchNothing),
+  }))
 
 const openReadStore = (path: string): Effect.Effect<ReadStore, OpenFailure, Scope.Scope> =>
   Effect.acquireRelease(

@@ -31,6 +31,7 @@ export type EntityRow = readonly [
   asserted: number,
   properties: string,
   aliases: string,
+  revision: number,
 ]
 
 /** Number of the entity; of one that is not there, undefined. */
@@ -53,19 +54,20 @@ export function entityAt(
 ): VisibleEntity | undefined {
   const row = store
     .query<EntityRow>(
-      `SELECT t.name, n.key, n.asserted, n.properties, n.aliases
+      `SELECT t.name, n.key, n.asserted, n.properties, n.aliases, ${store.revision}
        FROM node n JOIN type t ON t.id = n.type WHERE n.id = ? AND n.tenant = ?`,
     )
     .get(node, tenant)
   return row === undefined ? undefined : entityOfRow(row)
 }
 
-export const entityOfRow = ([type, key, asserted, properties, aliases]: EntityRow) => ({
+export const entityOfRow = ([type, key, asserted, properties, aliases, revision]: EntityRow) => ({
   type,
   key,
   stub: asserted === 0,
   properties: propertiesOf(properties),
   aliases: aliasesOf(aliases),
+  revision,
 })
 
 export function assertionsAt(
@@ -159,7 +161,7 @@ function* walk(store: ReadStore, tenant: number, only: string | undefined, after
   )
   const from = (at: "=" | "") =>
     store.query<EntityRow>(
-      `SELECT '', key, asserted, properties, aliases FROM node
+      `SELECT '', key, asserted, properties, aliases, ${store.revision} FROM node
        WHERE tenant = ? AND type = ? AND key >${at} ? ORDER BY key`,
     )
   for (const [id, type] of types.all(tenant, after?.[0] ?? "")) {

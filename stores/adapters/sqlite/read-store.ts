@@ -14,13 +14,14 @@ import {
 } from "../../../protocols/errors.ts"
 import type { StoreBroken } from "../../graph/port.ts"
 import { storeError } from "./failure.ts"
-import { formatOf, readerPragmas } from "./schema.ts"
+import { feedFormat, formatOf, readerPragmas } from "./schema.ts"
 import { type Query, query } from "./statement.ts"
 
 export class ReadStore {
   readonly path: string
   readonly #db: DatabaseSync
   readonly #queries = new Map<string, unknown>()
+  #format: number
 
   /**
    * Throws what SQLite says, or `DataDirectoryRefused` for a newer format or an unfinished file.
@@ -29,7 +30,8 @@ export class ReadStore {
     this.path = path
     this.#db = new DatabaseSync(path, { readOnly: true })
     for (const pragma of readerPragmas) this.#db.exec(pragma)
-    if (formatOf(this.#db, path) > 0) return
+    this.#format = formatOf(this.#db, path)
+    if (this.#format > 0) return
     this.#db.close()
     const message = `There is no graph in ${path} yet: what made it did not come to an end.`
     throw new DataDirectoryRefused({ path, reason: "missing", message })
@@ -42,6 +44,17 @@ export class ReadStore {
     const prepared = query<A>(this.#db, sql)
     this.#queries.set(sql, prepared)
     return prepared
+  }
+
+  /** A file that no node of this release has opened yet has neither a feed nor revisions. */
+  get hasFeed(): boolean {
+    if (this.#format < feedFormat) this.#format = formatOf(this.#db, this.path)
+    return this.#format >= feedFormat
+  }
+
+  /** What stands for an entity's revision in a statement on `node`. */
+  get revision(): "revision" | "0" {
+    return this.hasFeed ? "revision" : "0"
   }
 
   /** Number of a tenant; of one that the store does not know, a number that no row carries. */

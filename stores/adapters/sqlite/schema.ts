@@ -7,7 +7,10 @@
  * - `node` and `edge` are what is visible, `assertion` and `link` what each record says of them.
  *   Where a single record says anything (nearly always), its properties stand in the visible row
  *   alone and are null in the other.
- * - Ids of nodes begin with the tenant's number, so that a range of the text index is one tenant's.
+ * - Ids of nodes begin with the tenant's number, so that a range of the text index is one tenant's;
+ *   none is given twice, so that a change may name its entity by it.
+ * - `change` has one row per transaction and tenant, in order; `gone` has the keys of entities that
+ *   kept changes name and that are not there any more.
  *
  * A format is raised by a step in `migrations`; a file of a newer format is refused by name.
  */
@@ -20,7 +23,10 @@ import {
   storeBusyMillisMax,
 } from "../../../protocols/limits.ts"
 
-export const graphFormat = 1
+export const graphFormat = 2
+
+/** The first with a change feed. */
+export const feedFormat = 2
 
 /** Settings of a writing connection, in the order in which they are to be given. */
 export const writerPragmas: readonly string[] = [
@@ -38,8 +44,7 @@ export const readerPragmas: readonly string[] = [
   "PRAGMA query_only = ON",
 ]
 
-/** The whole schema of `graphFormat`. */
-export const schemaSql = `
+const graphSql = `
 CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE tenant (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -126,8 +131,30 @@ CREATE TABLE dead_letter (
 CREATE INDEX dead_letter_order ON dead_letter (tenant);
 `
 
+/** The change feed, and its name: another one wherever a file of this kind is made. */
+const feedSql = `
+ALTER TABLE node ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE feed (
+  tenant INTEGER PRIMARY KEY, revision INTEGER NOT NULL, node INTEGER NOT NULL,
+  changes INTEGER NOT NULL, sequences TEXT NOT NULL
+);
+CREATE TABLE change (
+  tenant INTEGER NOT NULL, last INTEGER NOT NULL, first INTEGER NOT NULL,
+  revision INTEGER NOT NULL, at INTEGER NOT NULL, sequences TEXT NOT NULL, entries TEXT NOT NULL,
+  PRIMARY KEY (tenant, last)
+) WITHOUT ROWID;
+CREATE TABLE gone (
+  node INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, revision INTEGER NOT NULL, key TEXT NOT NULL
+);
+CREATE INDEX gone_order ON gone (tenant, revision);
+INSERT INTO meta (name, value) VALUES ('feed', lower(hex(randomblob(8))));
+`
+
+/** The whole schema of `graphFormat`. */
+export const schemaSql = `${graphSql}${feedSql}`
+
 /** SQL that raises a file of format n to n + 1, at index n. Format 0 is an empty file. */
-const migrations: readonly string[] = [schemaSql]
+const migrations: readonly string[] = [graphSql, feedSql]
 
 /** Brings the open file to `graphFormat`, step by step; each step is one transaction. */
 export function migrate(db: DatabaseSync, path: string): void {

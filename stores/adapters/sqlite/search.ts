@@ -75,7 +75,7 @@ export function* search(store: ReadStore, tenant: number, expression: string, af
   // A type has at least one character, so that nothing is at or before the pair of empty texts.
   const ids = matches.all(expression, ...nodesOf(tenant), tenant, ...(after ?? (["", ""] as const)))
   const nodes = store.query<EntityRow>(
-    `SELECT t.name, n.key, n.asserted, n.properties, n.aliases
+    `SELECT t.name, n.key, n.asserted, n.properties, n.aliases, ${store.revision}
      FROM node n JOIN type t ON t.id = n.type WHERE n.id = ? AND n.tenant = ?`,
   )
   for (const [id] of ids) {

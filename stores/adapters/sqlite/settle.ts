@@ -42,16 +42,19 @@ function settleNode(
   const { statements } = tx
   const node = statements.nodeById.get(id, tenant)
   if (node === undefined) return
-  const [, type, , seenProperties, seenAliases] = node
+  const [, type, , seenProperties, seenAliases, seenRevision] = node
   const rows = statements.assertionsOf.all(id, tenant)
   const [sole] = rows
   const { properties, aliases } = visibleOf(rows, seenProperties, seenAliases)
-  statements.updateNode(rows.length, properties, aliases, id, tenant)
+  const asserted = rows.length > 0
+  const now = { described: asserted, properties, aliases }
+  const seen = { described: before.asserted, properties: seenProperties, aliases: seenAliases }
+  const revision = tx.feed.updated(tenant, id, type, { ...seen, revision: seenRevision }, now)
+  statements.updateNode(rows.length, properties, aliases, revision, id, tenant)
   if (rows.length === 1 && sole !== undefined && sole[4] !== null) {
     statements.updateAssertion(null, null, id, sole[7], tenant)
   }
   changeClaims(tx, tenant, node, properties, aliases)
-  const asserted = rows.length > 0
   if (!asserted) statements.unindex(id)
   else if (properties !== seenProperties || !before.asserted) {
     reindexText(tx, id, type, searchedText(propertiesOf(properties)))
@@ -177,6 +180,7 @@ function settleOrphan(tx: Transaction, tenant: number, id: number): void {
   const node = statements.nodeById.get(id, tenant)
   if (node === undefined || node[2] > 0) return
   if (statements.edgeAt.get(id, tenant) !== undefined) return
+  tx.feed.removed(tenant, id, node[1])
   statements.deleteNode(id, tenant)
   tx.add(tenant, "stub", 0, -1)
 }

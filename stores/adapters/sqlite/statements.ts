@@ -16,6 +16,7 @@ export const statementsOf = (db: DatabaseSync) => ({
   ...aliasStatements(db),
   ...edgeStatements(db),
   ...linkStatements(db),
+  ...feedStatements(db),
 })
 
 const fenceStatements = (db: DatabaseSync) => ({
@@ -115,6 +116,7 @@ export type NodeRow = readonly [
   asserted: number,
   properties: string,
   aliases: string,
+  revision: number,
 ]
 
 /** An assertion or link with what ranks it. */
@@ -137,12 +139,13 @@ const nodeStatements = (db: DatabaseSync) => ({
   ),
   nodeByKey: query<NodeRow>(
     db,
-    `SELECT id, type, asserted, properties, aliases FROM node
+    `SELECT id, type, asserted, properties, aliases, revision FROM node
      WHERE tenant = ? AND type = ? AND key = ?`,
   ),
   nodeById: query<NodeRow>(
     db,
-    "SELECT id, type, asserted, properties, aliases FROM node WHERE id = ? AND tenant = ?",
+    `SELECT id, type, asserted, properties, aliases, revision FROM node
+     WHERE id = ? AND tenant = ?`,
   ),
   lastNode: query<[id: number]>(
     db,
@@ -150,18 +153,19 @@ const nodeStatements = (db: DatabaseSync) => ({
   ),
   insertNode: change(
     db,
-    `INSERT INTO node (id, tenant, type, key, asserted, properties, aliases)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO node (id, tenant, type, key, asserted, properties, aliases, revision)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   ),
   /** Looks for the key and inserts in one step: 0 where the key is taken. */
   insertNewNode: counted(
     db,
-    `INSERT INTO node (id, tenant, type, key, asserted, properties, aliases)
-     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+    `INSERT INTO node (id, tenant, type, key, asserted, properties, aliases, revision)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
   ),
   updateNode: change(
     db,
-    "UPDATE node SET asserted = ?, properties = ?, aliases = ? WHERE id = ? AND tenant = ?",
+    `UPDATE node SET asserted = ?, properties = ?, aliases = ?, revision = ?
+     WHERE id = ? AND tenant = ?`,
   ),
   countNode: change(db, "UPDATE node SET asserted = asserted + ? WHERE id = ? AND tenant = ?"),
   deleteNode: change(db, "DELETE FROM node WHERE id = ? AND tenant = ?"),
@@ -324,4 +328,30 @@ const linkStatements = (db: DatabaseSync) => ({
     `SELECT r.source, min(l.derived) FROM link l JOIN record r ON r.id = l.record
      WHERE l.edge = ? AND l.tenant = ? GROUP BY r.source`,
   ),
+})
+
+const feedStatements = (db: DatabaseSync) => ({
+  feedOf: query<[revision: number, node: number, changes: number, sequences: string]>(
+    db,
+    "SELECT revision, node, changes, sequences FROM feed WHERE tenant = ?",
+  ),
+  moveFeed: change(
+    db,
+    `INSERT INTO feed (tenant, revision, node, changes, sequences) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET revision = excluded.revision, node = excluded.node,
+       changes = excluded.changes, sequences = excluded.sequences`,
+  ),
+  insertChanges: change(
+    db,
+    `INSERT INTO change (tenant, last, first, revision, at, sequences, entries)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+  ),
+  oldestChanges: query<[last: number, revision: number, at: number]>(
+    db,
+    "SELECT last, revision, at FROM change WHERE tenant = ? ORDER BY last LIMIT 1",
+  ),
+  deleteChanges: change(db, "DELETE FROM change WHERE tenant = ? AND last = ?"),
+  keyOf: query<[key: string]>(db, "SELECT key FROM node WHERE id = ? AND tenant = ?"),
+  keepGone: change(db, "INSERT INTO gone (node, tenant, revision, key) VALUES (?, ?, ?, ?)"),
+  deleteGone: change(db, "DELETE FROM gone WHERE tenant = ? AND revision <= ?"),
 })

@@ -6,6 +6,7 @@
  */
 import { invariant } from "../../../protocols/errors.ts"
 import { internedNamesMax, nodesPerTenantMax, tenantsMax } from "../../../protocols/limits.ts"
+import { FeedWriter, type Retention } from "./feed-writer.ts"
 import type { Statements } from "./statements.ts"
 
 /** Per tenant: what a count is of, and the id that it is for (0 where there is none). */
@@ -52,6 +53,7 @@ export const firstNodeOf = (tenant: number): number => tenant * nodesPerTenantMa
 
 export class Transaction {
   readonly statements: Statements
+  readonly feed: FeedWriter
   readonly #tenants = new Map<string, number>()
   readonly #sources = new Map<number, Map<string, number>>()
   readonly #types = new Map<number, Map<string, number>>()
@@ -65,14 +67,16 @@ export class Transaction {
   readonly #tallies = new Map<Tally, Map<number, Map<number, number>>>()
   readonly #touched = new Map<number, Touched>()
 
-  constructor(statements: Statements) {
+  constructor(statements: Statements, retention: Retention) {
     this.statements = statements
+    this.feed = new FeedWriter(statements, retention)
     this.forget()
   }
 
   /** After a roll-back: what is known may never have been written. */
   forget(): void {
     this.#forgetNames()
+    this.feed.forget()
     this.#lastNodes.clear()
     this.#tallies.clear()
     this.#touched.clear()
@@ -142,8 +146,10 @@ export class Transaction {
     const [begin, end] = [firstNodeOf(tenant), firstNodeOf(tenant + 1)]
     const last =
       this.#lastNodes.get(tenant) ??
-      this.statements.lastNode.get(begin, end - 1, tenant)?.[0] ??
-      begin
+      Math.max(
+        this.feed.lastNode(tenant),
+        this.statements.lastNode.get(begin, end - 1, tenant)?.[0] ?? begin,
+      )
     invariant(last + 1 < end, `A tenant has at most ${nodesPerTenantMax} entities.`)
     return last + 1
   }
@@ -199,7 +205,15 @@ export class Transaction {
     this.#touched.clear()
   }
 
-  writeTallies(): void {
+  /** Writes what was counted and what changed; whose feeds went on. */
+  write(): readonly string[] {
+    this.#writeTallies()
+    const changed = this.feed.write()
+    if (this.feed.size > internedNamesMax) this.feed.forget()
+    return changed
+  }
+
+  #writeTallies(): void {
     for (const [what, tenants] of this.#tallies) {
       for (const [tenant, counts] of tenants) {
         for (const [of, count] of counts) {

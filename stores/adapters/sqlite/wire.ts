@@ -17,6 +17,7 @@ import type {
 } from "../../../protocols/graph.ts"
 import type { BlockOutcome, Guard } from "../../graph/port.ts"
 import type { Failure } from "./failure.ts"
+import type { Retention } from "./feed-writer.ts"
 import { searchedText, textOfAliases, textOfProperties } from "./text.ts"
 
 export type WireEntity = readonly [
@@ -92,6 +93,7 @@ export type Request =
 export interface WriterSettings {
   readonly path: string
   readonly pragmas: readonly string[]
+  readonly retention: Partial<Pick<Retention, "changesMax" | "millisMax">>
 }
 
 export type GuardAnswer =
@@ -104,10 +106,16 @@ export type GuardAnswer =
     }
   | { readonly kind: "other-log"; readonly logId: string }
 
+/** `changed` are the tenants whose feed the request's transaction moved, told once for it. */
 export type Answer =
-  | { readonly id: number; readonly kind: "committed"; readonly outcomes: readonly BlockOutcome[] }
+  | {
+      readonly id: number
+      readonly kind: "committed"
+      readonly outcomes: readonly BlockOutcome[]
+      readonly changed: readonly string[]
+    }
   | { readonly id: number; readonly kind: "guard"; readonly answer: GuardAnswer }
-  | { readonly id: number; readonly kind: "done" }
+  | { readonly id: number; readonly kind: "done"; readonly changed: readonly string[] }
   | { readonly id: number; readonly kind: "failed"; readonly failure: Failure }
 
 const packr = new Packr({ useRecords: false })

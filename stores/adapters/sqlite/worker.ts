@@ -19,7 +19,7 @@ invariant(port !== null, "The graph writer runs in a thread of its own.")
 const settings = workerData as WriterSettings
 const db = new DatabaseSync(settings.path)
 for (const pragma of settings.pragmas) db.exec(pragma)
-const writer = new GraphWriter(db)
+const writer = new GraphWriter(db, settings.retention)
 
 port.on("message", (first: Request) => {
   let next: Request | undefined = first
@@ -51,7 +51,9 @@ function commit(group: readonly Commit[]): void {
     let at = 0
     for (let i = 0; i < group.length; i++) {
       const count = blocks[i]?.length ?? 0
-      answer({ id: idOf(group[i]), kind: "committed", outcomes: outcomes.slice(at, at + count) })
+      const changed = i === 0 ? writer.changed : []
+      const own = outcomes.slice(at, at + count)
+      answer({ id: idOf(group[i]), kind: "committed", outcomes: own, changed })
       at += count
     }
   } catch (cause) {
@@ -69,7 +71,7 @@ function single(request: Exclude<Request, Commit>): void {
         return
       case "configure":
         writer.configureSource(request.tenant, request.source, request.priority)
-        answer({ id, kind: "done" })
+        answer({ id, kind: "done", changed: writer.changed })
         return
       case "close":
         try {

@@ -24,19 +24,27 @@ interface Waiting {
   readonly resume: Resume
 }
 
+/** A set of callbacks for each tenant that anybody watches. */
+type Watchers = Map<string, Set<() => void>>
+
 export class WriterThread {
   readonly #path: string
   readonly #worker: Worker
   readonly #asked = new Map<number, Resume>()
   readonly #waiting = new Set<Waiting>()
+  readonly #watchers: Watchers = new Map()
   readonly #ended: Promise<void>
   #lastId = 0
   #failure: Failure | undefined
 
-  constructor(path: string, pragmas: readonly string[]) {
+  constructor(
+    path: string,
+    pragmas: readonly string[],
+    retention: WriterSettings["retention"] = {},
+  ) {
     this.#path = path
     this.#worker = new Worker(new URL("./worker.ts", import.meta.url), {
-      workerData: { path, pragmas } satisfies WriterSettings,
+      workerData: { path, pragmas, retention } satisfies WriterSettings,
       execArgv: [],
       resourceLimits: { maxYoungGenerationSizeMb: writerYoungMebibytes },
     })
@@ -60,6 +68,19 @@ export class WriterThread {
         this.#waiting.delete(waiting)
       })
     })
+  }
+
+  /** Calls `changed` after each transaction that moved the tenant's feed, until it is stopped. */
+  watch(tenant: string, changed: () => void): () => void {
+    const own = () => changed()
+    const watchers = this.#watchers.get(tenant) ?? new Set()
+    this.#watchers.set(tenant, watchers.add(own))
+    return () => {
+      watchers.delete(own)
+      if (watchers.size === 0 && this.#watchers.get(tenant) === watchers) {
+        this.#watchers.delete(tenant)
+      }
+    }
   }
 
   /** Lets what was sent finish, closes the file and ends the thread. */
@@ -96,6 +117,13 @@ export class WriterThread {
     this.#send()
     if (answer.kind !== "failed") resume?.(Effect.succeed(answer))
     else resume?.(Effect.fail(errorOfFailure(answer.failure, this.#path)))
+    if ("changed" in answer) this.#tell(answer.changed)
+  }
+
+  #tell(tenants: readonly string[]): void {
+    for (const tenant of tenants) {
+      for (const changed of [...(this.#watchers.get(tenant) ?? [])]) changed()
+    }
   }
 
   #fail(why: string): void {

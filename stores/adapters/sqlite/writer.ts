@@ -7,9 +7,15 @@
  */
 import type { DatabaseSync } from "node:sqlite"
 import { noSourceCounters, type SourceCounters } from "../../../protocols/counters.ts"
-import { deadLetterBytesPerTenantMax, deadLettersPerTenantMax } from "../../../protocols/limits.ts"
+import {
+  changesKeptMax,
+  changesKeptMillisMax,
+  deadLetterBytesPerTenantMax,
+  deadLettersPerTenantMax,
+} from "../../../protocols/limits.ts"
 import { judge } from "../../../protocols/sameness.ts"
 import type { BlockOutcome, Guard } from "../../graph/port.ts"
+import type { Retention } from "./feed-writer.ts"
 import { replaceLinks, touchEdge } from "./links.ts"
 import { assertEntity, dropAssertion, nothingHeld, touchNode } from "./nodes.ts"
 import { settle } from "./settle.ts"
@@ -30,15 +36,30 @@ interface Frame {
 
 const logIdName = "log"
 
+/** The partition of changes that no block brings. */
+const configuredPartition = 0
+
+const asAgreed: Retention = {
+  changesMax: changesKeptMax,
+  millisMax: changesKeptMillisMax,
+  nowMillis: Date.now,
+}
+
 export class GraphWriter {
   readonly #db: DatabaseSync
   readonly #statements: Statements
   readonly #tx: Transaction
+  #changed: readonly string[] = []
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, retention: Partial<Retention> = {}) {
     this.#db = db
     this.#statements = statementsOf(db)
-    this.#tx = new Transaction(this.#statements)
+    this.#tx = new Transaction(this.#statements, { ...asAgreed, ...retention })
+  }
+
+  /** Tenants whose feed the last transaction moved. */
+  get changed(): readonly string[] {
+    return this.#changed
   }
 
   guard(logId: string, guards: readonly Guard[]): GuardAnswer {
@@ -62,6 +83,7 @@ export class GraphWriter {
     const tx = this.#tx
     this.#transact(() => {
       const tenant = tx.tenant(tenantName)
+      tx.feed.begin(tenant, tenantName, configuredPartition)
       const source = tx.source(tenant, sourceName)
       if (sourceByName.get(tenant, sourceName)?.[1] === priority) return
       setPriority(priority, tenant, source)
@@ -86,11 +108,13 @@ export class GraphWriter {
   }
 
   #transact<A>(use: () => A): A {
+    this.#changed = []
     this.#db.exec("BEGIN IMMEDIATE")
     try {
       const answer = use()
-      this.#tx.writeTallies()
+      const changed = this.#tx.write()
       this.#db.exec("COMMIT")
+      this.#changed = changed
       return answer
     } catch (cause) {
       if (this.#db.isTransaction) this.#db.exec("ROLLBACK")
@@ -108,6 +132,7 @@ export class GraphWriter {
     }
     const tenant = this.#tx.tenant(tenantName)
     if (moveCursor(tenant, partition, sequence, epoch) === 0) return { kind: "already-applied" }
+    this.#tx.feed.begin(tenant, tenantName, partition)
     const source = this.#tx.source(tenant, sourceName)
     const counted: Counting = { ...noSourceCounters }
     const run = { epoch: runEpoch, count: runCount }
