@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { fileSource, type IntelNode, makeNode, openSpool, type Ports } from "../actors/index.ts"
+import { resumeKeyOf } from "../gateway/index.ts"
 import type { IntelGraphError } from "../protocols/errors.ts"
 import {
   collectProcess,
@@ -19,6 +20,7 @@ import {
   openEmbeddedLog,
   spansToFile,
 } from "../runtime/index.ts"
+import type { ChangeFeedShape } from "../stores/index.ts"
 import type { Settings } from "./configuration.ts"
 import { openGraph } from "./open-graph.ts"
 
@@ -26,6 +28,9 @@ export interface AssembledNode {
   readonly directory: DataDirectory
   readonly ports: Ports
   readonly node: IntelNode
+  readonly feed: ChangeFeedShape
+  /** What the data directory's resume tokens are signed with. */
+  readonly resumeKey: Uint8Array
   readonly metrics: MetricRegistry
   readonly logger: Logger
 }
@@ -38,7 +43,8 @@ export const assemble = (
     const metrics = new MetricRegistry()
     yield* collectProcess(metrics)
     const directory = yield* openDataDirectory(settings.dataDir.value)
-    const { sink, reads } = yield* openGraph(directory)
+    const { sink, reads, feed } = yield* openGraph(directory)
+    const resumeKey = yield* resumeKeyOf(directory)
     const { log, state } = yield* openEmbeddedLog(directory)
     const spool = yield* openSpool(directory.files.spool)
     const sources = fileSource
@@ -54,7 +60,7 @@ export const assemble = (
         events: logActorEvent(logger),
       },
     })
-    return { directory, ports, node, metrics, logger }
+    return { directory, ports, node, feed, resumeKey, metrics, logger }
   })
 
 /** Spans only where somebody named a file for them and a share of turns above none. */
