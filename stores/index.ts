@@ -8,5 +8,6 @@ export {
   openGraphStore,
   openGraphView,
 } from "./adapters/sqlite/open.ts"
+export { renewFeed } from "./adapters/sqlite/renew-feed.ts"
 export { graphFormat, schemaSql, writerPragmas } from "./adapters/sqlite/schema.ts"
 export * from "./graph/port.ts"

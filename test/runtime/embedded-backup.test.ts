@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, rmSync, statSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
@@ -56,7 +56,12 @@ describe("a backup", () => {
     )
     expect([...new Set(files)]).toEqual(["graph.db", "log.db", "meta.db"])
     expect(statSync(target).mode & 0o777).toBe(0o700)
-    await run(restoreDirectory(target, restored))
+    // Without its last file what is there so far is no data directory yet.
+    const renew = (graph: string) =>
+      Effect.sync(() => {
+        expect([existsSync(graph), existsSync(dataFiles(restored).meta)]).toEqual([true, false])
+      })
+    await run(restoreDirectory({ from: target, target: restored, graph: renew }))
     const graph = new DatabaseSync(dataFiles(restored).graph)
     const inGraph = Number(graph.prepare("select sequence from applied").get()?.sequence)
     graph.close()
@@ -79,7 +84,8 @@ describe("a backup", () => {
       backupDirectory({ directory, log, target, graph: (to) => copyGraph(to, () => 0) }),
     )
     const into = folder()
-    const refused = (from: string, to: string) => run(Effect.flip(restoreDirectory(from, to)))
+    const refused = (from: string, to: string) =>
+      run(Effect.flip(restoreDirectory({ from, target: to, graph: () => Effect.void })))
     expect(await refused(target, path)).toMatchObject({ reason: "foreign" })
     rmSync(dataFiles(target).graph)
     expect(await refused(target, into)).toMatchObject({ reason: "missing" })

@@ -73,29 +73,35 @@ export function backupDirectory<E>(
   )
 }
 
+export interface RestoreRequest<E> {
+  readonly from: string
+  /** A folder that is empty or is not there yet. */
+  readonly target: string
+  /** What the copied graph store needs before it goes its own way. */
+  readonly graph: (path: string) => Effect.Effect<void, E>
+}
+
 /**
- * Puts a backup into a folder that is empty or is not there yet, after checking that it is whole.
- * Nobody may use the backup's folder meanwhile. Checks of graph against log follow when the node
- * takes over.
+ * Puts a backup in place, after checking that it is whole. Nobody may use the backup's folder
+ * meanwhile. Checks of graph against log follow when the node takes over.
  */
-export function restoreDirectory(
-  from: string,
-  target: string,
-): Effect.Effect<void, LogBroken | DataDirectoryRefused> {
-  const source = dataFiles(from)
+export function restoreDirectory<E>({
+  from,
+  target,
+  graph,
+}: RestoreRequest<E>): Effect.Effect<void, E | LogBroken | DataDirectoryRefused> {
+  const [source, to] = [dataFiles(from), dataFiles(target)]
+  const copy = (name: "graph" | "log" | "meta") =>
+    Effect.try({
+      try: () => copyDurably(source[name], to[name]),
+      catch: (error) => refused(target, "not-writable", reasonOf(error)),
+    })
   return Effect.scoped(checkBackup(from, source)).pipe(
     Effect.andThen(prepareTarget(target)),
-    Effect.andThen(
-      Effect.try({
-        try: () => {
-          const to = dataFiles(target)
-          copyDurably(source.graph, to.graph)
-          copyDurably(source.log, to.log)
-          copyDurably(source.meta, to.meta)
-        },
-        catch: (error) => refused(target, "not-writable", reasonOf(error)),
-      }),
-    ),
+    Effect.andThen(copy("graph")),
+    Effect.andThen(graph(to.graph)),
+    Effect.andThen(copy("log")),
+    Effect.andThen(copy("meta")),
   )
 }
 
