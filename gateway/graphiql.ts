@@ -6,12 +6,7 @@
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
-import type { Headers } from "./reply.ts"
-
-export interface Page {
-  readonly body: string | Uint8Array
-  readonly headers: Headers
-}
+import { Page } from "./pages.ts"
 
 const policy = [
   "default-src 'none'",
@@ -93,11 +88,8 @@ export function graphiqlPages(): ReadonlyMap<string, Page> {
   return pages
 }
 
-const pageOf = (type: string, body: string | Uint8Array): Page => ({
-  body,
-  headers: {
+const pageOf = (type: string, body: string | Uint8Array): Page =>
+  new Page(body, {
     "content-type": `${type}; charset=utf-8`,
     "content-security-policy": policy,
-    "referrer-policy": "no-referrer",
-  },
-})
+  })

@@ -5,7 +5,8 @@ import { catalogue, edgeCodeOf } from "../protocols/errors.ts"
 
 export type Headers = { readonly [name: string]: string | number }
 
-const always: Headers = {
+/** On every answer of the edge. */
+export const securityHeaders: Headers = {
   "cache-control": "no-store",
   "x-content-type-options": "nosniff",
   "cross-origin-resource-policy": "same-origin",
@@ -23,7 +24,7 @@ export function reply(
 ): void {
   if (response.headersSent || response.destroyed) return
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength
-  response.writeHead(status, { ...always, "content-length": length, ...headers })
+  response.writeHead(status, { ...securityHeaders, "content-length": length, ...headers })
   response.end(request.method === "HEAD" ? undefined : body)
 }
 

@@ -15,6 +15,7 @@ import {
   readBody,
   statusOf,
 } from "./graphql-http.ts"
+import { checkStreamAccepted, serveStream } from "./live/stream.ts"
 import { jsonType, reply } from "./reply.ts"
 import type { Edge } from "./server.ts"
 
@@ -46,6 +47,7 @@ const reading = "GET, HEAD"
 
 export const routes: ReadonlyMap<string, Route> = new Map<string, Route>([
   ["/graphql", { methods: "GET, POST", needs: "token", serve: serveGraphql }],
+  ["/graphql/stream", { methods: "GET, POST", needs: "token", serve: serveEvents }],
   ["/healthz", { methods: reading, needs: "nobody", serve: serveHealth }],
   ["/readyz", { methods: reading, needs: "nobody", serve: serveReadiness }],
   ["/metrics", { methods: reading, needs: "operator", serve: serveMetrics }],
@@ -83,6 +85,19 @@ function answer(
   return answered instanceof Promise ? answered.then(send) : send(answered)
 }
 
+/** One operation as server-sent events. */
+async function serveEvents(edge: Edge, exchange: Exchange): Promise<void> {
+  const { request, url } = exchange
+  checkStreamAccepted(request.headers.accept)
+  if (request.method === "GET") {
+    checkUrlLength(request.url ?? "")
+    return serveStream(edge.live, { ...exchange, parameters: parametersOfUrl(url.searchParams) })
+  }
+  checkContentType(request)
+  const parameters = parametersOfBody(await readBody(request))
+  return serveStream(edge.live, { ...exchange, parameters })
+}
+
 /** The process runs and its event loop turns; nothing else is promised by it. */
 function serveHealth(_: Edge, { request, response }: Exchange): void {
   reply(request, response, 200, '{"status":"ok"}', { "content-type": jsonType })
@@ -103,6 +118,5 @@ function serveMetrics(edge: Edge, { request, response }: Exchange): void {
 }
 
 function servePage(edge: Edge, { request, response, url }: Exchange): void {
-  const page = edge.pages.get(url.pathname)
-  if (page !== undefined) reply(request, response, 200, page.body, page.headers)
+  edge.pages.get(url.pathname)?.send(request, response)
 }

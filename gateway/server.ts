@@ -26,8 +26,11 @@ import type { EdgeMetrics } from "./edge-metrics.ts"
 import type { OnMasked } from "./errors.ts"
 import { formatError } from "./errors.ts"
 import type { Engine } from "./execute.ts"
-import type { Page } from "./graphiql.ts"
 import { HttpRefusal } from "./graphql-http.ts"
+import { type Live, socketsExceeded } from "./live/live.ts"
+import type { Sockets } from "./live/sockets.ts"
+import { StreamRefusal } from "./live/stream.ts"
+import type { Page } from "./pages.ts"
 import { errorBody, jsonType, reply } from "./reply.ts"
 import { type Exchange, nobody, pageRoute, type Route, routes } from "./routes.ts"
 
@@ -40,7 +43,10 @@ export interface Edge {
   readonly accessOf: (request: IncomingMessage) => Access | undefined
   /** Why the node cannot answer now; `undefined` when it can. */
   readonly notReady: () => string | undefined | Promise<string | undefined>
-  /** Files of the query page by path; empty in production. */
+  /** What goes on after its request: subscriptions. */
+  readonly live: Live
+  readonly sockets: Sockets
+  /** Files for browsers, by path. */
   readonly pages: ReadonlyMap<string, Page>
 }
 
@@ -57,7 +63,7 @@ export function makeServer(edge: Edge): Server {
   server.maxConnections = httpConnectionsMax
   server.maxHeadersCount = httpHeadersMax
   server.on("request", (request, response) => serve(edge, request, response))
-  server.on("upgrade", (request, socket) => refuseUpgrade(edge, request, socket))
+  server.on("upgrade", (request, socket, head) => upgrade(edge, request, socket, head))
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => refuseBroken(error, socket))
   server.on("drop", () => edge.metrics.dropped.add())
   return server
@@ -146,6 +152,9 @@ function refuseError(
     const { status, message, limit } = error
     const code = limit === undefined ? "Invalid" : "LimitExceeded"
     reply(request, response, status, errorBody(code, message, limit), headers)
+  } else if (error instanceof StreamRefusal) {
+    const { errors } = error
+    reply(request, response, error.status, JSON.stringify({ errors }), headers)
   } else {
     const body = JSON.stringify({ errors: [formatError(error, edge.onMasked)] })
     reply(request, response, statusOfError(error), body, headers)
@@ -158,6 +167,7 @@ const statuses: { readonly [tag: string]: number } = {
   Forbidden: 403,
   NotFound: 404,
   Conflict: 409,
+  ResumeExpired: 410,
   LimitExceeded: 413,
   MailboxFull: 429,
   LogFull: 503,
@@ -168,14 +178,29 @@ const statuses: { readonly [tag: string]: number } = {
 const statusOfError = (error: unknown): number =>
   isIntelGraphError(error) ? (statuses[error._tag] ?? 500) : 500
 
-/** There are no sockets yet; whoever may not speak is told that first. */
-function refuseUpgrade(edge: Edge, request: IncomingMessage, socket: Duplex): void {
-  const refusal = refuseAtDoor(request) ?? {
-    status: 501,
-    message: "This node does not speak WebSocket; use HTTP at /graphql.",
+/** Whoever may not speak is told that first; who asks may also be said later, over the socket. */
+function upgrade(edge: Edge, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const access = edge.accessOf(request)
+  const refusal = refuseAtDoor(request) ?? refuseUpgrade(edge, request, access)
+  edge.metrics.answered("upgrade", refusal?.status ?? 101).add()
+  if (refusal === undefined) edge.sockets.accept(request, socket, head, access)
+  else end(socket, refusal)
+}
+
+function refuseUpgrade(
+  edge: Edge,
+  request: IncomingMessage,
+  access: Access | undefined,
+): Broken | undefined {
+  if (urlOf(request)?.pathname !== "/graphql") {
+    return { status: 404, message: "There is no WebSocket here; it is at /graphql." }
   }
-  edge.metrics.answered("upgrade", refusal.status).add()
-  end(socket, refusal)
+  if (access === undefined && request.headers.authorization !== undefined) {
+    return { status: 401, message: unauthenticated().message, code: "Unauthenticated" }
+  }
+  if (!edge.live.isFull) return undefined
+  const { message, limit, bound } = socketsExceeded()
+  return { status: 503, message, limit: { limit, bound } }
 }
 
 /** What is not HTTP, or over the server's own bounds, has no request and no response object. */
@@ -185,6 +210,7 @@ function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
 }
 
 interface Broken extends Refusal {
+  readonly code?: "Unauthenticated"
   readonly limit?: HttpRefusal["limit"]
 }
 
@@ -206,8 +232,9 @@ function brokenBy(code: string | undefined): Broken {
   return { status: 400, message: "This is not a request that HTTP/1.1 allows." }
 }
 
-function end(socket: Duplex, { status, message, limit }: Broken): void {
-  const body = errorBody(limit === undefined ? "Invalid" : "LimitExceeded", message, limit)
+function end(socket: Duplex, { status, message, limit, code }: Broken): void {
+  const plain = status === 404 ? "NotFound" : "Invalid"
+  const body = errorBody(code ?? (limit === undefined ? plain : "LimitExceeded"), message, limit)
   socket.on("error", () => undefined)
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\n` +

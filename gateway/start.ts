@@ -13,17 +13,24 @@ import type { MetricRegistry } from "../runtime/index.ts"
 import type { GraphReadsShape } from "../stores/index.ts"
 import { openAccess } from "./access/access.ts"
 import { run } from "./bridge.ts"
+import type { LiveSource } from "./context.ts"
 import { isLoopback } from "./door.ts"
-import { edgeMetrics, nodeMetrics } from "./edge-metrics.ts"
+import { edgeMetrics, liveMetrics, nodeMetrics } from "./edge-metrics.ts"
 import type { OnMasked } from "./errors.ts"
 import { Engine } from "./execute.ts"
 import { graphiqlPages } from "./graphiql.ts"
+import { Live } from "./live/live.ts"
+import { Sockets } from "./live/sockets.ts"
+import { pageFiles } from "./page/files.ts"
+import type { Page } from "./pages.ts"
 import { makeServer } from "./server.ts"
 
 export interface GatewayOptions {
   readonly reads: GraphReadsShape
   /** Without one there are no actors to show, and the graph is only read. */
   readonly node?: IntelNode | undefined
+  /** Without one nothing can be subscribed to, and pages have no token to go on from. */
+  readonly live?: LiveSource | undefined
   readonly metrics: MetricRegistry
   /** 0 takes any free port. */
   readonly port: number
@@ -39,8 +46,10 @@ export interface GatewayOptions {
 export interface Gateway {
   /** Where GraphQL is asked. */
   readonly url: string
-  /** Where a person asks; `undefined` in production. */
-  readonly pageUrl: string | undefined
+  /** Where a person looks. */
+  readonly pageUrl: string
+  /** Where a person asks by hand; `undefined` in production. */
+  readonly queryPageUrl: string | undefined
   /** Takes no new requests and lets those under way finish. Also done when the scope closes. */
   readonly close: Effect.Effect<void>
 }
@@ -52,11 +61,13 @@ export const startGateway = Effect.fn("gateway.start")(function* (options: Gatew
     metrics.masked.add()
     options.onMasked?.(errorId, error)
   }
-  const engine = new Engine({ reads: options.reads, node: options.node }, onMasked)
+  const engine = new Engine(options, onMasked)
   const metrics = edgeMetrics(options.metrics, engine.documents)
   if (options.node !== undefined) nodeMetrics(options.metrics, options.node)
-  const pages = options.development ? graphiqlPages() : new Map()
+  const queryPages = options.development ? graphiqlPages() : new Map<string, Page>()
   const open = openAccess(options.tenant)
+  const live = new Live(engine, () => () => undefined)
+  liveMetrics(options.metrics, live.counts)
   let closing = false
   const server = makeServer({
     engine,
@@ -64,18 +75,21 @@ export const startGateway = Effect.fn("gateway.start")(function* (options: Gatew
     metrics,
     onMasked,
     accessOf: () => open,
+    live,
+    sockets: new Sockets({ live, authenticate: () => open }),
     notReady: () => (closing ? "The node is ending." : readsAnswer(options)),
-    pages,
+    pages: new Map([...pageFiles(), ...queryPages]),
   })
   yield* listen(server, host, options.port)
   const close = Effect.suspend(() => {
     closing = true
+    live.close()
     return closeServer(server)
   })
   yield* Effect.addFinalizer(() => close)
   const base = baseOf(server, host)
-  const pageUrl = pages.size > 0 ? `${base}/graphiql` : undefined
-  return { url: `${base}/graphql`, pageUrl, close } satisfies Gateway
+  const queryPageUrl = queryPages.size > 0 ? `${base}/graphiql` : undefined
+  return { url: `${base}/graphql`, pageUrl: `${base}/`, queryPageUrl, close } satisfies Gateway
 }) as (options: GatewayOptions) => Effect.Effect<Gateway, Invalid | Unavailable, Scope.Scope>
 
 const refuseHost = (host: string) =>

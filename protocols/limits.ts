@@ -356,10 +356,12 @@ export const tokenMillisMin = 1_000
 export const tokenMillisMax = 366 * 24 * 3_600_000
 /** How often it is looked whether an access that is watched has expired: four times a second. */
 export const accessSweepMillis = 250
-/** Rows of audit kept per tenant and outcome, so that none pushes out those of others. */
-export const auditRowsPerGroupMax = 10_000
-/** Rows of audit kept of all tenants. */
-export const auditRowsMax = 200_000
+/**
+ * Rows of audit that are kept, about 20 MB. Beyond it this many fall away at once, the oldest of the
+ * tenant and outcome that has most of them, so that nobody pushes out the rows of others.
+ */
+export const auditRowsMax = 100_000
+export const auditRowsPerTrim = 1_000
 /** Rows of audit are written together: this many, or what there is after this long. */
 export const auditRowsPerWrite = 256
 export const auditLingerMillis = 100

@@ -84,10 +84,12 @@ function show({ summary, error }: Outcome, json: boolean, io: Io): void {
   if (error !== undefined) io.tell(sentenceOf(error))
 }
 
-const openEdge = (settings: Settings, { node, ports, metrics, logger }: AssembledNode) =>
-  startGateway({
+const openEdge = (settings: Settings, assembled: AssembledNode) => {
+  const { node, ports, feed, resumeKey, metrics, logger } = assembled
+  return startGateway({
     reads: ports.reads,
     node,
+    live: { feed, resumeKey },
     metrics,
     port: settings.port.value,
     host: settings.host.value,
@@ -95,12 +97,14 @@ const openEdge = (settings: Settings, { node, ports, metrics, logger }: Assemble
     tenant: settings.tenant.value,
     onMasked: (errorId, error) => logger.error("request failed", { errorId, error }),
   })
+}
 
 /** Until Ctrl-C, or until the node cannot go on. */
 const serve = (edge: Gateway, { node }: AssembledNode, io: Io) =>
   Effect.gen(function* () {
+    io.tell(`Look at it: ${edge.pageUrl}`)
     io.tell(`GraphQL: ${edge.url}`)
-    if (edge.pageUrl !== undefined) io.tell(`Ask by hand: ${edge.pageUrl}`)
+    if (edge.queryPageUrl !== undefined) io.tell(`Ask by hand: ${edge.queryPageUrl}`)
     io.tell("Ctrl-C ends the node.")
     const broken = Effect.flatMap(node.failed, (error) => Effect.fail(error))
     yield* Effect.raceFirst(io.interrupted, broken)

@@ -295,9 +295,9 @@ describe("the edge's life", () => {
 
 describe("GraphiQL", () => {
   it("is served in development and may load nothing from elsewhere", async () => {
-    const { url, pageUrl } = await started({ reads: graph.reads, development: true })
-    expect(pageUrl).toBe(new URL("/graphiql", url).href)
-    const page = await ask(pageUrl ?? "")
+    const { url, queryPageUrl } = await started({ reads: graph.reads, development: true })
+    expect(queryPageUrl).toBe(new URL("/graphiql", url).href)
+    const page = await ask(queryPageUrl ?? "")
     expect(page.status).toBe(200)
     const loaded = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path ?? "")
     expect(loaded.filter((path) => !/^(\/graphiql\/|data:,)/.test(path))).toEqual([])
@@ -310,8 +310,8 @@ describe("GraphiQL", () => {
   })
 
   it("is not there in production", async () => {
-    const { url, pageUrl } = await started({ reads: graph.reads, development: false })
-    expect(pageUrl).toBeUndefined()
+    const { url, queryPageUrl } = await started({ reads: graph.reads, development: false })
+    expect(queryPageUrl).toBeUndefined()
     expect((await ask(new URL("/graphiql", url).href)).status).toBe(404)
   })
 })

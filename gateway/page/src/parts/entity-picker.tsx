@@ -1,0 +1,181 @@
+/**
+ * A field that finds entities while one types: a combobox with a list, by keyboard or pointer.
+ * Used by the search at the top and where a path's end is chosen.
+ */
+import type { RefObject } from "preact"
+import { useEffect, useId, useState } from "preact/hooks"
+import {
+  pageRankedMax,
+  pageSuggestedMax,
+  searchTextBytesMax,
+} from "../../../../protocols/limits.ts"
+import type { Found, Page } from "../answers.ts"
+import { searchDocument } from "../documents.ts"
+import { nameOf } from "../format.ts"
+import { ranked } from "../ranking.ts"
+import { useAnswer, useSettled } from "../use.ts"
+import { Icon } from "./icons.tsx"
+import { TypeTag } from "./parts.tsx"
+
+interface PickerProps {
+  readonly label: string
+  readonly placeholder: string
+  readonly inputRef?: RefObject<HTMLInputElement | null>
+  readonly initial?: string
+  readonly type?: string
+  readonly isFocused?: boolean
+  readonly onPick: (entity: Found) => void
+  /** Enter with nothing chosen. */
+  readonly onText?: (text: string) => void
+}
+
+const settleMillis = 120
+
+/** Items for what was typed, nearest first. */
+function useSuggestions(text: string, type: string) {
+  const settled = useSettled(text.trim(), settleMillis)
+  const answer = useAnswer<{ entities: Page<Found> }>(
+    searchDocument,
+    { type: type === "" ? null : type, filter: { text: settled }, first: pageRankedMax },
+    { isOff: settled === "" },
+  )
+  const found = ranked(answer.data?.entities.items ?? [], settled)
+  const isCurrent = settled === text.trim() && !answer.isLoading
+  return {
+    items: found.slice(0, pageSuggestedMax),
+    total: found.length,
+    hasMore: answer.data?.entities.hasMore === true,
+    isCurrent,
+    problem: answer.problem,
+  }
+}
+
+export function EntityPicker(props: PickerProps) {
+  const { label, placeholder, inputRef, initial = "", type = "", onPick, onText } = props
+  const [text, setText] = useState(initial)
+  const [isOpen, setOpen] = useState(false)
+  const [active, setActive] = useState(-1)
+  const id = useId()
+  const { items, total, hasMore, isCurrent, problem } = useSuggestions(isOpen ? text : "", type)
+  useEffect(() => setText(initial), [initial])
+  useEffect(() => setActive(-1), [text])
+  const close = () => {
+    setOpen(false)
+    setActive(-1)
+  }
+  const pick = (entity: Found) => {
+    close()
+    setText("")
+    onPick(entity)
+  }
+  const isShown = isOpen && text.trim() !== ""
+  const onKeyDown = (event: KeyboardEvent) => {
+    const { key } = event
+    if (key === "ArrowDown" || key === "ArrowUp") {
+      event.preventDefault()
+      setOpen(true)
+      if (items.length === 0) return
+      const step = key === "ArrowDown" ? 1 : -1
+      setActive(
+        (last) => (last + step + items.length + (last === -1 && step < 0 ? 1 : 0)) % items.length,
+      )
+    } else if (key === "Escape") {
+      if (isShown) event.stopPropagation()
+      close()
+    } else if (key === "Enter") {
+      event.preventDefault()
+      const chosen = items[active] ?? (onText === undefined && isCurrent ? items[0] : undefined)
+      if (chosen !== undefined) pick(chosen)
+      else if (onText !== undefined) {
+        close()
+        onText(text.trim())
+      }
+    }
+  }
+  return (
+    <div class="picker" onFocusOut={(event) => leaves(event) && close()}>
+      <Icon name="search" />
+      <input
+        ref={inputRef ?? null}
+        role="combobox"
+        aria-label={label}
+        aria-expanded={isShown}
+        aria-controls={`${id}-list`}
+        aria-autocomplete="list"
+        aria-activedescendant={active >= 0 ? `${id}-${active}` : undefined}
+        placeholder={placeholder}
+        value={text}
+        autocomplete="off"
+        spellcheck={false}
+        maxLength={searchTextBytesMax}
+        onInput={(event) => {
+          setText(event.currentTarget.value)
+          setOpen(true)
+        }}
+        onFocus={() => setOpen(true)}
+        onKeyDown={onKeyDown}
+      />
+      <div class="picker-list" hidden={!isShown}>
+        <div id={`${id}-list`} role="listbox" aria-label={`${label}: suggestions`}>
+          {items.map((item, place) => (
+            <Suggestion
+              key={item.id}
+              id={`${id}-${place}`}
+              item={item}
+              isActive={place === active}
+              onPick={() => pick(item)}
+            />
+          ))}
+        </div>
+        <p class="picker-foot" role="status">
+          {footOf({ isCurrent, shown: items.length, total, hasMore, problem: problem?.message })}
+        </p>
+      </div>
+    </div>
+  )
+}
+
+interface Foot {
+  readonly isCurrent: boolean
+  readonly shown: number
+  readonly total: number
+  readonly hasMore: boolean
+  readonly problem: string | undefined
+}
+
+function footOf({ isCurrent, shown, total, hasMore, problem }: Foot): string {
+  if (problem !== undefined) return problem
+  if (!isCurrent) return "Searching…"
+  if (total === 0) return "Nothing has these words."
+  if (total > shown) return `${shown} of ${total}${hasMore ? " and more" : ""} shown; type further.`
+  return total === 1 ? "1 found" : `${total} found`
+}
+
+interface SuggestionProps {
+  readonly id: string
+  readonly item: Found
+  readonly isActive: boolean
+  readonly onPick: () => void
+}
+
+/** Keys go to the field; the list follows by `aria-activedescendant`. */
+const Suggestion = ({ id, item, isActive, onPick }: SuggestionProps) => (
+  <div
+    id={id}
+    role="option"
+    tabIndex={-1}
+    aria-selected={isActive}
+    class="suggestion"
+    // Keeps the focus in the field, which closes the list when it goes.
+    onMouseDown={(event) => event.preventDefault()}
+    onClick={onPick}
+    onKeyDown={(event) => event.key === "Enter" && onPick()}
+  >
+    <span class="suggestion-name">{nameOf(item)}</span>
+    <span class="suggestion-alias">{item.aliases[0]?.value ?? ""}</span>
+    <TypeTag type={item.type} />
+  </div>
+)
+
+const leaves = (event: FocusEvent): boolean =>
+  !(event.currentTarget as HTMLElement).contains(event.relatedTarget as Node | null)
