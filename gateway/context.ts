@@ -3,8 +3,8 @@
 import type * as Effect from "effect/Effect"
 import type { IntelNode } from "../actors/index.ts"
 import { DeadlineExceeded } from "../protocols/errors.ts"
-import { queryMillisMax, queryRowsMax } from "../protocols/limits.ts"
-import type { GraphReadsShape } from "../stores/index.ts"
+import { queryMillisMax, queryRowsMax, receiptWaitMillisMax } from "../protocols/limits.ts"
+import type { ChangeFeedShape, GraphReadsShape } from "../stores/index.ts"
 import { type Access, tenantOf } from "./access/access.ts"
 import { run } from "./bridge.ts"
 import { exceeded } from "./cost.ts"
@@ -13,18 +13,26 @@ import { exceeded } from "./cost.ts"
 export interface Sources {
   readonly reads: GraphReadsShape
   readonly node?: IntelNode | undefined
+  readonly live?: LiveSource | undefined
+}
+
+/** Where changes are told of, and the key that signs places in it. */
+export interface LiveSource {
+  readonly feed: ChangeFeedShape
+  readonly resumeKey: Uint8Array
 }
 
 export class QueryContext {
   readonly sources: Sources
   readonly access: Access
+  readonly #beganMillis = performance.now()
   readonly #endMillis: number
   #rows = 0
 
   constructor(sources: Sources, access: Access) {
     this.sources = sources
     this.access = access
-    this.#endMillis = performance.now() + queryMillisMax
+    this.#endMillis = this.#beganMillis + queryMillisMax
   }
 
   /** Whose data it is. Throws `Forbidden` for the node's operator. */
@@ -37,6 +45,11 @@ export class QueryContext {
     const millis = this.#endMillis - performance.now()
     if (millis < 0) throw late()
     return run(effect, { millis, late })
+  }
+
+  /** How much longer the request's writes may be waited for, all together. */
+  get waitMillisLeft(): number {
+    return Math.max(0, this.#beganMillis + receiptWaitMillisMax - performance.now())
   }
 
   /** Counts rows that were read, page sizes aside: lists without one are bounded here. */

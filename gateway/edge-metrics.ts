@@ -6,6 +6,7 @@ import type { IntelNode } from "../actors/index.ts"
 import type { Counter, Histogram, MetricRegistry } from "../runtime/index.ts"
 import { collectActors } from "../runtime/index.ts"
 import type { Documents } from "./document.ts"
+import type { LiveCounts } from "./live/outlet.ts"
 
 /** Seconds. */
 const durationBounds = [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10]
@@ -44,6 +45,24 @@ export function edgeMetrics(registry: MetricRegistry, documents: Documents): Edg
       .counter("intelgraph_http_connections_dropped_total", "Connections over the bound.")
       .with(),
   }
+}
+
+/** What is live: who is there now, and how much of the sending was shared. */
+export function liveMetrics(registry: MetricRegistry, counts: LiveCounts): void {
+  const open = registry.gauge("intelgraph_live_open", "Open sockets, streams, subscriptions.", [
+    "what",
+  ])
+  const total = registry.counter("intelgraph_live_total", "What subscriptions made happen.", [
+    "what",
+  ])
+  registry.onCollect(() => {
+    for (const what of ["sockets", "streams", "subscribers", "groups"] as const) {
+      open.with(what).set(counts[what])
+    }
+    for (const what of ["executions", "frames", "catchUps", "stalled", "expired"] as const) {
+      total.with(what).observe(counts[what])
+    }
+  })
 }
 
 export function nodeMetrics(registry: MetricRegistry, node: IntelNode): void {

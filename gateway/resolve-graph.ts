@@ -42,9 +42,16 @@ interface EntitiesArguments extends PageArguments {
 
 const entities = resolver((_: unknown, given: EntitiesArguments, context) => {
   const query = { ...filterOf(given.filter), ...(given.type == null ? {} : { type: given.type }) }
-  const { reads } = context.sources
-  const found = context.read(reads.entities(context.tenant, query, pageOf(given)))
-  return andThen(found, spendPage<VisibleEntity>(context))
+  const { reads, live } = context.sources
+  const { tenant } = context
+  // Before the page: what changes while it is read is behind this place.
+  const place = live === undefined ? undefined : context.read(live.feed.position(tenant))
+  return andThen(place, (before) =>
+    andThen(context.read(reads.entities(tenant, query, pageOf(given))), (page) => ({
+      ...spendPage<VisibleEntity>(context)(page),
+      place: before,
+    })),
+  )
 })
 
 const entity = resolver((_: unknown, given: RefArguments, context) => {

@@ -8,6 +8,7 @@ import { invariant } from "../protocols/errors.ts"
 import { schemaSdl } from "../protocols/graphql.ts"
 import type { QueryContext } from "./context.ts"
 import { graphResolvers } from "./resolve-graph.ts"
+import { liveResolvers } from "./resolve-live.ts"
 import { nodeResolvers } from "./resolve-node.ts"
 
 export type Resolver = GraphQLFieldResolver<unknown, QueryContext>
@@ -17,7 +18,11 @@ export type Resolvers = { readonly [coordinate: string]: Resolver }
 let schema: GraphQLSchema | undefined
 
 export function servedSchema(): GraphQLSchema {
-  schema ??= attach(buildSchema(schemaSdl), { ...graphResolvers, ...nodeResolvers })
+  schema ??= attach(buildSchema(schemaSdl), {
+    ...graphResolvers,
+    ...nodeResolvers,
+    ...liveResolvers,
+  })
   return schema
 }
 

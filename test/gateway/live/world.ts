@@ -1,0 +1,101 @@
+/** A gateway over a real store whose graph a test changes, and ways to listen to it. */
+import { randomBytes } from "node:crypto"
+import { join } from "node:path"
+import type { GatewayOptions } from "../../../gateway/index.ts"
+import type { BlockEffects, RecordEffect } from "../../../protocols/graph.ts"
+import type { GraphStore } from "../../../stores/index.ts"
+import { openGraphStore } from "../../../stores/index.ts"
+import { run } from "../../support/run.ts"
+import { runScoped, temporaryFolder } from "../../support/scoped.ts"
+import { started } from "../support.ts"
+
+export interface Said {
+  readonly type?: string
+  readonly key: string
+  readonly name: string
+}
+
+export interface World {
+  readonly url: string
+  readonly socketUrl: string
+  readonly streamUrl: string
+  readonly store: GraphStore
+  readonly close: () => Promise<void>
+  /** Commits entities, each in a record of its own, in one block. */
+  readonly say: (said: readonly Said[], tenant?: string) => Promise<void>
+  readonly takeBack: (keys: readonly string[]) => Promise<void>
+  readonly metrics: () => Promise<string>
+}
+
+export const liveWorld = async (
+  given: Partial<GatewayOptions> & {
+    readonly changesKept?: { readonly changesMax?: number }
+    readonly path?: string
+  } = {},
+): Promise<World> => {
+  const { changesKept, path = join(temporaryFolder(), "graph.db"), ...options } = given
+  const kept = changesKept === undefined ? {} : { changesKept }
+  const store = await runScoped(openGraphStore({ path, ...kept }))
+  const live = { feed: store.feed, resumeKey: randomBytes(32) }
+  const gateway = await started({ reads: store.reads, live, ...options })
+  await run(store.sink.guard("log", [{ shard: 0, epoch: 1 }]))
+  const sequences = new Map<string, number>()
+  const commit = async (tenant: string, records: readonly RecordEffect[]) => {
+    const sequence = (sequences.get(tenant) ?? 0) + 1
+    sequences.set(tenant, sequence)
+    const [outcome] = await run(store.sink.commit([blockOf(tenant, sequence, records)]))
+    if (outcome?.kind !== "applied") throw new Error(`The block is ${outcome?.kind}.`)
+  }
+  return {
+    url: gateway.url,
+    socketUrl: gateway.url.replace("http", "ws"),
+    streamUrl: `${gateway.url}/stream`,
+    store,
+    close: () => run(gateway.close),
+    say: (said, tenant = "demo") => commit(tenant, said.map(recordOf)),
+    takeBack: (keys) => commit("demo", keys.map(retractionOf)),
+    metrics: async () => (await fetch(gateway.url.replace("/graphql", "/metrics"))).text(),
+  }
+}
+
+const blockOf = (
+  tenant: string,
+  sequence: number,
+  records: readonly RecordEffect[],
+): BlockEffects => ({
+  tenant,
+  source: "test",
+  partition: 0,
+  shard: 0,
+  epoch: 1,
+  sequence,
+  run: { epoch: 1, count: sequence },
+  file: "test.json",
+  records,
+})
+
+const plain = { version: undefined, relationships: [], deadLetter: undefined }
+
+const recordOf = ({ type = "thing", key, name }: Said, ordinal: number): RecordEffect => ({
+  ...plain,
+  ordinal,
+  recordKey: `${type}:${key}`,
+  op: "assert",
+  hash: randomBytes(32),
+  entities: [{ type, key, properties: { name }, aliases: [] }],
+})
+
+const retractionOf = (key: string, ordinal: number): RecordEffect => ({
+  ...plain,
+  ordinal,
+  recordKey: `thing:${key}`,
+  op: "retract",
+  hash: randomBytes(32),
+  entities: [],
+})
+
+/** Waits until something holds; a test's own time is the bound. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
