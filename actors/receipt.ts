@@ -28,6 +28,9 @@ export interface WriteReceipt extends SourceCounters {
   readonly pending: number
   readonly problems: readonly RunDeadLetter[]
   readonly error: string | undefined
+  /** Bytes of it, and those that were read; 0 where it is not being read. */
+  readonly fileBytes: number
+  readonly fileBytesRead: number
 }
 
 /** Under the client's key. */
@@ -88,6 +91,8 @@ export interface Standing {
   readonly counters: SourceCounters
   /** Records found in it so far, where it is being read. */
   readonly offered: number
+  readonly fileBytes: number
+  readonly fileBytesRead: number
   readonly run: Run | undefined
   readonly trouble: string | undefined
 }
@@ -95,6 +100,8 @@ export interface Standing {
 export const notBegun: Standing = {
   counters: noSourceCounters,
   offered: 0,
+  fileBytes: 0,
+  fileBytesRead: 0,
   run: undefined,
   trouble: undefined,
 }
@@ -108,13 +115,13 @@ export function receiptOf(
 ): WriteReceipt {
   const { source, end } = stored
   if (end === null) {
-    const { counters, offered, trouble } = standing
+    const { counters, offered, fileBytes, fileBytesRead, trouble } = standing
     const given = Math.max(counters.read, stored.given ?? offered)
     const pending = given - counters.read
     const told = { state: "pending" as const, given, pending, problems, error: trouble }
-    return { idempotencyKey, source, ...counters, ...told }
+    return { idempotencyKey, source, ...counters, ...told, fileBytes, fileBytesRead }
   }
   const { state, counters, error } = end
   const told = { state, given: counters.read, pending: 0, problems, error: error ?? undefined }
-  return { idempotencyKey, source, ...counters, ...told }
+  return { idempotencyKey, source, ...counters, ...told, fileBytes: 0, fileBytesRead: 0 }
 }

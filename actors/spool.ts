@@ -2,8 +2,8 @@
  * The `Spool` port: bytes of writes that came over the edge, from their first byte until the write
  * is over.
  *
- * Promises: what is kept is on stable storage when `keep` answers, under its number, and stays there
- * until it is removed; what is not kept leaves nothing behind, also after a crash; a tenant's bytes
+ * Promises: what is kept is on stable storage when `keep` answers, under its number, and stays
+ * there until it is removed; what is not kept leaves nothing behind, also after a crash; a tenant's bytes
  * and writes are bounded, and those of all. Does not promise that a kept number belongs to a write
  * that was acknowledged: whoever acknowledges keeps a record of it.
  */

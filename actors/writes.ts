@@ -6,8 +6,8 @@
  * actor state; a write that was taken and not finished goes on at the next start, before anything
  * else of its source, as the same run with the same counters; writes to one source follow each
  * other in the order in which they were taken; the same key with the same content is the same
- * write, with other content a `Conflict`. A receipt that says that a write is over was stored before
- * the run's end was, so no crash counts a record twice. What may fail beneath: the spool (the write
+ * write, with other content a `Conflict`. A receipt that says that a write is over was stored
+ * before the run's end was, so no crash counts a record twice. What may fail beneath: the spool (the write
  * is refused), the state (the outcome is unknown; the client asks again under the same key), a
  * connector (the write stays pending until the node starts anew, and says why). Does not promise
  * receipts beyond `receiptsKeptMillisMax` and `receiptsKeptMax`, nor in a backup the bytes of a
@@ -241,8 +241,8 @@ class Writes implements WritesShape {
       // A record that is wrong is told of in the receipt; it does not fail the others.
       maxBadShare: 1,
       watch: {
-        seen: ({ counters, offered }, run) => {
-          live.standing = { counters, offered, run, trouble: undefined }
+        seen: ({ counters, offered, fileBytes, fileBytesRead }, run) => {
+          live.standing = { counters, offered, fileBytes, fileBytesRead, run, trouble: undefined }
         },
         settle: (report, run) => this.#settle(live, report, run),
       },

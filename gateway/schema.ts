@@ -10,6 +10,7 @@ import type { QueryContext } from "./context.ts"
 import { graphResolvers } from "./resolve-graph.ts"
 import { liveResolvers } from "./resolve-live.ts"
 import { nodeResolvers } from "./resolve-node.ts"
+import { writeResolvers } from "./write/resolve.ts"
 
 export type Resolver = GraphQLFieldResolver<unknown, QueryContext>
 /** Resolvers by `Type.field`; a field without one is the property of its name. */
@@ -22,6 +23,7 @@ export function servedSchema(): GraphQLSchema {
     ...graphResolvers,
     ...nodeResolvers,
     ...liveResolvers,
+    ...writeResolvers,
   })
   return schema
 }

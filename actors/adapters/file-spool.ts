@@ -3,7 +3,8 @@
  * while one arrives. Mode 0600 in folders of mode 0700, as everything beside them.
  *
  * Promises: a kept file was flushed before it got its name, and its name before `keep` answers.
- * What may fail beneath: the disk. What arrived when the process ended is removed at the next start.
+ * What may fail beneath: the disk. What arrived when the process ended is removed at the next
+ * start.
  */
 import { createHash, randomUUID } from "node:crypto"
 import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs"

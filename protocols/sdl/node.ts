@@ -84,7 +84,10 @@ type DeadLetter {
   ordinal: Count!
   "Key of the record, where one was found."
   recordKey: String!
-  "Absolute path of the file that it was read from, on the machine of the node."
+  """
+  Absolute path of the file that it was read from, on the machine of the node; of a write over the
+  edge \`write:\` and its idempotency key.
+  """
   file: String!
   "Bytes of the uncompressed source before it."
   offset: Count!

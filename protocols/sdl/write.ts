@@ -4,6 +4,7 @@ import {
   receiptProblemsMax,
   receiptWaitMillisDefault,
   receiptWaitMillisMax,
+  writeRecordsMax,
 } from "../limits.ts"
 
 export const writeSdl = `
@@ -16,13 +17,13 @@ type Mutation {
   ingest(
     "Name of the source."
     source: String!
-    "Each is one record; STIX objects where the format is STIX."
+    "Each is one record, ${writeRecordsMax} at most; STIX objects where the format is STIX."
     records: [JSON!]!
     "What the records are."
     format: RecordFormat! = JSON
     "What they mean, as YAML or JSON text; without one each is an entity of type record."
     mapping: String
-    "Chosen by the client, new for each ingest; 1 to ${idempotencyKeyBytesMax} bytes."
+    "Chosen by the client, new for each ingest; 1 to ${idempotencyKeyBytesMax} printable characters."
     idempotencyKey: String!
     "How long the answer may wait for the commit, in milliseconds, at most ${receiptWaitMillisMax}."
     waitMillis: Int! = ${receiptWaitMillisDefault}
@@ -34,9 +35,9 @@ type Mutation {
   retract(
     "Name of the source."
     source: String!
-    "Keys of the records within the source."
+    "Keys of the records within the source, ${writeRecordsMax} at most."
     recordKeys: [String!]!
-    "Chosen by the client, new for each retraction; 1 to ${idempotencyKeyBytesMax} bytes."
+    "Chosen by the client, new for each; 1 to ${idempotencyKeyBytesMax} printable characters."
     idempotencyKey: String!
     "How long the answer may wait for the commit, in milliseconds, at most ${receiptWaitMillisMax}."
     waitMillis: Int! = ${receiptWaitMillisDefault}
@@ -62,7 +63,7 @@ type Receipt {
   source: String!
   "Whether it is over."
   state: ReceiptState!
-  "Records that were given."
+  "Records that were given; of an upload that is not over, those found in it so far."
   given: Count!
   "Records whose effect is committed and counted."
   read: Count!
@@ -80,7 +81,7 @@ type Receipt {
   pending: Count!
   "What was wrong with records that were refused or stand aside; the first ${receiptProblemsMax}."
   problems: [RecordProblem!]!
-  "Why it could not be finished, where it could not."
+  "Why it could not be finished, or waits for the node to start anew."
   error: String
 }
 

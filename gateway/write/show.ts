@@ -1,0 +1,17 @@
+/** A receipt as clients see it, the same in GraphQL and as JSON. */
+import type { WriteReceipt } from "../../actors/index.ts"
+
+const states = { pending: "PENDING", committed: "COMMITTED", failed: "FAILED" } as const
+
+/** As the type `Receipt` of the schema has it. */
+export const shownReceipt = (receipt: WriteReceipt) => {
+  const { replayed, fileBytes, fileBytesRead, state, error, ...told } = receipt
+  return { ...told, state: states[state], error: error ?? null }
+}
+
+/** How far a write has come; `bytes` are those of the upload. */
+export const shownProgress = (receipt: WriteReceipt) => {
+  const { given, read, accepted, duplicates, refused, deadLettered, pending } = receipt
+  const { fileBytes: bytes, fileBytesRead: bytesRead } = receipt
+  return { bytes, bytesRead, given, read, accepted, duplicates, refused, deadLettered, pending }
+}
