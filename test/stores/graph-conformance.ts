@@ -14,6 +14,7 @@ import type { BlockEffects } from "../../protocols/graph.ts"
 import type { BlockOutcome, GraphStore } from "../../stores/index.ts"
 import { run, runExit } from "../support/run.ts"
 import { runScoped } from "../support/scoped.ts"
+import { conformanceOfChanges } from "./changes-conformance.ts"
 import { conformanceOfReads } from "./reads-conformance.ts"
 import {
   block,
@@ -48,6 +49,7 @@ export function graphConformance(adapter: GraphAdapter): void {
   describe(`${adapter.name}: what is visible`, () => whatIsVisible(open))
   describe(`${adapter.name}: tenants`, () => tenants(open))
   describe(`${adapter.name}: reads`, () => conformanceOfReads(open))
+  describe(`${adapter.name}: changes`, () => conformanceOfChanges(open))
 }
 
 export type Open = () => Promise<GraphStore>
