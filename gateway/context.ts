@@ -6,6 +6,7 @@ import { DeadlineExceeded } from "../protocols/errors.ts"
 import { queryMillisMax, queryRowsMax, receiptWaitMillisMax } from "../protocols/limits.ts"
 import type { ChangeFeedShape, GraphReadsShape } from "../stores/index.ts"
 import { type Access, tenantOf } from "./access/access.ts"
+import type { Audit } from "./access/audit.ts"
 import { run } from "./bridge.ts"
 import { exceeded } from "./cost.ts"
 
@@ -13,6 +14,8 @@ import { exceeded } from "./cost.ts"
 export interface Sources {
   readonly reads: GraphReadsShape
   readonly node?: IntelNode | undefined
+  /** Keeps who did what. */
+  readonly audit?: Audit | undefined
   readonly live?: LiveSource | undefined
 }
 
@@ -20,6 +23,8 @@ export interface Sources {
 export interface LiveSource {
   readonly feed: ChangeFeedShape
   readonly resumeKey: Uint8Array
+  /** How long a socket may take nothing; `subscriberStallMillisMax` where left out. */
+  readonly stallMillisMax?: number
 }
 
 export class QueryContext {

@@ -52,7 +52,7 @@ export class Engine {
     try {
       const operation = operationOf(prepared.ready, request.operationName)
       if (operation.operation === "subscription") throw notHere()
-      checkScopes(request.access, operation, prepared.ready.fragments)
+      checkScopes(request.access, operation, prepared.ready.fragments, this.sources.audit)
       const variables = request.variables ?? {}
       checkCost(servedSchema(), prepared.ready, operation, variables)
       const result = execute({

@@ -4,24 +4,20 @@
  *
  * Promises: who may not speak to the node is refused before anything else is looked at; a request
  * that cannot be understood gets a 4xx with a sentence; no request makes the process fail; what
- * went wrong inside is told by an id only. Does not promise to be fair among clients: that comes
- * with tokens.
+ * went wrong inside is told by an id only. Does not promise to be fair among clients.
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
-import { createServer, STATUS_CODES } from "node:http"
+import { STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
-import { Forbidden, isIntelGraphError, Unauthenticated } from "../protocols/errors.ts"
-import {
-  httpConnectionsMax,
-  httpHeaderBytesMax,
-  httpHeadersMax,
-  httpIdleMillisMax,
-  httpRequestMillisMax,
-} from "../protocols/limits.ts"
+import { Forbidden, type IntelGraphError, isIntelGraphError } from "../protocols/errors.ts"
+import { httpHeaderBytesMax, httpRequestMillisMax } from "../protocols/limits.ts"
 import type { MetricRegistry } from "../runtime/index.ts"
 import type { Access } from "./access/access.ts"
-import type { Refusal } from "./door.ts"
-import { refuseAtDoor } from "./door.ts"
+import { identified, requireOperator, unauthenticated, withTenant } from "./access/admission.ts"
+import type { AccessControl } from "./access/control.ts"
+import { allowOrigin, answerPreflight } from "./access/cors.ts"
+import type { Door, Refusal } from "./door.ts"
+import { foreignOrigin, refuseAtDoor } from "./door.ts"
 import type { EdgeMetrics } from "./edge-metrics.ts"
 import type { OnMasked } from "./errors.ts"
 import { formatError } from "./errors.ts"
@@ -31,42 +27,41 @@ import { type Live, socketsExceeded } from "./live/live.ts"
 import type { Sockets } from "./live/sockets.ts"
 import { StreamRefusal } from "./live/stream.ts"
 import type { Page } from "./pages.ts"
-import { errorBody, jsonType, reply } from "./reply.ts"
-import { type Exchange, nobody, pageRoute, type Route, routes } from "./routes.ts"
+import { errorBody, jsonType, replyEarly } from "./reply.ts"
+import { type Exchange, nobody, pageRoute, type Route, routes, uploadPath } from "./routes.ts"
+import type { Uploads } from "./write/upload.ts"
 
 export interface Edge {
   readonly engine: Engine
   readonly registry: MetricRegistry
   readonly metrics: EdgeMetrics
   readonly onMasked: OnMasked
-  /** Who asks; `undefined` for nobody that is known. */
-  readonly accessOf: (request: IncomingMessage) => Access | undefined
+  readonly control: AccessControl
+  readonly door: Door
   /** Why the node cannot answer now; `undefined` when it can. */
   readonly notReady: () => string | undefined | Promise<string | undefined>
   /** What goes on after its request: subscriptions. */
   readonly live: Live
   readonly sockets: Sockets
+  readonly uploads: Uploads
   /** Files for browsers, by path. */
   readonly pages: ReadonlyMap<string, Page>
 }
 
-export function makeServer(edge: Edge): Server {
-  const server = createServer({
-    maxHeaderSize: httpHeaderBytesMax,
-    requestTimeout: httpRequestMillisMax,
-    headersTimeout: httpRequestMillisMax,
-    keepAliveTimeout: httpIdleMillisMax,
-    connectionsCheckingInterval: httpRequestMillisMax / 10,
-    // Other offers to change the protocol, such as h2c, are ignored as HTTP allows.
-    shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
-  })
-  server.maxConnections = httpConnectionsMax
-  server.maxHeadersCount = httpHeadersMax
+/** Answers what comes to the server. */
+export function serveOn(server: Server, edge: Edge): void {
   server.on("request", (request, response) => serve(edge, request, response))
+  server.on("checkContinue", (request, response) => {
+    // An upload is told to go on when it is known that it may.
+    if (request.url?.startsWith(uploadPath) !== true) response.writeContinue()
+    serve(edge, request, response)
+  })
   server.on("upgrade", (request, socket, head) => upgrade(edge, request, socket, head))
-  server.on("clientError", (error: NodeJS.ErrnoException, socket) => refuseBroken(error, socket))
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    const isSlow = error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+    if (!(isSlow && edge.uploads.arrivesAt(socket))) refuseBroken(error, socket)
+  })
   server.on("drop", () => edge.metrics.dropped.add())
-  return server
 }
 
 function routeAt(edge: Edge, path: string): Route | undefined {
@@ -74,7 +69,7 @@ function routeAt(edge: Edge, path: string): Route | undefined {
 }
 
 function serve(edge: Edge, request: IncomingMessage, response: ServerResponse): void {
-  const refusal = refuseAtDoor(request)
+  const refusal = refuseAtDoor(request, edge.door)
   const url = refusal === undefined ? urlOf(request) : undefined
   const route = url === undefined ? undefined : routeAt(edge, url.pathname)
   const name = route === undefined ? "none" : (url?.pathname ?? "")
@@ -82,44 +77,44 @@ function serve(edge: Edge, request: IncomingMessage, response: ServerResponse): 
   response.on("error", () => undefined)
   const refuseWith = (status: number, message: string) =>
     refuse(request, response, { status, message })
-  if (refusal !== undefined) refuse(request, response, refusal)
-  else if (url === undefined) refuseWith(400, "The request must name a path of this node.")
+  if (refusal !== undefined) return refuse(request, response, refusal)
+  const foreign = foreignOrigin(request, edge.door)
+  if (foreign !== undefined) allowOrigin(response, foreign)
+  if (url === undefined) refuseWith(400, "The request must name a path of this node.")
   else if (route === undefined) refuseWith(404, "There is nothing here; GraphQL is at /graphql.")
-  else if (!takes(route, request)) {
+  else if (takes(route, request)) follow(edge, route, { request, response, url })
+  else if (foreign !== undefined && request.method === "OPTIONS") {
+    answerPreflight(response, route.methods)
+  } else {
     response.setHeader("allow", route.methods)
     refuseWith(405, `${url.pathname} takes ${route.methods}.`)
-  } else {
-    const access = route.needs === "nobody" ? nobody : edge.accessOf(request)
-    const refused = refuseAccess(route, access)
-    if (access === undefined || refused !== undefined) {
-      if (access === undefined) response.setHeader("www-authenticate", 'Bearer realm="intelgraph"')
-      refuseError(edge, request, response, refused)
-    } else follow(edge, { request, response, url, access, route })
   }
 }
 
 const takes = (route: Route, request: IncomingMessage) =>
   route.methods.split(", ").includes(request.method ?? "")
 
-const unauthenticated = () =>
-  new Unauthenticated({ message: "This node answers those who bring a token that is good." })
-
-function refuseAccess(route: Route, access: Access | undefined) {
-  if (access === undefined) return unauthenticated()
-  if (route.needs !== "operator" || access.isOperator) return undefined
-  const message = "Only the node's operator may see this."
-  return new Forbidden({ scope: "operate", message })
-}
-
-function follow(edge: Edge, exchange: Exchange & { readonly route: Route }): void {
-  const { request, response, route } = exchange
-  const fail = (error: unknown) => refuseError(edge, request, response, error)
+function follow(edge: Edge, route: Route, exchange: Omit<Exchange, "access">): void {
+  const { request, response, url } = exchange
+  let access = nobody
+  const fail = (error: unknown) => {
+    auditRefused(edge, access, url.pathname, error)
+    refuseError(edge, request, response, error)
+  }
   try {
-    const served = route.serve(edge, exchange)
+    if (route.needs !== "nobody") access = identified(edge.control, request.headers)
+    if (route.needs === "operator") requireOperator(access)
+    const served = route.serve(edge, { ...exchange, access: withTenant(access, request.headers) })
     if (served instanceof Promise) served.catch(fail)
   } catch (error) {
     fail(error)
   }
+}
+
+/** Keeps that somebody who is known asked for what is out of reach. */
+function auditRefused(edge: Edge, access: Access, what: string, error: unknown): void {
+  if (!(error instanceof Forbidden)) return
+  edge.control.audit({ access, action: "ask", what, outcome: "refused" })
 }
 
 /** Only paths are taken: an absolute address would name another host behind the door's back. */
@@ -131,15 +126,10 @@ function urlOf(request: IncomingMessage): URL | undefined {
 
 function refuse(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
   const code = refusal.status === 404 ? "NotFound" : "Invalid"
-  reply(request, response, refusal.status, errorBody(code, refusal.message), {
+  replyEarly(request, response, refusal.status, errorBody(code, refusal.message), {
     "content-type": jsonType,
-    ...closing(request),
   })
 }
-
-/** A body that nobody will read must not be taken for the next request. */
-const closing = (request: IncomingMessage): { readonly connection?: string } =>
-  request.complete ? {} : { connection: "close" }
 
 function refuseError(
   edge: Edge,
@@ -147,19 +137,28 @@ function refuseError(
   response: ServerResponse,
   error: unknown,
 ): void {
-  const headers = { "content-type": jsonType, ...closing(request) }
+  const headers = { "content-type": jsonType, ...retryAfterOf(error) }
   if (error instanceof HttpRefusal) {
     const { status, message, limit } = error
     const code = limit === undefined ? "Invalid" : "LimitExceeded"
-    reply(request, response, status, errorBody(code, message, limit), headers)
+    replyEarly(request, response, status, errorBody(code, message, limit), headers)
   } else if (error instanceof StreamRefusal) {
     const { errors } = error
-    reply(request, response, error.status, JSON.stringify({ errors }), headers)
+    replyEarly(request, response, error.status, JSON.stringify({ errors }), headers)
   } else {
     const body = JSON.stringify({ errors: [formatError(error, edge.onMasked)] })
-    reply(request, response, statusOfError(error), body, headers)
+    const status = statusOfError(error)
+    const told = status === 401 ? { ...headers, ...challenge } : headers
+    replyEarly(request, response, status, body, told)
   }
 }
+
+const retryAfterOf = (error: unknown): { readonly "retry-after"?: number } =>
+  isIntelGraphError(error) && error.family === "Retryable"
+    ? { "retry-after": Math.ceil(error.retryAfterMillis / 1000) }
+    : {}
+
+const challenge = { "www-authenticate": 'Bearer realm="intelgraph"' }
 
 const statuses: { readonly [tag: string]: number } = {
   Invalid: 400,
@@ -173,6 +172,7 @@ const statuses: { readonly [tag: string]: number } = {
   LogFull: 503,
   Unavailable: 503,
   DeadlineExceeded: 504,
+  DiskFull: 507,
 }
 
 const statusOfError = (error: unknown): number =>
@@ -180,28 +180,47 @@ const statusOfError = (error: unknown): number =>
 
 /** Whoever may not speak is told that first; who asks may also be said later, over the socket. */
 function upgrade(edge: Edge, request: IncomingMessage, socket: Duplex, head: Buffer): void {
-  const access = edge.accessOf(request)
-  const refusal = refuseAtDoor(request) ?? refuseUpgrade(edge, request, access)
+  const asked =
+    refuseAtDoor(request, edge.door) ?? refuseUpgrade(edge, request) ?? entered(edge, request)
+  const refusal = "status" in asked ? asked : undefined
   edge.metrics.answered("upgrade", refusal?.status ?? 101).add()
-  if (refusal === undefined) edge.sockets.accept(request, socket, head, access)
-  else end(socket, refusal)
+  if ("status" in asked) end(socket, asked)
+  else edge.sockets.accept(request, socket, head, asked.access)
 }
 
-function refuseUpgrade(
-  edge: Edge,
-  request: IncomingMessage,
-  access: Access | undefined,
-): Broken | undefined {
+function refuseUpgrade(edge: Edge, request: IncomingMessage): Broken | undefined {
   if (urlOf(request)?.pathname !== "/graphql") {
     return { status: 404, message: "There is no WebSocket here; it is at /graphql." }
-  }
-  if (access === undefined && request.headers.authorization !== undefined) {
-    return { status: 401, message: unauthenticated().message, code: "Unauthenticated" }
   }
   if (!edge.live.isFull) return undefined
   const { message, limit, bound } = socketsExceeded()
   return { status: 503, message, limit: { limit, bound } }
 }
+
+interface Entered {
+  /** `undefined`: it has to be said over the socket. */
+  readonly access: Access | undefined
+}
+
+function entered(edge: Edge, { headers }: IncomingMessage): Entered | Broken {
+  const access = edge.control.authenticate(headers.authorization)
+  if (access === undefined) {
+    return headers.authorization === undefined ? { access } : broken(unauthenticated())
+  }
+  try {
+    return { access: withTenant(access, headers) }
+  } catch (error) {
+    auditRefused(edge, access, "/graphql", error)
+    if (isIntelGraphError(error)) return broken(error)
+    throw error
+  }
+}
+
+const broken = (error: IntelGraphError): Broken => ({
+  status: statusOfError(error),
+  message: error.message,
+  error,
+})
 
 /** What is not HTTP, or over the server's own bounds, has no request and no response object. */
 function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
@@ -210,7 +229,8 @@ function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
 }
 
 interface Broken extends Refusal {
-  readonly code?: "Unauthenticated"
+  /** Told as HTTP without an upgrade tells it. */
+  readonly error?: IntelGraphError
   readonly limit?: HttpRefusal["limit"]
 }
 
@@ -232,12 +252,16 @@ function brokenBy(code: string | undefined): Broken {
   return { status: 400, message: "This is not a request that HTTP/1.1 allows." }
 }
 
-function end(socket: Duplex, { status, message, limit, code }: Broken): void {
+function end(socket: Duplex, { status, message, limit, error }: Broken): void {
   const plain = status === 404 ? "NotFound" : "Invalid"
-  const body = errorBody(code ?? (limit === undefined ? plain : "LimitExceeded"), message, limit)
+  const body =
+    error === undefined
+      ? errorBody(limit === undefined ? plain : "LimitExceeded", message, limit)
+      : JSON.stringify({ errors: [formatError(error, () => undefined)] })
+  const more = status === 401 ? `www-authenticate: ${challenge["www-authenticate"]}\r\n` : ""
   socket.on("error", () => undefined)
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\n` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\n${more}` +
       `content-type: ${jsonType}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     () => socket.destroy(),
   )

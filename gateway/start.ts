@@ -1,29 +1,40 @@
 /**
  * Starts and ends the edge. Until tokens exist it listens on loopback only and everybody who
- * reaches it reads the one open tenant; any other bind is refused.
+ * reaches it reads the one open tenant; where else it may listen is decided in `bind.ts`.
  */
 import type { Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { IntelNode } from "../actors/index.ts"
-import { Invalid, Unavailable } from "../protocols/errors.ts"
-import { retryMillisMax, shutdownMillisMax } from "../protocols/limits.ts"
+import { type Invalid, Unavailable } from "../protocols/errors.ts"
+import {
+  certificateLookMillis,
+  openEndMillisMax,
+  retryMillisMax,
+  shutdownMillisMax,
+} from "../protocols/limits.ts"
 import type { MetricRegistry } from "../runtime/index.ts"
 import type { GraphReadsShape } from "../stores/index.ts"
 import { openAccess } from "./access/access.ts"
+import type { Deed } from "./access/audit.ts"
+import { type CertificateFiles, readCertificate, versionOf } from "./access/certificate.ts"
+import { AccessControl } from "./access/control.ts"
+import { memoryAccessStore } from "./access/memory-store.ts"
+import { type Bind, doorOf, refuseBind } from "./bind.ts"
 import { run } from "./bridge.ts"
 import type { LiveSource } from "./context.ts"
-import { isLoopback } from "./door.ts"
 import { edgeMetrics, liveMetrics, nodeMetrics } from "./edge-metrics.ts"
 import type { OnMasked } from "./errors.ts"
 import { Engine } from "./execute.ts"
 import { graphiqlPages } from "./graphiql.ts"
+import { type Listener, makeListener, type Patience } from "./listener.ts"
 import { Live } from "./live/live.ts"
 import { Sockets } from "./live/sockets.ts"
 import { pageFiles } from "./page/files.ts"
 import type { Page } from "./pages.ts"
-import { makeServer } from "./server.ts"
+import { serveOn } from "./server.ts"
+import { Uploads } from "./write/upload.ts"
 
 export interface GatewayOptions {
   readonly reads: GraphReadsShape
@@ -35,12 +46,24 @@ export interface GatewayOptions {
   /** 0 takes any free port. */
   readonly port: number
   readonly host?: string
+  /** Names by which the node is asked beside loopback, with or without a port. */
+  readonly hosts?: readonly string[]
+  /** Origins of pages elsewhere that may ask. */
+  readonly origins?: readonly string[]
+  /** Certificate and key; or `before` where a proxy ends TLS. */
+  readonly tls?: CertificateFiles | "before" | undefined
+  /** Who may ask. Without one the node is open, and forgets its tokens when it ends. */
+  readonly control?: AccessControl | undefined
+  /** How long a client may take to say what it wants. */
+  readonly patience?: Patience
   /** Serves GraphiQL at /graphiql. */
   readonly development: boolean
   /** Whose data the open node answers with. */
   readonly tenant: string
   /** Told what the client was not told; the log's business. */
   readonly onMasked?: OnMasked
+  /** Told why another certificate was not taken. */
+  readonly onCertificate?: (error: unknown) => void
 }
 
 export interface Gateway {
@@ -55,50 +78,104 @@ export interface Gateway {
 }
 
 export const startGateway = Effect.fn("gateway.start")(function* (options: GatewayOptions) {
-  const host = options.host ?? "127.0.0.1"
-  if (!isLoopback(host)) return yield* Effect.fail(refuseHost(host))
+  const control =
+    options.control ?? new AccessControl({ store: memoryAccessStore(), openTenant: options.tenant })
+  const bind = bindOf(options, control)
+  const refused = refuseBind(bind)
+  if (refused !== undefined) return yield* refused
   const onMasked: OnMasked = (errorId, error) => {
     metrics.masked.add()
     options.onMasked?.(errorId, error)
   }
-  const engine = new Engine(options, onMasked)
+  const audit = (deed: Deed) => control.audit(deed)
+  const engine = new Engine({ ...options, audit }, onMasked)
   const metrics = edgeMetrics(options.metrics, engine.documents)
   if (options.node !== undefined) nodeMetrics(options.metrics, options.node)
   const queryPages = options.development ? graphiqlPages() : new Map<string, Page>()
-  const open = openAccess(options.tenant)
-  const live = new Live(engine, () => () => undefined)
+  const live = new Live(engine, (access, end) => control.watch(access, end))
   liveMetrics(options.metrics, live.counts)
+  const uploads = new Uploads({ writes: options.node?.writes, audit })
   let closing = false
-  const server = makeServer({
+  const { server, renew } = yield* listenerOf(options)
+  serveOn(server, {
     engine,
     registry: options.metrics,
     metrics,
     onMasked,
-    accessOf: () => open,
+    control,
+    door: doorOf(bind),
     live,
-    sockets: new Sockets({ live, authenticate: () => open }),
+    uploads,
+    sockets: new Sockets({ live, authenticate: (header) => control.authenticate(header) }),
     notReady: () => (closing ? "The node is ending." : readsAnswer(options)),
     pages: new Map([...pageFiles(), ...queryPages]),
   })
-  yield* listen(server, host, options.port)
+  yield* listen(server, bind.host, options.port)
+  yield* renewing(options, renew)
+  yield* endingOpen(options, control, server)
   const close = Effect.suspend(() => {
     closing = true
     live.close()
+    uploads.end()
     return closeServer(server)
   })
   yield* Effect.addFinalizer(() => close)
-  const base = baseOf(server, host)
+  const base = baseOf(server, bind)
   const queryPageUrl = queryPages.size > 0 ? `${base}/graphiql` : undefined
   return { url: `${base}/graphql`, pageUrl: `${base}/`, queryPageUrl, close } satisfies Gateway
 }) as (options: GatewayOptions) => Effect.Effect<Gateway, Invalid | Unavailable, Scope.Scope>
 
-const refuseHost = (host: string) =>
-  new Invalid({
-    what: "host",
-    message:
-      `The node does not listen on ${JSON.stringify(host)}: without tokens it serves this ` +
-      "machine only. Use 127.0.0.1, and from elsewhere an SSH tunnel: ssh -L 4000:127.0.0.1:4000.",
+const bindOf = (
+  { host = "127.0.0.1", hosts = [], origins = [], tls }: GatewayOptions,
+  { isOpen }: AccessControl,
+): Bind => ({
+  host,
+  hosts,
+  origins,
+  tls: tls === undefined ? "nowhere" : tls === "before" ? "before" : "here",
+  isOpen,
+})
+
+const listenerOf = ({ tls, patience }: GatewayOptions): Effect.Effect<Listener, Invalid> =>
+  Effect.try({
+    try: () => {
+      const isHere = tls !== undefined && tls !== "before"
+      return makeListener(isHere ? readCertificate(tls) : undefined, patience)
+    },
+    catch: (error) => error as Invalid,
   })
+
+/** Takes another certificate when its files change. */
+const renewing = ({ tls, onCertificate }: GatewayOptions, renew: Listener["renew"]) => {
+  if (tls === undefined || tls === "before") return Effect.void
+  let version = versionOf(tls)
+  const look = () => {
+    const latest = versionOf(tls)
+    if (latest === version) return
+    version = latest
+    try {
+      renew(readCertificate(tls))
+    } catch (error) {
+      onCertificate?.(error)
+    }
+  }
+  return Effect.acquireRelease(
+    Effect.sync(() => setInterval(look, certificateLookMillis).unref()),
+    (looking) => Effect.sync(() => clearInterval(looking)),
+  )
+}
+
+/** With the first token, what was let in without one ends: idle connections at once, others soon. */
+const endingOpen = ({ tenant }: GatewayOptions, control: AccessControl, server: Server) =>
+  Effect.acquireRelease(
+    Effect.sync(() =>
+      control.watch(openAccess(tenant), () => {
+        server.closeIdleConnections()
+        setTimeout(() => server.closeAllConnections(), openEndMillisMax).unref()
+      }),
+    ),
+    (stop) => Effect.sync(stop),
+  )
 
 /** One read that finds nothing: the store can be asked. */
 async function readsAnswer(options: GatewayOptions): Promise<string | undefined> {
@@ -145,7 +222,7 @@ const endServer = (server: Server): Effect.Effect<void> =>
     server.closeIdleConnections()
   })
 
-function baseOf(server: Server, host: string): string {
+function baseOf(server: Server, { host, tls }: Bind): string {
   const { port } = server.address() as AddressInfo
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`
+  return `${tls === "here" ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`
 }

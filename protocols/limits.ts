@@ -314,8 +314,8 @@ export const uploadsMax = 64
 /** An upload that brings nothing for this long, or is not whole after this long, is given up. */
 export const uploadStallMillisMax = 30_000
 export const uploadMillisMax = 3_600_000
-/** How long what a refused upload still sends is read and dropped, so that its answer arrives. */
-export const uploadLingerMillisMax = 2_000
+/** How long what a refused request still sends is read and dropped, so that its answer arrives. */
+export const requestLingerMillisMax = 2_000
 /** How often an upload that asked for progress is told. */
 export const uploadTellMillis = 250
 
@@ -357,7 +357,7 @@ export const tokenMillisMax = 366 * 24 * 3_600_000
 /** How often it is looked whether an access that is watched has expired: four times a second. */
 export const accessSweepMillis = 250
 /**
- * Rows of audit that are kept, about 20 MB. Beyond it this many fall away at once, the oldest of the
+ * Rows of audit that are kept, about 10 MB. Beyond it this many fall away at once, the oldest of the
  * tenant and outcome that has most of them, so that nobody pushes out the rows of others.
  */
 export const auditRowsMax = 100_000
@@ -370,6 +370,18 @@ export const auditWhatLengthMax = 200
 /** Rows that `audit` shows unless told otherwise, and at most. */
 export const auditShownDefault = 20
 export const auditShownMax = 1_000
+/** Bytes of a file with a certificate or key, and how often it is looked whether they changed. */
+export const certificateBytesMax = 256 * 1024
+export const certificateLookMillis = 10_000
+/** How long what was let in without a token may take to end when the first token is made. */
+export const openEndMillisMax = 500
+/** Connections of one client address that is not this machine: a browser opens six. */
+export const httpConnectionsPerClientMax = 128
+/** How long a client may take to say its headers, and to agree on TLS. */
+export const httpHeadersMillisMax = 10_000
+export const httpHandshakeMillisMax = 10_000
+/** How long a browser may remember that a page of another origin may ask. */
+export const corsSecondsKept = 600
 
 /** Telemetry. Series of one metric; further ones are counted together under `other`. */
 export const metricSeriesMax = 512

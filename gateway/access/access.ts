@@ -44,6 +44,6 @@ export function requireScope(access: Access, scope: Scope, what: string): void {
 /** The tenant that is reached; the node's operator must have named one. */
 export function tenantOf(access: Access): string {
   if (access.tenant !== undefined) return access.tenant
-  const message = "The node's operator has no data of its own; actors are all that it sees."
+  const message = "The node's operator names the tenant by the header Intelgraph-Tenant."
   throw new Forbidden({ scope: "read", message })
 }

@@ -26,6 +26,8 @@ export interface Deed extends Pick<AuditRow, "action" | "what" | "outcome"> {
   readonly access: Pick<Access, "by" | "tenant">
 }
 
+export type Audit = (deed: Deed) => void
+
 /** Where rows are looked for; newest first. */
 export interface AuditQuery {
   readonly tenant?: string | undefined

@@ -12,8 +12,9 @@
  * also when no good token is left and after a restart, and what was let in is told to end. Which
  * of unknown, wrong, expired and revoked a token is, nobody is told.
  * May fail beneath: the store; a token is then neither made nor revoked, and rows of audit that
- * could not be written are counted and told to `onFault`. Does not promise that a row of audit
- * outlives a power failure within `auditLingerMillis` of its deed; rows of tokens do.
+ * could not be written are told to `onFault`. Changes of tokens are on stable storage when they
+ * return; the newest rows of audit are not promised to outlive a power failure, and those of the
+ * last `auditLingerMillis` not a kill.
  */
 import {
   accessSweepMillis,

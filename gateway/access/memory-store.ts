@@ -1,5 +1,5 @@
 /** Access of a node without a data directory: as durable as the process. */
-import { auditRowsPerGroupMax } from "../../protocols/limits.ts"
+import { auditRowsPerTrim } from "../../protocols/limits.ts"
 import type { AuditRow } from "./audit.ts"
 import type { AccessStore, StoredToken } from "./records.ts"
 
@@ -8,7 +8,7 @@ export function memoryAccessStore(): AccessStore {
   let rows: readonly AuditRow[] = []
   let everMade = false
   const write = (more: readonly AuditRow[]) => {
-    rows = [...rows, ...more].slice(-auditRowsPerGroupMax)
+    rows = [...rows, ...more].slice(-auditRowsPerTrim)
   }
   return {
     everMade: () => everMade,

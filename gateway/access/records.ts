@@ -29,6 +29,6 @@ export interface AccessStore {
   /** Adds one, and forgets those of the ids. From then on `everMade`. */
   readonly add: (token: StoredToken, forgotten: readonly string[], row: AuditRow) => void
   readonly revoke: (id: string, atMillis: number, row: AuditRow) => void
-  /** Rows beyond the bounds fall away, oldest first, per tenant and outcome. */
+  /** Beyond `auditRowsMax` the oldest of the tenant and outcome that has most fall away. */
   readonly write: (rows: readonly AuditRow[]) => void
 }

@@ -7,6 +7,7 @@ import { Kind } from "graphql"
 import { invariant } from "../../protocols/errors.ts"
 import type { Access, Scope } from "./access.ts"
 import { requireScope } from "./access.ts"
+import type { Audit } from "./audit.ts"
 
 /** By operation type, then field. */
 export const scopeOfField: { readonly [operation: string]: { readonly [field: string]: Scope } } = {
@@ -26,17 +27,21 @@ export const scopeOfField: { readonly [operation: string]: { readonly [field: st
   subscription: { entityChanged: "read", sourceProgress: "read", actorChanged: "operate" },
 }
 
-/** Throws `Forbidden` where any root field of the operation is out of reach. */
+/** Throws `Forbidden` where any root field of the operation is out of reach; audits that. */
 export function checkScopes(
   access: Access,
   operation: OperationDefinitionNode,
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+  audit: Audit | undefined,
 ): void {
   const fields = rootFields(operation.selectionSet, fragments, new Set())
   for (const field of fields) {
     if (field.startsWith("__")) continue
     const scope = scopeOfField[operation.operation]?.[field]
     invariant(scope !== undefined, `The field ${field} has a scope.`)
+    if (!access.scopes.has(scope)) {
+      audit?.({ access, action: "ask", what: field, outcome: "refused" })
+    }
     requireScope(access, scope, field)
   }
 }

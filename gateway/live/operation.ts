@@ -59,7 +59,7 @@ export function prepareSubscription(engine: Engine, request: QueryRequest): Prep
   try {
     const operation = operationOf(prepared.ready, request.operationName)
     if (operation.operation !== "subscription") return { answeredOnce: operation.operation }
-    checkScopes(request.access, operation, prepared.ready.fragments)
+    checkScopes(request.access, operation, prepared.ready.fragments, engine.sources.audit)
     checkCost(servedSchema(), prepared.ready, operation, request.variables ?? {})
     const checked = validateSubscriptionArgs({
       schema: servedSchema(),

@@ -70,7 +70,7 @@ export class LiveSocket implements Open {
   constructor(options: SocketOptions) {
     this.#options = options
     const { live, webSocket } = options
-    this.#wire = new Wire(options.socket, () => this.#closeStalled())
+    this.#wire = new Wire(options.socket, live.stallMillisMax, () => this.#closeStalled())
     this.#release = live.open(this)
     live.counts.sockets += 1
     webSocket.on("message", (data, isBinary) => this.#receive(data, isBinary))
@@ -134,11 +134,11 @@ export class LiveSocket implements Open {
     this.#isInitialised = true
     clearTimeout(this.#initWait)
     const { live, authenticate } = this.#options
-    const authorization = payload?.authorization ?? payload?.Authorization
-    const access =
-      authorization === undefined ? this.#options.access : authenticate(String(authorization))
+    const { token, authorization = payload?.Authorization } = payload ?? {}
+    const said = token === undefined ? authorization : `Bearer ${String(token)}`
+    const access = said === undefined ? this.#options.access : authenticate(String(said))
     if (access === undefined) {
-      const message = "connection_init needs a payload { authorization: Bearer ig_… } that is good."
+      const message = "connection_init needs a payload { token: ig_… } that is good."
       return this.#close(CloseCode.Unauthorized, message)
     }
     try {

@@ -213,7 +213,7 @@ describe("the edge's life", () => {
     for (const host of ["0.0.0.0", "::", "192.168.0.1", "node.example", ""]) {
       const exit = await start({ host })
       const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
-      expect(error).toMatchObject({ _tag: "INVALID", message: expect.stringContaining("ssh -L") })
+      expect(error).toMatchObject({ _tag: "Invalid", next: expect.stringContaining("ssh -L") })
     }
   })
 

@@ -42,7 +42,7 @@ describe("the data directory", () => {
 
   test("migrates an older format forward, once, and refuses a newer one by name", async () => {
     const path = folder()
-    await run(Effect.scoped(openDataDirectory(path)))
+    await run(Effect.scoped(openDataDirectory(path, { migrations: [] })))
     const steps: string[] = []
     const migrations = [() => steps.push("1 to 2"), () => steps.push("2 to 3")]
     const newer = openDataDirectory(path, {

@@ -22,10 +22,11 @@ import type * as Scope from "effect/Scope"
 import { DataDirectoryRefused } from "../../../protocols/errors.ts"
 import { fileLockMillisMax } from "../../../protocols/limits.ts"
 import type { StateBroken } from "../../core/state.ts"
+import { type Migration, migrations } from "./migrations.ts"
 import { logBrokenOf, stateBrokenOf, wireErrorOf } from "./sqlite-errors.ts"
 
 /** Format of the folder as this program writes it. */
-export const directoryFormat = 1
+export const directoryFormat = migrations.length + 1
 
 export interface DataFiles {
   readonly lock: string
@@ -49,10 +50,6 @@ export interface DataDirectory {
   readonly files: DataFiles
   readonly meta: Meta
 }
-
-/** `migrations[n]` brings a folder from format `n + 1` to the next. */
-export type Migration = (files: DataFiles, meta: DatabaseSync) => void
-const migrations: readonly Migration[] = []
 
 export const dataFiles = (path: string): DataFiles => ({
   lock: join(path, "lock.db"),
@@ -164,13 +161,24 @@ function openMeta(path: string, files: DataFiles, steps: readonly Migration[]): 
     const newest = steps.length + 1
     db.exec("pragma journal_mode=wal; pragma synchronous=full")
     db.exec("create table if not exists meta(name text primary key, value text not null) strict")
-    const format = readFormat(db) ?? newest
+    const format = readFormat(db) ?? 1
     checkFormat(path, format, newest)
-    for (const step of steps.slice(format - 1)) step(files, db)
-    writeMeta(db, "format", String(newest))
+    migrate(db, format, steps)
     return db
   } catch (error) {
     db.close()
+    throw error
+  }
+}
+
+function migrate(db: DatabaseSync, format: number, steps: readonly Migration[]): void {
+  db.exec("begin immediate")
+  try {
+    for (const step of steps.slice(format - 1)) step(db)
+    writeMeta(db, "format", String(steps.length + 1))
+    db.exec("commit")
+  } catch (error) {
+    db.exec("rollback")
     throw error
   }
 }
