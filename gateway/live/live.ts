@@ -9,6 +9,7 @@ import {
   liveSocketsPerTokenMax,
   liveSubscriptionsMax,
   queryListMax,
+  subscriberStallMillisMax,
 } from "../../protocols/limits.ts"
 import type { FeedPosition } from "../../stores/index.ts"
 import { type Access, tenantOf } from "../access/access.ts"
@@ -53,6 +54,10 @@ export class Live {
   constructor(engine: Engine, watchAccess: WatchAccess) {
     this.engine = engine
     this.#watchAccess = watchAccess
+  }
+
+  get stallMillisMax(): number {
+    return this.engine.sources.live?.stallMillisMax ?? subscriberStallMillisMax
   }
 
   /** Before anything is known of who asks: whether the node has room at all. */

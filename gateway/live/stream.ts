@@ -91,7 +91,7 @@ class LiveStream implements Open {
     this.#leave = live.enter(exchange.access, this)
     this.#release = live.open(this)
     live.counts.streams += 1
-    this.#wire = new Wire(response, () => {
+    this.#wire = new Wire(response, live.stallMillisMax, () => {
       live.counts.stalled += 1
       this.#cut()
     })

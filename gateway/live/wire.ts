@@ -4,14 +4,10 @@
  * `subscriberWaitingBytesMax` bytes or `subscriberWaitingMessagesMax` messages for it.
  *
  * Nothing queues here: who finds no room asks to be told when the socket has taken all, and reads
- * what it missed from where it is kept. A socket that takes longer than `subscriberStallMillisMax`
- * is reported as stalled, once.
+ * what it missed from where it is kept. A socket that takes nothing for too long is reported as
+ * stalled, once.
  */
-import {
-  subscriberStallMillisMax,
-  subscriberWaitingBytesMax,
-  subscriberWaitingMessagesMax,
-} from "../../protocols/limits.ts"
+import { subscriberWaitingBytesMax, subscriberWaitingMessagesMax } from "../../protocols/limits.ts"
 
 /** A socket, or an answer that is written in parts. */
 export interface Writable {
@@ -22,13 +18,15 @@ export interface Writable {
 export class Wire {
   readonly #to: Writable
   readonly #onStalled: () => void
+  readonly #stallMillisMax: number
   readonly #waiting: (() => void)[] = []
   #writesUnderWay = 0
   #messages = 0
   #stall: NodeJS.Timeout | undefined
 
-  constructor(to: Writable, onStalled: () => void) {
+  constructor(to: Writable, stallMillisMax: number, onStalled: () => void) {
     this.#to = to
+    this.#stallMillisMax = stallMillisMax
     this.#onStalled = onStalled
   }
 
@@ -53,7 +51,7 @@ export class Wire {
   whenTaken(then: () => void): void {
     this.#waiting.push(then)
     if (this.#writesUnderWay === 0) setImmediate(this.#tell)
-    else this.#stall ??= setTimeout(this.#onStalled, subscriberStallMillisMax)
+    else this.#stall ??= setTimeout(this.#onStalled, this.#stallMillisMax)
   }
 
   /** Nobody is told of anything any more. */

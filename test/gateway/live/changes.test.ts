@@ -5,7 +5,7 @@ import { liveWorld, until } from "./world.ts"
 it("tells a subscriber of changes that are committed", async () => {
   const world = await liveWorld()
   const told = listen<Change>(clientOf(world.socketUrl), changesDocument)
-  await until(async () => (await world.metrics()).includes('open{what="subscribers"} 1'))
+  await world.subscribers(1)
   await world.say([{ key: "a", name: "A" }])
   await world.say([{ key: "a", name: "B" }])
   await world.takeBack(["a"])

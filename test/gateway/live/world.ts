@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto"
 import { join } from "node:path"
 import type { GatewayOptions } from "../../../gateway/index.ts"
 import type { BlockEffects, RecordEffect } from "../../../protocols/graph.ts"
-import type { GraphStore } from "../../../stores/index.ts"
+import type { GraphStore, OpenOptions } from "../../../stores/index.ts"
 import { openGraphStore } from "../../../stores/index.ts"
 import { run } from "../../support/run.ts"
 import { runScoped, temporaryFolder } from "../../support/scoped.ts"
@@ -15,31 +15,28 @@ export interface Said {
   readonly name: string
 }
 
-export interface World {
-  readonly url: string
-  readonly socketUrl: string
-  readonly streamUrl: string
+export interface Writer {
   readonly store: GraphStore
-  readonly close: () => Promise<void>
   /** Commits entities, each in a record of its own, in one block. */
   readonly say: (said: readonly Said[], tenant?: string) => Promise<void>
   readonly takeBack: (keys: readonly string[]) => Promise<void>
-  readonly metrics: () => Promise<string>
 }
 
-export const liveWorld = async (
-  given: Partial<GatewayOptions> & {
-    readonly changesKept?: { readonly changesMax?: number }
-    readonly path?: string
-  } = {},
-): Promise<World> => {
-  const { changesKept, path = join(temporaryFolder(), "graph.db"), ...options } = given
-  const kept = changesKept === undefined ? {} : { changesKept }
-  const store = await runScoped(openGraphStore({ path, ...kept }))
-  const live = { feed: store.feed, resumeKey: randomBytes(32) }
-  const gateway = await started({ reads: store.reads, live, ...options })
+export interface World extends Writer {
+  readonly url: string
+  readonly socketUrl: string
+  readonly streamUrl: string
+  readonly close: () => Promise<void>
+  readonly metrics: () => Promise<string>
+  /** Resolves when so many subscribe. */
+  readonly subscribers: (count: number) => Promise<void>
+}
+
+export async function openWriter(path: string, kept: OpenOptions["changesKept"] = {}) {
+  const store = await runScoped(openGraphStore({ path, changesKept: kept }))
   await run(store.sink.guard("log", [{ shard: 0, epoch: 1 }]))
-  const sequences = new Map<string, number>()
+  const cursors = await run(store.sink.cursors())
+  const sequences = new Map(cursors.map(({ tenant, sequence }) => [tenant, sequence]))
   const commit = async (tenant: string, records: readonly RecordEffect[]) => {
     const sequence = (sequences.get(tenant) ?? 0) + 1
     sequences.set(tenant, sequence)
@@ -47,14 +44,35 @@ export const liveWorld = async (
     if (outcome?.kind !== "applied") throw new Error(`The block is ${outcome?.kind}.`)
   }
   return {
+    store,
+    say: (said: readonly Said[], tenant = "demo") => commit(tenant, said.map(recordOf)),
+    takeBack: (keys: readonly string[]) => commit("demo", keys.map(retractionOf)),
+  } satisfies Writer
+}
+
+export const liveWorld = async (
+  given: Partial<GatewayOptions> & {
+    readonly kept?: OpenOptions["changesKept"]
+    readonly path?: string
+    readonly resumeKey?: Uint8Array
+    readonly stallMillisMax?: number
+  } = {},
+): Promise<World> => {
+  const { kept, path, resumeKey = randomBytes(32), stallMillisMax, ...options } = given
+  const writer = await openWriter(path ?? join(temporaryFolder(), "graph.db"), kept)
+  const { feed, reads } = writer.store
+  const stall = stallMillisMax === undefined ? {} : { stallMillisMax }
+  const gateway = await started({ reads, live: { feed, resumeKey, ...stall }, ...options })
+  const metrics = async () => (await fetch(gateway.url.replace("/graphql", "/metrics"))).text()
+  return {
+    ...writer,
     url: gateway.url,
     socketUrl: gateway.url.replace("http", "ws"),
     streamUrl: `${gateway.url}/stream`,
-    store,
     close: () => run(gateway.close),
-    say: (said, tenant = "demo") => commit(tenant, said.map(recordOf)),
-    takeBack: (keys) => commit("demo", keys.map(retractionOf)),
-    metrics: async () => (await fetch(gateway.url.replace("/graphql", "/metrics"))).text(),
+    metrics,
+    subscribers: (count) =>
+      until(async () => (await metrics()).includes(`open{what="subscribers"} ${count}\n`)),
   }
 }
 
@@ -98,4 +116,3 @@ const retractionOf = (key: string, ordinal: number): RecordEffect => ({
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5))
 }
-
