@@ -45,9 +45,9 @@ function bodyOf(error: unknown, onMasked: OnMasked): GraphQLFormattedError {
   return { message, extensions: extensionsOf(code, details) }
 }
 
-/** Refusals speak of the request; other families speak of the node. */
+/** Refusals speak of the request, and so do these two; other errors speak of the node. */
 const isTold = (error: IntelGraphError) =>
-  error.family === "Refused" || error._tag === "DeadlineExceeded"
+  error.family === "Refused" || error._tag === "DeadlineExceeded" || error._tag === "MailboxFull"
 
 const extensionsOf = (code: ErrorCode, details: { readonly [name: string]: unknown }) => ({
   code: edgeCodeOf(code),

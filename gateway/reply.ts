@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { ErrorCode } from "../protocols/errors.ts"
 import { catalogue, edgeCodeOf } from "../protocols/errors.ts"
+import { requestLingerMillisMax } from "../protocols/limits.ts"
 
 export type Headers = { readonly [name: string]: string | number }
 
@@ -26,6 +27,35 @@ export function reply(
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength
   response.writeHead(status, { ...securityHeaders, "content-length": length, ...headers })
   response.end(request.method === "HEAD" ? undefined : body)
+}
+
+/**
+ * An answer before the body has come whole, which nobody reads then. What still comes is dropped
+ * for a while: a client that sends first and reads then would find its connection reset.
+ */
+export function replyEarly(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  body: string,
+  headers: Headers,
+): void {
+  if (request.complete) return reply(request, response, status, body, headers)
+  if (response.headersSent || response.destroyed) return
+  const length = Buffer.byteLength(body)
+  const close = { connection: "close", "content-length": length }
+  response.writeHead(status, { ...securityHeaders, ...headers, ...close })
+  if (request.method !== "HEAD") response.write(body)
+  const end = () => {
+    clearTimeout(linger)
+    response.end()
+  }
+  const linger = setTimeout(end, requestLingerMillisMax)
+  request
+    .on("error", () => undefined)
+    .once("end", end)
+    .once("close", end)
+    .resume()
 }
 
 /** A refusal in the shape of a GraphQL answer, so that a client has one way to read errors. */

@@ -5,6 +5,7 @@ import { run } from "../bridge.ts"
 import type { QueryContext } from "../context.ts"
 import { resolver } from "../resolve-graph.ts"
 import type { Resolvers } from "../schema.ts"
+import { audited } from "./audited.ts"
 import { checkCount, checkedWait, checkedWrite, checkKey, nobodyWrites } from "./request.ts"
 import { shownReceipt } from "./show.ts"
 
@@ -41,7 +42,7 @@ const retract = resolver((_: unknown, given: RetractArguments, context) => {
   return write(context, given, { format: "retract", mapping: undefined, lines: given.recordKeys })
 })
 
-function write(
+async function write(
   context: QueryContext,
   { source, idempotencyKey, waitMillis }: WriteArguments,
   what: {
@@ -64,7 +65,10 @@ function write(
       yield* writes.take(request, arriving)
     }),
   )
-  return run(Effect.map(Effect.andThen(taken, writes.receipt(tenant, idempotencyKey, wait)), shown))
+  const { access, sources } = context
+  const action = format === "retract" ? ("retract" as const) : ("ingest" as const)
+  await audited(sources.audit, { access, action, what: source }, () => run(taken))
+  return shown(await run(writes.receipt(tenant, idempotencyKey, wait)))
 }
 
 const receipt = resolver((_: unknown, given: { readonly idempotencyKey: string }, context) => {
