@@ -20,11 +20,12 @@ import {
   openDataDirectory,
   openEmbeddedLog,
 } from "../../runtime/index.ts"
-import { openGraphStore } from "../../stores/index.ts"
+import { type ChangeFeedShape, openGraphStore } from "../../stores/index.ts"
 
 export interface EmbeddedNode {
   readonly node: IntelNode
   readonly ports: Ports
+  readonly feed: ChangeFeedShape
 }
 
 export const openEmbeddedNode = (
@@ -42,14 +43,14 @@ export const openEmbeddedNode = (
   Effect.gen(function* () {
     const directory = yield* openDataDirectory(path)
     const { log, state } = yield* openEmbeddedLog(directory, options.log)
-    const { sink, reads } = yield* openGraphStore({ path: directory.files.graph })
+    const { sink, reads, feed } = yield* openGraphStore({ path: directory.files.graph })
     const spool = yield* openSpool(directory.files.spool, options.spool)
     const sources = fileSource
     const real: Ports = { host: makeNodeHost(), log, state, sink, reads, sources, spool }
     const ports = options.wrap?.(real) ?? real
     const partitions = options.partitions === undefined ? {} : { partitions: options.partitions }
     const tenants = (options.tenants ?? []).map((tenant) => ({ tenant, ...partitions }))
-    return { node: yield* makeNode(ports, { ...options.node, tenants }), ports }
+    return { node: yield* makeNode(ports, { ...options.node, tenants }), ports, feed }
   })
 
 export interface Job {
