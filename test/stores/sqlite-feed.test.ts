@@ -10,7 +10,7 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { changeRowsTrimmedMax, changesLookedMax, changesPerRowMax } from "../../protocols/limits.ts"
 import { feedOf, watchNothing } from "../../stores/adapters/sqlite/changes.ts"
-import { type Entry, entriesOf, textOfEntries } from "../../stores/adapters/sqlite/feed-entries.ts"
+import { EntriesText, type Entry, entriesOf } from "../../stores/adapters/sqlite/feed-entries.ts"
 import { ReadStore } from "../../stores/adapters/sqlite/read-store.ts"
 import { migrate } from "../../stores/adapters/sqlite/schema.ts"
 import { decodeBlock, encodeBlock } from "../../stores/adapters/sqlite/wire.ts"
@@ -81,10 +81,24 @@ describe("the entries of a change row", () => {
       kind: fc.constantFrom<Entry["kind"][]>("created", "updated", "removed"),
       partition: fc.nat(63),
     })
+    const alike = fc.tuple(entry, fc.nat(5)).map(([one, more]) =>
+      Array.from({ length: more + 1 }, (_, i) => ({
+        ...one,
+        node: Math.min(one.node, 2 ** 52) + i,
+        revision: Math.min(one.revision, 2 ** 52) + 2 * i,
+      })),
+    )
     fc.assert(
-      fc.property(fc.array(entry), (entries) => {
-        expect([...entriesOf(textOfEntries(entries))]).toEqual(entries)
-      }),
+      fc.property(
+        fc.array(alike).map((runs) => runs.flat()),
+        (entries) => {
+          const text = new EntriesText()
+          for (const { node, revision, type, kind, partition } of entries) {
+            text.add(node, revision, type, kind, partition)
+          }
+          expect([...entriesOf(text.text())]).toEqual(entries)
+        },
+      ),
     )
   })
 })

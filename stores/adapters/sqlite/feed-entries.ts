@@ -1,7 +1,7 @@
 /**
- * The changes of one row as text: a JSON list of four numbers each – how much higher its node and
- * its revision are than those of the one before, its type and kind, its partition. Eight characters
- * for an entity that is new.
+ * The changes of one row as text: a JSON list of five numbers for each run of changes that go on
+ * alike – how many they are, by how much the node and the revision of each are higher than those of
+ * the one before, type and kind, partition. A block of new entities is one run.
  */
 import { invariant } from "../../../protocols/errors.ts"
 import type { EntityChange } from "../../graph/port.ts"
@@ -18,30 +18,58 @@ export interface Entry {
 }
 
 const kinds: readonly Kind[] = ["created", "updated", "removed"]
-const width = 4
+const width = 5
 
-export function textOfEntries(entries: readonly Entry[]): string {
-  const numbers: number[] = []
-  let [lastNode, lastRevision] = [0, 0]
-  for (const { node, revision, type, kind, partition } of entries) {
+export class EntriesText {
+  readonly #numbers: number[] = []
+  #node = 0
+  #revision = 0
+
+  add(node: number, revision: number, type: number, kind: Kind, partition: number): void {
+    const numbers = this.#numbers
+    const nodeStep = node - this.#node
+    const revisionStep = revision - this.#revision
     const what = type * kinds.length + kinds.indexOf(kind)
-    numbers.push(node - lastNode, revision - lastRevision, what, partition)
-    lastNode = node
-    lastRevision = revision
+    this.#node = node
+    this.#revision = revision
+    const run = numbers.length - width
+    if (
+      run >= 0 &&
+      numbers[run + 1] === nodeStep &&
+      numbers[run + 2] === revisionStep &&
+      numbers[run + 3] === what &&
+      numbers[run + 4] === partition
+    ) {
+      numbers[run] = (numbers[run] ?? 0) + 1
+    } else numbers.push(1, nodeStep, revisionStep, what, partition)
   }
-  return JSON.stringify(numbers)
+
+  /** Of the last entry that was added. */
+  get revision(): number {
+    return this.#revision
+  }
+
+  text(): string {
+    return JSON.stringify(this.#numbers)
+  }
 }
 
-/** What `textOfEntries` made. */
+/** What was added to an `EntriesText`. */
 export function* entriesOf(text: string): Generator<Entry, void> {
   const numbers = JSON.parse(text) as number[]
   let [node, revision] = [0, 0]
   for (let at = 0; at < numbers.length; at += width) {
-    const [nodeStep = 0, revisionStep = 0, what = 0, partition = 0] = numbers.slice(at, at + width)
+    const [count = 0, nodeStep = 0, revisionStep = 0, what = 0, partition = 0] = numbers.slice(
+      at,
+      at + width,
+    )
     const kind = kinds[what % kinds.length]
     invariant(kind !== undefined, "A change is of a known kind.")
-    node += nodeStep
-    revision += revisionStep
-    yield { node, revision, type: Math.floor(what / kinds.length), kind, partition }
+    const type = Math.floor(what / kinds.length)
+    for (let i = 0; i < count; i++) {
+      node += nodeStep
+      revision += revisionStep
+      yield { node, revision, type, kind, partition }
+    }
   }
 }

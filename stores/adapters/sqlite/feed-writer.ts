@@ -9,7 +9,7 @@
  */
 import { invariant } from "../../../protocols/errors.ts"
 import { changeRowsTrimmedMax, changesPerRowMax } from "../../../protocols/limits.ts"
-import { type Entry, textOfEntries } from "./feed-entries.ts"
+import { EntriesText, type Entry } from "./feed-entries.ts"
 import type { Statements } from "./statements.ts"
 
 /** How much of a feed is kept at least, and what time it is. */
@@ -31,9 +31,21 @@ export interface Seen extends Visible {
   readonly revision: number
 }
 
+/** A change of a node that was there before the transaction. */
 interface Note extends Entry {
-  /** How it was before the transaction; `undefined` where it was not. */
+  /** How it was then; `undefined` where it vanishes, after which it does not change. */
   readonly before: Seen | undefined
+}
+
+/** Nodes made in the transaction, each one number above the one before. */
+interface Made {
+  first: number
+  /** 0 where it has vanished again. */
+  readonly revisions: number[]
+  readonly types: number[]
+  readonly partitions: number[]
+  /** Not in the order of their revisions any more. */
+  mixed: boolean
 }
 
 interface Feed {
@@ -48,6 +60,7 @@ interface Feed {
   /** By partition; together they are `changes`. */
   readonly sequences: number[]
   oldest: readonly [last: number, revision: number, at: number] | undefined
+  readonly made: Made
   /** By node, in the order of their revisions. */
   readonly notes: Map<number, Note>
 }
@@ -56,6 +69,9 @@ export class FeedWriter {
   readonly #statements: Statements
   readonly #retention: Retention
   readonly #feeds = new Map<number, Feed>()
+  /** The one that was asked for last: nearly always the one that is asked for next. */
+  #tenant = -1
+  #last: Feed | undefined
 
   constructor(statements: Statements, retention: Retention) {
     this.#statements = statements
@@ -79,6 +95,7 @@ export class FeedWriter {
       changes,
       sequences: JSON.parse(sequences) as number[],
       oldest: undefined,
+      made: { first: 0, revisions: [], types: [], partitions: [], mixed: false },
       notes: new Map(),
     })
   }
@@ -96,32 +113,36 @@ export class FeedWriter {
   /** Notes a node that is there now, at the revision that `coming` answered. */
   created(tenant: number, node: number, type: number): void {
     const feed = this.#feed(tenant)
-    feed.node = Math.max(feed.node, node)
-    note(feed, node, type, "created", undefined)
+    const { made, partition } = feed
+    if (made.revisions.length === 0) made.first = node
+    made.revisions.push(++feed.revision)
+    made.types.push(type)
+    made.partitions.push(partition)
+    feed.node = node
   }
 
   /** The revision of the node with what is visible of it now. */
   updated(tenant: number, node: number, type: number, seen: Seen, now: Visible): number {
     if (isSame(seen, now)) return seen.revision
     const feed = this.#feed(tenant)
-    const noted = feed.notes.get(node)
-    if (noted === undefined) return note(feed, node, type, "updated", seen)
-    const { kind, before } = noted
-    if (before === undefined || !isSame(before, now)) return note(feed, node, type, kind, before)
+    if (isMade(feed, node)) return raiseMade(feed, node)
+    const before = feed.notes.get(node)?.before ?? seen
     feed.notes.delete(node)
-    return before.revision
+    if (isSame(before, now)) return before.revision
+    return note(feed, { node, type, kind: "updated" }, before)
   }
 
   /** Notes that a stub is about to vanish. */
   removed(tenant: number, node: number, type: number): void {
     const feed = this.#feed(tenant)
-    if (feed.notes.get(node)?.kind === "created") {
-      feed.notes.delete(node)
+    if (isMade(feed, node)) {
+      feed.made.revisions[node - feed.made.first] = 0
       return
     }
     const key = this.#statements.keyOf.get(node, tenant)?.[0]
     invariant(key !== undefined, "A node that vanishes is there before.")
-    const revision = note(feed, node, type, "removed", undefined)
+    feed.notes.delete(node)
+    const revision = note(feed, { node, type, kind: "removed" }, undefined)
     this.#statements.keepGone(node, tenant, revision, key)
   }
 
@@ -129,10 +150,11 @@ export class FeedWriter {
   write(): readonly string[] {
     const names: string[] = []
     for (const [tenant, feed] of this.#feeds) {
-      if (feed.notes.size === 0) continue
-      names.push(feed.name)
+      if (feed.notes.size === 0 && feed.made.revisions.length === 0) continue
       const begin = feed.changes
-      const rows = this.#writeNotes(tenant, feed)
+      const rows = this.#writeRows(tenant, feed)
+      if (rows === 0) continue
+      names.push(feed.name)
       this.#trim(tenant, feed, begin, rows + changeRowsTrimmedMax)
     }
     return names
@@ -141,33 +163,39 @@ export class FeedWriter {
   /** After a roll-back, and where too much is remembered. */
   forget(): void {
     this.#feeds.clear()
+    this.#tenant = -1
   }
 
   get size(): number {
     return this.#feeds.size
   }
 
-  #writeNotes(tenant: number, feed: Feed): number {
-    const { notes, sequences } = feed
+  #writeRows(tenant: number, feed: Feed): number {
+    const { sequences } = feed
     const at = this.#retention.nowMillis()
-    const entries = [...notes.values()]
-    notes.clear()
+    const first = feed.changes + 1
     let rows = 0
-    for (let from = 0; from < entries.length; from += changesPerRowMax, rows++) {
-      const some = entries.slice(from, from + changesPerRowMax)
-      const first = feed.changes + 1
-      const before = JSON.stringify(sequences)
-      for (const { partition } of some) {
-        while (sequences.length <= partition) sequences.push(0)
-        sequences[partition] = (sequences[partition] ?? 0) + 1
-      }
-      feed.changes += some.length
-      const revision = some.at(-1)?.revision ?? feed.revision
-      const text = textOfEntries(some)
-      this.#statements.insertChanges(tenant, feed.changes, first, revision, at, before, text)
+    let before = JSON.stringify(sequences)
+    let [begin, entries] = [first, new EntriesText()]
+    const close = () => {
+      const { revision } = entries
+      const text = entries.text()
+      this.#statements.insertChanges(tenant, feed.changes, begin, revision, at, before, text)
+      before = JSON.stringify(sequences)
+      ;[begin, entries] = [feed.changes + 1, new EntriesText()]
+      rows++
     }
-    const last = JSON.stringify(sequences)
-    this.#statements.moveFeed(tenant, feed.revision, feed.node, feed.changes, last)
+    eachNoted(feed, (node, revision, type, kind, partition) => {
+      entries.add(node, revision, type, kind, partition)
+      while (sequences.length <= partition) sequences.push(0)
+      sequences[partition] = (sequences[partition] ?? 0) + 1
+      feed.changes++
+      if (feed.changes - begin + 1 === changesPerRowMax) close()
+    })
+    if (feed.changes >= begin) close()
+    if (rows > 0) {
+      this.#statements.moveFeed(tenant, feed.revision, feed.node, feed.changes, before)
+    }
     return rows
   }
 
@@ -191,8 +219,11 @@ export class FeedWriter {
   }
 
   #feed(tenant: number): Feed {
+    if (tenant === this.#tenant && this.#last !== undefined) return this.#last
     const feed = this.#feeds.get(tenant)
     invariant(feed !== undefined, "A tenant's feed is begun before anything of it changes.")
+    this.#tenant = tenant
+    this.#last = feed
     return feed
   }
 }
@@ -200,17 +231,61 @@ export class FeedWriter {
 /** Puts the node behind all that is noted. */
 function note(
   feed: Feed,
-  node: number,
-  type: number,
-  kind: Entry["kind"],
+  what: Pick<Entry, "node" | "type" | "kind">,
   before: Seen | undefined,
 ): number {
-  const { notes, partition } = feed
   const revision = ++feed.revision
-  notes.delete(node)
-  notes.set(node, { node, revision, type, kind, partition, before })
+  feed.notes.set(what.node, { ...what, revision, partition: feed.partition, before })
   return revision
 }
+
+const isMade = ({ made }: Feed, node: number): boolean =>
+  made.revisions.length > 0 && node >= made.first
+
+function raiseMade(feed: Feed, node: number): number {
+  const { made, partition } = feed
+  const at = node - made.first
+  made.mixed = true
+  made.partitions[at] = partition
+  const revision = ++feed.revision
+  made.revisions[at] = revision
+  return revision
+}
+
+type EachNoted = (
+  node: number,
+  revision: number,
+  type: number,
+  kind: Entry["kind"],
+  partition: number,
+) => void
+
+/** All that was noted, in the order of revisions, and forgets it. */
+function eachNoted({ made, notes }: Feed, use: EachNoted): void {
+  const { first, revisions, types, partitions, mixed } = made
+  const order = mixed ? inOrder(revisions) : undefined
+  const others = notes.values()
+  let other = others.next().value
+  for (let i = 0; i < revisions.length; i++) {
+    const at = order?.[i] ?? i
+    const revision = revisions[at] ?? 0
+    if (revision === 0) continue
+    for (; other !== undefined && other.revision < revision; other = others.next().value) {
+      use(other.node, other.revision, other.type, other.kind, other.partition)
+    }
+    use(first + at, revision, types[at] ?? 0, "created", partitions[at] ?? 0)
+  }
+  for (; other !== undefined; other = others.next().value) {
+    use(other.node, other.revision, other.type, other.kind, other.partition)
+  }
+  revisions.length = types.length = partitions.length = 0
+  made.mixed = false
+  notes.clear()
+}
+
+/** Places of the list by what stands there. */
+const inOrder = (revisions: readonly number[]): readonly number[] =>
+  revisions.map((_, at) => at).sort((a, b) => (revisions[a] ?? 0) - (revisions[b] ?? 0))
 
 const isSame = (a: Visible, b: Visible): boolean =>
   a.described === b.described && a.properties === b.properties && a.aliases === b.aliases

@@ -143,15 +143,21 @@ export class Transaction {
 
   /** What `nextNode` will answer. */
   freeNode(tenant: number): number {
-    const [begin, end] = [firstNodeOf(tenant), firstNodeOf(tenant + 1)]
-    const last =
-      this.#lastNodes.get(tenant) ??
-      Math.max(
-        this.feed.lastNode(tenant),
-        this.statements.lastNode.get(begin, end - 1, tenant)?.[0] ?? begin,
-      )
-    invariant(last + 1 < end, `A tenant has at most ${nodesPerTenantMax} entities.`)
+    const last = this.#lastNodes.get(tenant) ?? this.#findLastNode(tenant)
+    invariant(
+      last + 1 < firstNodeOf(tenant + 1),
+      `A tenant has at most ${nodesPerTenantMax} entities.`,
+    )
     return last + 1
+  }
+
+  /** Remembered before anything is written: the numbers of new nodes have no gap. */
+  #findLastNode(tenant: number): number {
+    const [begin, end] = [firstNodeOf(tenant), firstNodeOf(tenant + 1)]
+    const there = this.statements.lastNode.get(begin, end - 1, tenant)?.[0] ?? begin
+    const last = Math.max(this.feed.lastNode(tenant), there)
+    this.#lastNodes.set(tenant, last)
+    return last
   }
 
   add(tenant: number, what: Tally, of: number, count: number): void {
