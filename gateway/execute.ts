@@ -70,6 +70,15 @@ export class Engine {
     }
   }
 
+  /** Whether the operation that would be answered is a mutation. */
+  isMutation({ document, operationName }: Omit<QueryRequest, "access">): boolean {
+    const prepared = this.documents.prepare(document)
+    if ("refused" in prepared) return false
+    const { operations } = prepared.ready
+    const asked = operations.filter(({ name }) => (operationName ?? name?.value) === name?.value)
+    return asked.some(({ operation }) => operation === "mutation")
+  }
+
   readonly #show = (result: ExecutionResult): QueryAnswer => {
     if (result.errors === undefined) return { data: result.data }
     const errors = formatErrors(result.errors, this.onMasked)

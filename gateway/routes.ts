@@ -1,7 +1,7 @@
 /** What the edge answers where: each path with its methods and who may ask. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { prometheusContentType, renderPrometheus } from "../runtime/index.ts"
-import type { Access } from "./access/access.ts"
+import { type Access, requireScope } from "./access/access.ts"
 import type { QueryAnswer } from "./execute.ts"
 import { encodeAnswer } from "./execute.ts"
 import type { AnswerType, Parameters } from "./graphql-http.ts"
@@ -10,6 +10,7 @@ import {
   checkContentType,
   checkUrlLength,
   contentTypeOf,
+  HttpRefusal,
   parametersOfBody,
   parametersOfUrl,
   readBody,
@@ -44,10 +45,12 @@ export const nobody: Access = {
 }
 
 const reading = "GET, HEAD"
+export const uploadPath = "/ingest"
 
 export const routes: ReadonlyMap<string, Route> = new Map<string, Route>([
   ["/graphql", { methods: "GET, POST", needs: "token", serve: serveGraphql }],
   ["/graphql/stream", { methods: "GET, POST", needs: "token", serve: serveEvents }],
+  [uploadPath, { methods: "POST", needs: "token", serve: serveUpload }],
   ["/healthz", { methods: reading, needs: "nobody", serve: serveHealth }],
   ["/readyz", { methods: reading, needs: "nobody", serve: serveReadiness }],
   ["/metrics", { methods: reading, needs: "operator", serve: serveMetrics }],
@@ -61,10 +64,18 @@ function serveGraphql(edge: Edge, exchange: Exchange): void | Promise<void> {
   const type = answerTypeOf(request.headers.accept)
   if (request.method === "GET") {
     checkUrlLength(request.url ?? "")
-    return answer(edge, exchange, type, parametersOfUrl(url.searchParams))
+    const parameters = parametersOfUrl(url.searchParams)
+    if (edge.engine.isMutation(parameters)) throw onlyByPost(exchange.response)
+    return answer(edge, exchange, type, parameters)
   }
   checkContentType(request)
   return readBody(request).then((body) => answer(edge, exchange, type, parametersOfBody(body)))
+}
+
+/** Any page can make a browser send a GET. */
+function onlyByPost(response: ServerResponse): HttpRefusal {
+  response.setHeader("allow", "POST")
+  return new HttpRefusal(405, "A mutation is sent with POST.")
 }
 
 function answer(
@@ -96,6 +107,11 @@ async function serveEvents(edge: Edge, exchange: Exchange): Promise<void> {
   checkContentType(request)
   const parameters = parametersOfBody(await readBody(request))
   return serveStream(edge.live, { ...exchange, parameters })
+}
+
+function serveUpload(edge: Edge, exchange: Exchange): Promise<void> {
+  requireScope(exchange.access, "write", "An upload")
+  return edge.uploads.serve(exchange)
 }
 
 /** The process runs and its event loop turns; nothing else is promised by it. */

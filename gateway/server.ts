@@ -104,7 +104,8 @@ function follow(edge: Edge, route: Route, exchange: Omit<Exchange, "access">): v
   try {
     if (route.needs !== "nobody") access = identified(edge.control, request.headers)
     if (route.needs === "operator") requireOperator(access)
-    const served = route.serve(edge, { ...exchange, access: withTenant(access, request.headers) })
+    const reached = route.needs === "nobody" ? access : withTenant(access, request.headers)
+    const served = route.serve(edge, { ...exchange, access: reached })
     if (served instanceof Promise) served.catch(fail)
   } catch (error) {
     fail(error)
