@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { fileSource, type IntelNode, makeNode, openSpool, type Ports } from "../actors/index.ts"
-import { resumeKeyOf } from "../gateway/index.ts"
+import { type AccessControl, openAccessControl, resumeKeyOf } from "../gateway/index.ts"
 import type { IntelGraphError } from "../protocols/errors.ts"
 import {
   collectProcess,
@@ -31,6 +31,8 @@ export interface AssembledNode {
   readonly feed: ChangeFeedShape
   /** What the data directory's resume tokens are signed with. */
   readonly resumeKey: Uint8Array
+  /** Who may ask it. */
+  readonly control: AccessControl
   readonly metrics: MetricRegistry
   readonly logger: Logger
 }
@@ -46,6 +48,10 @@ export const assemble = (
     const { sink, reads, feed } = yield* openGraph(directory)
     const resumeKey = yield* resumeKeyOf(directory)
     const { log, state } = yield* openEmbeddedLog(directory)
+    const control = yield* openAccessControl(directory.files.meta, {
+      openTenant: settings.tenant.value,
+      onFault: (error) => logger.error("rows of audit are lost", { error }),
+    })
     const spool = yield* openSpool(directory.files.spool)
     const sources = fileSource
     const ports: Ports = { host: makeNodeHost(), log, state, sink, reads, sources, spool }
@@ -60,7 +66,7 @@ export const assemble = (
         events: logActorEvent(logger),
       },
     })
-    return { directory, ports, node, feed, resumeKey, metrics, logger }
+    return { directory, ports, node, feed, resumeKey, control, metrics, logger }
   })
 
 /** Spans only where somebody named a file for them and a share of turns above none. */

@@ -6,21 +6,31 @@
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 import * as Effect from "effect/Effect"
-import { isToken } from "../protocols/address.ts"
-import type { QuestionConfiguration, SourceConfiguration } from "../protocols/configuration.ts"
-import { Invalid } from "../protocols/errors.ts"
+import {
+  type ConfigurationDocument,
+  hostPattern,
+  originPattern,
+  type QuestionConfiguration,
+  type SourceConfiguration,
+} from "../protocols/configuration.ts"
+import type { Invalid } from "../protocols/errors.ts"
 import { maxBadShareDefault, recordsPerSecondMax } from "../protocols/limits.ts"
 import type { LogLevel } from "../runtime/index.ts"
 import type { ConfigurationFile } from "./configuration-file.ts"
 import type { Io } from "./io.ts"
+import {
+  asBoolean,
+  asLevel,
+  asShare,
+  asText,
+  chooser,
+  invalid,
+  listOf,
+  type Setting,
+  tenantName,
+  wholeNumber,
+} from "./readers.ts"
 import { attemptInvalid, type Given, textFlag } from "./verb.ts"
-
-export type Origin = "flag" | "environment" | "file" | "default"
-
-export interface Setting<A> {
-  readonly value: A
-  readonly from: Origin
-}
 
 export interface TenantSettings {
   readonly tenant: string
@@ -36,6 +46,11 @@ export interface Settings {
   readonly tenant: Setting<string>
   readonly port: Setting<number>
   readonly host: Setting<string>
+  readonly hosts: Setting<readonly string[]>
+  readonly origins: Setting<readonly string[]>
+  readonly tlsCert: Setting<string | undefined>
+  readonly tlsKey: Setting<string | undefined>
+  readonly tlsEndsBefore: Setting<boolean>
   readonly development: Setting<boolean>
   readonly level: Setting<LogLevel>
   readonly sampleRate: Setting<number>
@@ -54,6 +69,11 @@ export const variables = {
   tenant: "INTELGRAPH_TENANT",
   port: "INTELGRAPH_PORT",
   host: "INTELGRAPH_HOST",
+  hosts: "INTELGRAPH_HOSTS",
+  origins: "INTELGRAPH_ORIGINS",
+  tlsCert: "INTELGRAPH_TLS_CERT",
+  tlsKey: "INTELGRAPH_TLS_KEY",
+  tlsEndsBefore: "INTELGRAPH_TLS_ENDS_BEFORE",
   development: "INTELGRAPH_DEVELOPMENT",
   level: "INTELGRAPH_LOG_LEVEL",
   sampleRate: "INTELGRAPH_SAMPLE_RATE",
@@ -97,6 +117,49 @@ function documentPath(given: Given, { env, folder, fallback }: Place): string | 
   throw invalid(`There is no configuration ${path}.`)
 }
 
+interface Paths {
+  readonly fromFile: (path: string) => string
+  readonly pathIn: (path: string) => string
+}
+
+/** By which names and over which TLS the edge is asked. */
+function edgeSettings(
+  choose: ReturnType<typeof chooser>,
+  gateway: ConfigurationDocument["gateway"],
+  { fromFile, pathIn }: Paths,
+) {
+  const tls = gateway?.tls
+  const pathOf = (path: string | undefined) => (path === undefined ? undefined : fromFile(path))
+  const edge = {
+    hosts: choose("", variables.hosts, listOf(hostPattern, "a name"), {
+      file: gateway?.hosts,
+      otherwise: [],
+    }),
+    origins: choose("", variables.origins, listOf(originPattern, "an origin"), {
+      file: gateway?.origins,
+      otherwise: [],
+    }),
+    tlsCert: choose<string | undefined>("tls-cert", variables.tlsCert, pathIn, {
+      file: pathOf(tls?.cert),
+      otherwise: undefined,
+    }),
+    tlsKey: choose<string | undefined>("tls-key", variables.tlsKey, pathIn, {
+      file: pathOf(tls?.key),
+      otherwise: undefined,
+    }),
+    tlsEndsBefore: choose("", variables.tlsEndsBefore, asBoolean, {
+      file: gateway?.tlsEndsBefore,
+      otherwise: false,
+    }),
+  }
+  const parts = [edge.tlsCert, edge.tlsKey].filter(({ value }) => value !== undefined)
+  if (parts.length === 1) throw invalid("TLS needs both a certificate and its key.")
+  if (parts.length > 0 && edge.tlsEndsBefore.value) {
+    throw invalid("TLS ends at the node or before it; a certificate and tlsEndsBefore say both.")
+  }
+  return edge
+}
+
 function settingsOf(given: Given, place: Place, file: ConfigurationFile | undefined): Settings {
   const document = file?.document
   const { env, folder } = place
@@ -120,6 +183,7 @@ function settingsOf(given: Given, place: Place, file: ConfigurationFile | undefi
       otherwise: 4000,
     }),
     host: choose("host", variables.host, asText, { file: gateway?.host, otherwise: "127.0.0.1" }),
+    ...edgeSettings(choose, gateway, { fromFile, pathIn }),
     development: choose("", variables.development, asBoolean, {
       file: gateway?.development,
       otherwise: true,
@@ -155,59 +219,3 @@ function settingsOf(given: Given, place: Place, file: ConfigurationFile | undefi
     })),
   }
 }
-
-type Read<A> = (text: string, name: string) => A
-
-interface Lower<A> {
-  readonly file: A | undefined
-  readonly otherwise: A
-}
-
-const chooser =
-  (given: Given, env: Io["env"]) =>
-  <A>(flag: string, variable: string, read: Read<A>, lower: Lower<A>): Setting<A> => {
-    const flagText = flag === "" ? undefined : textFlag(given, flag)
-    if (flagText !== undefined) return { value: read(flagText, `--${flag}`), from: "flag" }
-    const text = env[variable]
-    if (text !== undefined) return { value: read(text, variable), from: "environment" }
-    if (lower.file !== undefined) return { value: lower.file, from: "file" }
-    return { value: lower.otherwise, from: "default" }
-  }
-
-const asText: Read<string> = (text) => text
-
-const tenantName: Read<string> = (text, name) => {
-  if (isToken(text)) return text
-  throw invalid(`${name} ${shown(text)} is no tenant: 1 to 63 of a-z, 0-9 and -, no - first.`)
-}
-
-const asBoolean: Read<boolean> = (text, name) => {
-  if (text === "true" || text === "false") return text === "true"
-  throw invalid(`${name} is ${shown(text)}; it is true or false.`)
-}
-
-const levels: readonly LogLevel[] = ["debug", "info", "warn", "error"]
-const asLevel: Read<LogLevel> = (text, name) => {
-  const level = levels.find((one) => one === text)
-  if (level !== undefined) return level
-  throw invalid(`${name} is ${shown(text)}; it is one of ${levels.join(", ")}.`)
-}
-
-const asShare: Read<number> = (text, name) => {
-  const value = text.trim() === "" ? Number.NaN : Number(text)
-  if (value >= 0 && value <= 1) return value
-  throw invalid(`${name} is ${shown(text)}; it is a share from 0 to 1.`)
-}
-
-/** Reads a whole number between two bounds; also for flags that are no setting. */
-export const wholeNumber =
-  (minimum: number, maximum: number): Read<number> =>
-  (text, name) => {
-    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
-    if (value >= minimum && value <= maximum) return value
-    throw invalid(`${name} is ${shown(text)}; it is a whole number from ${minimum} to ${maximum}.`)
-  }
-
-const shown = (text: string) => JSON.stringify(text.slice(0, 80))
-
-const invalid = (message: string) => new Invalid({ what: "configuration", message })

@@ -7,6 +7,7 @@ import type { IngestRequest } from "../actors/index.ts"
 import { DataDirectoryRefused, type IntelGraphError, Invalid } from "../protocols/errors.ts"
 import { progressDrawMillis } from "../protocols/limits.ts"
 import { backupDirectory } from "../runtime/index.ts"
+import { createToken, revokeToken } from "./access.ts"
 import type { AssembledNode } from "./assemble.ts"
 import { ingestRequest, type PlainRequest } from "./request.ts"
 import { type Outcome, runSources } from "./run-sources.ts"
@@ -74,12 +75,22 @@ function answer(
         graph: ports.sink.backup,
         target: String(request.target),
       })
+    case "token create":
+      return makeToken(assembled, request)
+    case "token revoke":
+      return revokeToken(assembled.control, request)
     default:
       return Effect.fail(
-        new Invalid({ what: "request", message: "A node answers ingest, status and backup." }),
+        new Invalid({ what: "request", message: "A node answers what its own commands ask." }),
       )
   }
 }
+
+const makeToken = ({ control }: AssembledNode, request: SocketRequest) =>
+  Effect.suspend(() => {
+    const isFirst = control.isOpen
+    return Effect.map(createToken(control, request), (made) => ({ made, isFirst }))
+  })
 
 const ingestFor = (
   { node, ports }: AssembledNode,

@@ -21,7 +21,9 @@ const start: Verb = {
     ...common,
     once: { help: "end after the summary instead of serving" },
     port: { value: "N", help: "port of the edge (default 4000; 0 takes any)" },
-    host: { value: "ADDRESS", help: "loopback address of the edge (default 127.0.0.1)" },
+    host: { value: "ADDRESS", help: "address of the edge (default 127.0.0.1)" },
+    "tls-cert": { value: "FILE", help: "certificate of the edge, as PEM" },
+    "tls-key": { value: "FILE", help: "its private key, as PEM" },
   },
   examples: ["start", "start --once --json --data-dir /tmp/try"],
   load: () => import("./verbs/start.ts"),
@@ -153,6 +155,70 @@ const restore: Verb = {
   load: () => import("./verbs/restore.ts"),
 }
 
+const createToken: Verb = {
+  name: "token create",
+  words: "",
+  summary: "Make a token and show it once, also beside a running node",
+  wordsMin: 0,
+  wordsMax: 0,
+  flags: {
+    ...common,
+    tenant: { value: "NAME", help: "whose data it reaches (default demo); '*' is the operator" },
+    scope: { value: "LIST", help: "read, write, operate, or several with commas" },
+    expires: { value: "TIME", help: "how long it is good, such as 12h or 90d (default 90d)" },
+    label: { value: "TEXT", help: "what a person knows it by" },
+  },
+  examples: [
+    "token create --tenant demo --scope read,write --label laptop",
+    "token create --tenant '*' --scope operate --expires 30d --label prometheus",
+  ],
+  load: () => import("./verbs/token-create.ts"),
+}
+
+const listTokens: Verb = {
+  name: "token list",
+  words: "",
+  summary: "List tokens without their secrets, those that ended among them",
+  wordsMin: 0,
+  wordsMax: 0,
+  flags: {
+    "data-dir": dataDir,
+    tenant: { value: "NAME", help: "of this tenant only" },
+    json,
+    config,
+  },
+  examples: ["token list"],
+  load: () => import("./verbs/token-list.ts"),
+}
+
+const revokeToken: Verb = {
+  name: "token revoke",
+  words: "ID",
+  summary: "End a token at once, with the sockets that it opened",
+  wordsMin: 1,
+  wordsMax: 1,
+  flags: { "data-dir": dataDir, json, config },
+  examples: ["token revoke ID-FROM-LIST"],
+  load: () => import("./verbs/token-revoke.ts"),
+}
+
+const audit: Verb = {
+  name: "audit",
+  words: "",
+  summary: "List who did what, the newest first",
+  wordsMin: 0,
+  wordsMax: 0,
+  flags: {
+    "data-dir": dataDir,
+    tenant: { value: "NAME", help: "of this tenant only; '*' is the node" },
+    first: { value: "N", help: "how many (default 20)" },
+    json,
+    config,
+  },
+  examples: ["audit --tenant demo --first 100"],
+  load: () => import("./verbs/audit.ts"),
+}
+
 const checkConfiguration: Verb = {
   name: "config check",
   words: "[FILE]",
@@ -175,5 +241,9 @@ export const verbs: readonly Verb[] = [
   showDeadLetter,
   backup,
   restore,
+  createToken,
+  listTokens,
+  revokeToken,
+  audit,
   checkConfiguration,
 ]

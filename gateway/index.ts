@@ -1,4 +1,9 @@
 /** The edge: GraphQL over HTTP for people and programs, health, readiness and metrics. */
+export type { AccessControl } from "./access/control.ts"
+export { checkedGrant } from "./access/grant.ts"
+export { openAccessControl } from "./access/open.ts"
+export type { TokenRecord } from "./access/records.ts"
+export { viewAccess } from "./access/sqlite-store.ts"
 export type { Sources } from "./context.ts"
 export type { OnMasked } from "./errors.ts"
 export { executeQuery, type QueryAnswer, type QueryRequest } from "./execute.ts"

@@ -7,6 +7,7 @@
 import * as Schema from "effect/Schema"
 import {
   connectorsMax,
+  edgeNamesMax,
   nameBytesMax,
   pageSizeMax,
   partitionsMax,
@@ -72,9 +73,40 @@ const Tenant = Schema.Struct({
   question: Schema.optionalKey(Question),
 })
 
+/** A name or address as clients write it in Host, with or without a port. */
+export const hostPattern = /^(\[[0-9a-f:]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:[0-9]{1,5})?$/
+/** An origin as browsers write it: nothing after the port. */
+export const originPattern =
+  /^https?:\/\/(\[[0-9a-f:]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:[0-9]{1,5})?$/
+
+const listed = (pattern: RegExp, description: string) =>
+  Schema.Array(described("One of them").check(Schema.isPattern(pattern)))
+    .check(Schema.isMaxLength(edgeNamesMax))
+    .annotate({ description })
+
+const Tls = Schema.Struct({
+  cert: path("The certificate, with those that vouch for it, as PEM"),
+  key: path("Its private key, as PEM without a passphrase; keep it readable for the node alone"),
+})
+
 const Gateway = Schema.Struct({
   port: Schema.optionalKey(whole(0, 65_535, "Default 4000; 0 takes any free port")),
-  host: Schema.optionalKey(described("A loopback address; default 127.0.0.1")),
+  host: Schema.optionalKey(
+    described("The address to listen on; others than loopback need tokens and TLS"),
+  ),
+  hosts: Schema.optionalKey(
+    listed(hostPattern, "Names by which the node is asked, beside those of loopback"),
+  ),
+  origins: Schema.optionalKey(
+    listed(
+      originPattern,
+      "Origins of pages elsewhere that may ask, such as https://app.example.org",
+    ),
+  ),
+  tls: Schema.optionalKey(Tls.annotate({ description: "TLS that ends at the node" })),
+  tlsEndsBefore: Schema.optionalKey(
+    Schema.Boolean.annotate({ description: "TLS ends at a proxy before the node; default false" }),
+  ),
   development: Schema.optionalKey(
     Schema.Boolean.annotate({ description: "Serves GraphiQL; default true" }),
   ),

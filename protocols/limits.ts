@@ -370,6 +370,8 @@ export const auditWhatLengthMax = 200
 /** Rows that `audit` shows unless told otherwise, and at most. */
 export const auditShownDefault = 20
 export const auditShownMax = 1_000
+/** Hosts and origins that a configuration lists. */
+export const edgeNamesMax = 64
 /** Bytes of a file with a certificate or key, and how often it is looked whether they changed. */
 export const certificateBytesMax = 256 * 1024
 export const certificateLookMillis = 10_000

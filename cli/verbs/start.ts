@@ -85,7 +85,7 @@ function show({ summary, error }: Outcome, json: boolean, io: Io): void {
 }
 
 const openEdge = (settings: Settings, assembled: AssembledNode) => {
-  const { node, ports, feed, resumeKey, metrics, logger } = assembled
+  const { node, ports, feed, resumeKey, control, metrics, logger } = assembled
   return startGateway({
     reads: ports.reads,
     node,
@@ -95,9 +95,21 @@ const openEdge = (settings: Settings, assembled: AssembledNode) => {
     host: settings.host.value,
     development: settings.development.value,
     tenant: settings.tenant.value,
+    control,
+    hosts: settings.hosts.value,
+    origins: settings.origins.value,
+    tls: tlsOf(settings),
     onMasked: (errorId, error) => logger.error("request failed", { errorId, error }),
+    onCertificate: (error) => logger.error("the certificate was not renewed", { error }),
   })
 }
+
+const tlsOf = ({ tlsCert, tlsKey, tlsEndsBefore }: Settings) =>
+  tlsCert.value !== undefined && tlsKey.value !== undefined
+    ? { cert: tlsCert.value, key: tlsKey.value }
+    : tlsEndsBefore.value
+      ? ("before" as const)
+      : undefined
 
 /** Until Ctrl-C, or until the node cannot go on. */
 const serve = (edge: Gateway, { node }: AssembledNode, io: Io) =>

@@ -176,7 +176,7 @@ describe("the door", () => {
     }
   })
 
-  it("refuses an upgrade: 403 to those outside, 501 to the others", async () => {
+  it("refuses an upgrade to those outside before it looks at what they offer", async () => {
     const { host } = new URL(url)
     const upgrade = (headers: string) =>
       raw(
@@ -185,7 +185,7 @@ describe("the door", () => {
       )
     expect(await upgrade(`host: ${host}\r\norigin: http://evil.example\r\n`)).toContain(" 403 ")
     expect(await upgrade("host: evil.example\r\n")).toContain(" 403 ")
-    expect(await upgrade(`host: ${host}\r\norigin: http://${host}\r\n`)).toContain(" 501 ")
+    expect(await upgrade(`host: ${host}\r\norigin: http://${host}\r\n`)).toContain(" 400 ")
   })
 
   it("goes by HTTP/1.1 where a client offers another protocol", async () => {

@@ -1,0 +1,92 @@
+/** Tokens as commands make and show them: by the node that runs, or by this process. */
+import * as Effect from "effect/Effect"
+import { type AccessControl, checkedGrant, type TokenRecord } from "../gateway/index.ts"
+import {
+  type DataDirectoryRefused,
+  type IntelGraphError,
+  Invalid,
+  isIntelGraphError,
+  NotFound,
+} from "../protocols/errors.ts"
+import type { SocketRequest } from "./socket-frames.ts"
+
+/** What is said of a token; never its secret. */
+export interface ShownToken {
+  readonly id: string
+  readonly tenant: string
+  readonly scopes: readonly string[]
+  readonly label: string
+  readonly created: string
+  readonly expires: string
+  readonly revoked: string | null
+  readonly state: "good" | "expired" | "revoked"
+}
+
+export interface MadeToken extends ShownToken {
+  /** The token itself. */
+  readonly token: string
+}
+
+export function shownToken(token: TokenRecord, nowMillis: number): ShownToken {
+  const { id, tenant, scopes, label, revokedMillis } = token
+  const isExpired = token.expiresMillis <= nowMillis
+  return {
+    id,
+    tenant,
+    scopes,
+    label,
+    created: isoOf(token.createdMillis),
+    expires: isoOf(token.expiresMillis),
+    revoked: revokedMillis === undefined ? null : isoOf(revokedMillis),
+    state: revokedMillis !== undefined ? "revoked" : isExpired ? "expired" : "good",
+  }
+}
+
+export const isoOf = (millis: number): string =>
+  new Date(millis).toISOString().replace(/\.\d+Z$/, "Z")
+
+/** Commands of the machine's owner are `local` in rows of audit. */
+const by = "local"
+
+export const createToken = (
+  control: AccessControl,
+  request: SocketRequest,
+): Effect.Effect<MadeToken, IntelGraphError> =>
+  attempt(() => {
+    const { text, token } = control.create(by, grantOf(request))
+    return { token: text, ...shownToken(token, token.createdMillis) }
+  })
+
+export const revokeToken = (
+  control: AccessControl,
+  { id }: SocketRequest,
+): Effect.Effect<ShownToken, IntelGraphError> =>
+  attempt(() => {
+    const token = control.revoke(by, String(id))
+    if (token !== undefined) return shownToken(token, Date.now())
+    const message = `There is no token with the id ${JSON.stringify(String(id).slice(0, 80))}.`
+    throw new NotFound({ what: "token", message, next: "See `intelgraph token list`." })
+  })
+
+/** Throws `Invalid`. */
+export function grantOf({ tenant, scopes, label, lastsMillis }: SocketRequest) {
+  if (!Array.isArray(scopes)) throw new Invalid({ what: "token", message: "A token has scopes." })
+  return checkedGrant({
+    tenant: String(tenant),
+    scopes: scopes.map(String),
+    label: String(label),
+    lastsMillis: Number(lastsMillis),
+  })
+}
+
+export const isLocked = (error: IntelGraphError): error is DataDirectoryRefused =>
+  error._tag === "DataDirectoryRefused" && error.reason === "locked"
+
+export const attempt = <A>(work: () => A): Effect.Effect<A, IntelGraphError> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(work())
+    } catch (thrown) {
+      return isIntelGraphError(thrown) ? Effect.fail(thrown) : Effect.die(thrown)
+    }
+  })
