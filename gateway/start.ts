@@ -34,7 +34,7 @@ import { Sockets } from "./live/sockets.ts"
 import { pageFiles } from "./page/files.ts"
 import type { Page } from "./pages.ts"
 import { serveOn } from "./server.ts"
-import { Uploads } from "./write/upload.ts"
+import { Uploads, type UploadTimes } from "./write/upload.ts"
 
 export interface GatewayOptions {
   readonly reads: GraphReadsShape
@@ -56,6 +56,7 @@ export interface GatewayOptions {
   readonly control?: AccessControl | undefined
   /** How long a client may take to say what it wants. */
   readonly patience?: Patience
+  readonly uploadTimes?: UploadTimes | undefined
   /** Serves GraphiQL at /graphiql. */
   readonly development: boolean
   /** Whose data the open node answers with. */
@@ -94,7 +95,7 @@ export const startGateway = Effect.fn("gateway.start")(function* (options: Gatew
   const queryPages = options.development ? graphiqlPages() : new Map<string, Page>()
   const live = new Live(engine, (access, end) => control.watch(access, end))
   liveMetrics(options.metrics, live.counts)
-  const uploads = new Uploads({ writes: options.node?.writes, audit })
+  const uploads = new Uploads({ writes: options.node?.writes, audit, times: options.uploadTimes })
   let closing = false
   const { server, renew } = yield* listenerOf(options)
   serveOn(server, {

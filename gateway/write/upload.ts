@@ -33,6 +33,7 @@ import { audited } from "./audited.ts"
 import { checkedWait, checkedWrite, nobodyWrites } from "./request.ts"
 import { shownProgress, shownReceipt } from "./show.ts"
 
+/** Shorter in tests; the limits of like names otherwise. */
 export interface UploadTimes {
   readonly stallMillis: number
   readonly allMillis: number
@@ -43,7 +44,7 @@ const timesOfLimits: UploadTimes = { stallMillis: uploadStallMillisMax, allMilli
 export interface UploadsParts {
   readonly writes: WritesShape | undefined
   readonly audit?: Audit | undefined
-  readonly times?: UploadTimes
+  readonly times?: UploadTimes | undefined
 }
 
 /** The uploads of one edge. */
@@ -233,6 +234,8 @@ function wholeBody(
   }
   const onData = (bytes: Buffer) => void takeOne(bytes).catch(reject)
   const onBroken = () => reject(new HttpRefusal(400, "The body ended early."))
+  // It may have broken while room was made for it.
+  if (request.destroyed) onBroken()
   request.on("data", onData).on("end", resolve).on("error", onBroken).on("close", onBroken)
   return promise.finally(() => {
     clearTimeout(stalled)
