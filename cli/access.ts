@@ -8,6 +8,7 @@ import {
   isIntelGraphError,
   NotFound,
 } from "../protocols/errors.ts"
+import type { Outcome } from "./run-sources.ts"
 import type { SocketRequest } from "./socket-frames.ts"
 
 /** What is said of a token; never its secret. */
@@ -67,6 +68,17 @@ export const revokeToken = (
     const message = `There is no token with the id ${JSON.stringify(String(id).slice(0, 80))}.`
     throw new NotFound({ what: "token", message, next: "See `intelgraph token list`." })
   })
+
+/** An ingest by a command is told of like one over the edge. */
+export function auditIngest(
+  control: AccessControl,
+  done: { readonly tenant: string; readonly source: string; readonly outcome: Outcome },
+): void {
+  const { tenant, source, outcome } = done
+  const isDone = outcome.error === undefined && !outcome.interrupted
+  const access = { by, tenant }
+  control.audit({ access, action: "ingest", what: source, outcome: isDone ? "done" : "failed" })
+}
 
 /** Throws `Invalid`. */
 export function grantOf({ tenant, scopes, label, lastsMillis }: SocketRequest) {

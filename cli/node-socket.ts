@@ -7,7 +7,7 @@ import type { IngestRequest } from "../actors/index.ts"
 import { DataDirectoryRefused, type IntelGraphError, Invalid } from "../protocols/errors.ts"
 import { progressDrawMillis } from "../protocols/limits.ts"
 import { backupDirectory } from "../runtime/index.ts"
-import { createToken, revokeToken } from "./access.ts"
+import { auditIngest, createToken, revokeToken } from "./access.ts"
 import type { AssembledNode } from "./assemble.ts"
 import { ingestRequest, type PlainRequest } from "./request.ts"
 import { type Outcome, runSources } from "./run-sources.ts"
@@ -93,7 +93,7 @@ const makeToken = ({ control }: AssembledNode, request: SocketRequest) =>
   })
 
 const ingestFor = (
-  { node, ports }: AssembledNode,
+  { node, ports, control }: AssembledNode,
   asked: unknown,
   progress: Progress,
 ): Effect.Effect<Outcome, IntelGraphError> =>
@@ -112,7 +112,7 @@ const ingestFor = (
           .filter((one) => one.tenant === tenant && one.source === source && files.has(one.file)),
       ),
     )
-    return yield* Effect.raceFirst(
+    const outcome = yield* Effect.raceFirst(
       runSources({
         node,
         reads: ports.reads,
@@ -123,6 +123,8 @@ const ingestFor = (
       }),
       Effect.forever(Effect.andThen(Effect.sleep(progressDrawMillis), told)),
     )
+    auditIngest(control, { tenant, source, outcome })
+    return outcome
   })
 
 function requestsOf(asked: unknown): Effect.Effect<readonly IngestRequest[], Invalid> {

@@ -106,7 +106,11 @@ function follow(edge: Edge, route: Route, exchange: Omit<Exchange, "access">): v
     if (route.needs === "operator") requireOperator(access)
     const reached = route.needs === "nobody" ? access : withTenant(access, request.headers)
     const served = route.serve(edge, { ...exchange, access: reached })
-    if (served instanceof Promise) served.catch(fail)
+    if (!(served instanceof Promise)) return
+    // Who loses access while the request is under way is not answered, and writes nothing more.
+    const stop =
+      access === nobody ? undefined : edge.control.watch(access, () => request.socket.destroy())
+    served.catch(fail).finally(stop)
   } catch (error) {
     fail(error)
   }

@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import type { ConnectorProgress } from "../../actors/index.ts"
 import type { IntelGraphError } from "../../protocols/errors.ts"
+import { auditIngest } from "../access.ts"
 import type { Settings } from "../configuration.ts"
 import { loadSettings } from "../configuration.ts"
 import { sentenceOf } from "../failure.ts"
@@ -96,7 +97,7 @@ const inOwnNode = (
     Effect.gen(function* () {
       const requests = yield* Effect.forEach(plain, ingestRequest)
       const { assemble } = yield* Effect.promise(() => import("../assemble.ts"))
-      const { node, ports } = yield* assemble(settings)
+      const { node, ports, control } = yield* assemble(settings)
       const tenant = settings.tenant.value
       const work = runSources({
         node,
@@ -106,11 +107,14 @@ const inOwnNode = (
         order: "in turn",
         question: undefined,
       })
-      return yield* untilInterrupted(
+      const outcome = yield* untilInterrupted(
         node,
         io,
         whileShown(() => node.progress(), io, work),
       )
+      const source = plain[0]?.source ?? ""
+      auditIngest(control, { tenant, source, outcome })
+      return outcome
     }),
   )
 
