@@ -8,7 +8,7 @@
  * errors, and `complete`. A stream that ends without `complete` is one to come back to.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { edgeCodeOf } from "../../protocols/errors.ts"
+import { edgeCodeOf, LimitExceeded } from "../../protocols/errors.ts"
 import { liveHeartbeatMillis } from "../../protocols/limits.ts"
 import type { Access } from "../access/access.ts"
 import { formatErrors } from "../errors.ts"
@@ -50,8 +50,8 @@ export async function serveStream(live: Live, exchange: StreamRequest): Promise<
     const message = "A mutation is sent with POST."
     if (exchange.request.method === "GET") throw new HttpRefusal(405, message)
   }
-  if (live.isFull) throw socketsExceeded()
-  const stream = new LiveStream(live, exchange)
+  if (live.isFull) throw tooMany(503, socketsExceeded())
+  const stream = streamOf(live, exchange)
   try {
     if ("subscription" in prepared) await stream.subscribe(prepared.subscription)
     else stream.answer(encodeAnswer(await live.engine.answer(request), live.engine.onMasked))
@@ -60,6 +60,17 @@ export async function serveStream(live: Live, exchange: StreamRequest): Promise<
     throw error
   }
 }
+
+function streamOf(live: Live, exchange: StreamRequest): LiveStream {
+  try {
+    return new LiveStream(live, exchange)
+  } catch (error) {
+    throw error instanceof LimitExceeded ? tooMany(429, error) : error
+  }
+}
+
+const tooMany = (status: number, { message, limit, bound }: LimitExceeded) =>
+  new HttpRefusal(status, message, { limit, bound })
 
 /** The operation cannot be begun. */
 export class StreamRefusal extends Error {

@@ -58,7 +58,7 @@ export class BareSocket {
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>
   readonly opened: Promise<void>
 
-  constructor(url: string, protocol = "graphql-transport-ws", headers = {}) {
+  constructor(url: string, protocol: string | string[] = "graphql-transport-ws", headers = {}) {
     this.socket = new WebSocket(url, protocol, { headers })
     this.opened = new Promise((resolve) => this.socket.on("open", resolve))
     this.closed = new Promise((resolve) =>
