@@ -79,7 +79,7 @@ export class Live {
       throw exceeded("liveSocketsPerTokenMax", liveSocketsPerTokenMax, mine + 1, what)
     }
     this.#openByWhom.set(access.by, mine + 1)
-    const stop = this.#watchAccess(access, open.endOfAccess)
+    const stop = this.#watchAccess(access, () => open.endOfAccess())
     return () => {
       stop()
       const left = (this.#openByWhom.get(access.by) ?? 1) - 1

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto"
 import { join } from "node:path"
 import type { GatewayOptions } from "../../../gateway/index.ts"
 import type { BlockEffects, RecordEffect } from "../../../protocols/graph.ts"
+import { MetricRegistry, renderPrometheus } from "../../../runtime/index.ts"
 import type { GraphStore, OpenOptions } from "../../../stores/index.ts"
 import { openGraphStore } from "../../../stores/index.ts"
 import { run } from "../../support/run.ts"
@@ -62,8 +63,10 @@ export const liveWorld = async (
   const writer = await openWriter(path ?? join(temporaryFolder(), "graph.db"), kept)
   const { feed, reads } = writer.store
   const stall = stallMillisMax === undefined ? {} : { stallMillisMax }
-  const gateway = await started({ reads, live: { feed, resumeKey, ...stall }, ...options })
-  const metrics = async () => (await fetch(gateway.url.replace("/graphql", "/metrics"))).text()
+  const registry = new MetricRegistry()
+  const live = { feed, resumeKey, ...stall }
+  const gateway = await started({ reads, live, metrics: registry, ...options })
+  const metrics = async () => renderPrometheus(registry)
   return {
     ...writer,
     url: gateway.url,
