@@ -21,6 +21,7 @@ import {
   auditLingerMillis,
   auditRowsPerWrite,
   auditWhatLengthMax,
+  tokensMax,
 } from "../../protocols/limits.ts"
 import { type Access, openAccess } from "./access.ts"
 import type { AuditRow, Deed } from "./audit.ts"
@@ -126,7 +127,7 @@ export class AccessControl {
     const expiresMillis = nowMillis + lastsMillis
     const times = { createdMillis: nowMillis, expiresMillis, revokedMillis: undefined }
     const token: StoredToken = { id, ...grant, ...times, digest: digestOfToken(text) }
-    const forgotten = makingRoom(this.tokens, nowMillis)
+    const forgotten = this.#held.size < tokensMax ? [] : makingRoom(this.tokens, nowMillis)
     const what = `${id} ${grant.scopes.join(",")}`
     const row = this.#rowOf({
       access: { by, tenant: grant.tenant },

@@ -53,7 +53,6 @@ export function checkedGrant({ tenant, scopes: asked, label, lastsMillis }: Gran
  */
 export function makingRoom(tokens: readonly StoredToken[], nowMillis: number): readonly string[] {
   const over = tokens.length + 1 - tokensMax
-  if (over <= 0) return []
   const ended = tokens
     .map(({ id, expiresMillis, revokedMillis }) => ({ id, end: revokedMillis ?? expiresMillis }))
     .filter(({ end }) => end <= nowMillis)
