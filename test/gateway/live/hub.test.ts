@@ -16,6 +16,7 @@ import { subscriberWaitingBytesMax } from "../../../protocols/limits.ts"
 import { run } from "../../support/run.ts"
 import { temporaryFolder } from "../../support/scoped.ts"
 import { type Change, changesDocument } from "./client.ts"
+import { SlowSocket } from "./slow-socket.ts"
 import { openWriter, until } from "./world.ts"
 
 /** Numbers that depend on the seed alone. */
@@ -24,33 +25,6 @@ function randomOf(seed: number) {
   return (below: number) => {
     state = (state * 1103515245 + 12345) % 2 ** 31
     return Math.floor((state / 2 ** 31) * below)
-  }
-}
-
-/** What a socket takes only when it is told to. */
-class SlowSocket {
-  writableLength = 0
-  mostHeld = 0
-  #isTaking = true
-  readonly #untold: (() => void)[] = []
-
-  write(bytes: Uint8Array, taken: () => void): boolean {
-    if (this.#isTaking) setImmediate(taken)
-    else {
-      this.writableLength += bytes.length
-      this.#untold.push(taken)
-    }
-    return true
-  }
-
-  stop(): void {
-    this.#isTaking = false
-  }
-
-  take(): void {
-    this.#isTaking = true
-    this.writableLength = 0
-    for (const taken of this.#untold.splice(0)) taken()
   }
 }
 
