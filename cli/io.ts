@@ -7,6 +7,8 @@ import type * as Effect from "effect/Effect"
 export interface Io {
   /** One result: text as it is, or a value as one line of JSON. */
   readonly out: (text: string) => void
+  /** Completes when stdout has taken what it was given so far, and others have had their turn. */
+  readonly taken: Effect.Effect<void>
   /** A line for a person. */
   readonly tell: (line: string) => void
   /** Raw text on stderr, for what is drawn again and again. */

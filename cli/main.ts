@@ -63,6 +63,11 @@ async function flushed(exitCode: number): Promise<number> {
 function ioOf(interrupted: Effect.Effect<void>): Io {
   return {
     out: (text) => void process.stdout.write(text.endsWith("\n") ? text : `${text}\n`),
+    taken: Effect.callback((resume) => {
+      const done = () => resume(Effect.void)
+      if (process.stdout.writableNeedDrain) process.stdout.once("drain", done)
+      else setImmediate(done)
+    }),
     tell: (line) => void process.stderr.write(`${line}\n`),
     draw: (text) => void process.stderr.write(text),
     isTerminal: process.stderr.isTTY === true,

@@ -64,6 +64,25 @@ const query: Verb = {
   load: () => import("./verbs/query.ts"),
 }
 
+const changes: Verb = {
+  name: "changes",
+  words: "",
+  summary: "Tell what changed of the entities, one line each, also while a node writes",
+  wordsMin: 0,
+  wordsMax: 0,
+  flags: {
+    ...common,
+    json: { help: "each change as one line of JSON, with the token to go on behind it" },
+    types: { value: "A,B", help: "only entities of these types" },
+    after: { value: "TOKEN", help: "what is behind this place (default all that is kept)" },
+    snapshot: { help: "the entities as they are now, then what changes of them" },
+    follow: { help: "go on until Ctrl-C (without --after and --snapshot: from now on)" },
+    first: { value: "N", help: "end after so many changes" },
+  },
+  examples: ["changes --follow", "changes --json --after TOKEN", "changes --snapshot --json"],
+  load: () => import("./verbs/changes.ts"),
+}
+
 const status: Verb = {
   name: "status",
   words: "",
@@ -234,6 +253,7 @@ export const verbs: readonly Verb[] = [
   start,
   ingest,
   query,
+  changes,
   status,
   doctor,
   inferMapping,

@@ -247,6 +247,8 @@ export const changesLookedMax = 20_000
 export const changesPerRowMax = 1_000
 /** Rows of old changes that one commit lets go, beside as many as it writes. */
 export const changeRowsTrimmedMax = 4
+/** How often `intelgraph changes --follow` looks at the file that another process writes. */
+export const changesLookMillis = 200
 /** Characters of a resume token: 64 partitions of any sequence take less. */
 export const resumeTokenLengthMax = 1_024
 
@@ -338,6 +340,8 @@ export const pageRankedMax = 200
 export const pageSuggestedMax = 10
 /** Rows that lists of the page ask for at once. */
 export const pageRowsMax = 50
+/** Records of one entity that are shown at once: thousands may speak of one. */
+export const pageRecordsMax = 20
 /** Rows of the tree of actors that are drawn; more are counted. */
 export const pageActorsMax = 500
 /** Bytes of a dead letter that are shown. */

@@ -265,6 +265,8 @@ export interface SnapshotPage extends Page<VisibleEntity> {
 export interface ChangeFeedShape {
   /** Where the feed ends now. Read before a snapshot: all later changes are behind it. */
   readonly position: (tenant: string) => Read<FeedPosition>
+  /** Before the oldest change that is kept. */
+  readonly oldest: (tenant: string) => Read<FeedPosition>
   /** A page of `GraphReadsShape.entities`, and the feed at the same moment. */
   readonly snapshot: (
     tenant: string,

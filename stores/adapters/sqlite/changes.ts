@@ -23,6 +23,7 @@ export function feedOf(store: ReadStore, watch: ChangeFeedShape["watch"]): Chang
     store.read(() => use(store.tenant(name)))
   return {
     position: (name) => of(name, (tenant) => headOf(store, tenant).position),
+    oldest: (name) => of(name, (tenant) => oldestOf(store, tenant)),
     snapshot: (name, query, page) => of(name, (tenant) => snapshotOf(store, tenant, query, page)),
     changes: (name, { types }, page) =>
       of(name, (tenant) => changesOf(store, tenant, types, page.first, page.after)),
@@ -53,6 +54,17 @@ function headOf(store: ReadStore, tenant: number): Head {
   if (row === undefined) return { ...none, position: { feed, sequences: [] } }
   const [revision, changes, sequences] = row
   return { revision, changes, position: { feed, sequences: sequencesOf(sequences) } }
+}
+
+function oldestOf(store: ReadStore, tenant: number): FeedPosition {
+  const { position } = headOf(store, tenant)
+  if (!store.hasFeed) return position
+  const row = store
+    .query<[sequences: string]>(
+      "SELECT sequences FROM change WHERE tenant = ? ORDER BY last LIMIT 1",
+    )
+    .get(tenant)
+  return row === undefined ? position : { feed: position.feed, sequences: sequencesOf(row[0]) }
 }
 
 function snapshotOf(
