@@ -172,7 +172,7 @@ describe("this repository", () => {
   let sources: readonly SourceFacts[] = []
 
   beforeAll(() => {
-    const typescript = paths.filter((path) => path.endsWith(".ts"))
+    const typescript = paths.filter((path) => /\.tsx?$/.test(path))
     sources = readFacts(new Map(typescript.map((path) => [path, read(path)])))
   })
 
@@ -187,7 +187,8 @@ describe("this repository", () => {
   it("leaves no unfinished word, machine's path or registry's host behind", () => {
     const texts = paths.filter(
       (path) =>
-        /\.(ts|mjs|md|json|ya?ml)$|^\.ci\/|^\.npmrc$/.test(path) && !/fixtures|vectors/.test(path),
+        /\.(tsx?|mjs|md|json|ya?ml|css|svg)$|^\.ci\/|^\.npmrc$/.test(path) &&
+        !/fixtures|vectors/.test(path),
     )
     const spoken = (path: string) => path !== "test/support/tidy.ts"
     expect(

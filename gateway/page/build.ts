@@ -80,7 +80,9 @@ const documentOf = ({ script, style, icon }: Names): string => `<!doctype html>
 <script type="module" src="/page/${script}" blocking="render"></script>
 </head>
 <body>
-<div id="page"><noscript>This page needs JavaScript. The same is answered at /graphql.</noscript></div>
+<div id="page">
+<noscript>This page needs JavaScript. The same is answered at /graphql.</noscript>
+</div>
 </body>
 </html>
 `

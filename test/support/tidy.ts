@@ -186,6 +186,7 @@ export const isEntry = (path: string): boolean =>
   path === "cli/main.ts" ||
   path === "bench/main.ts" ||
   path === "protocols/index.ts" ||
+  path === "gateway/page/src/main.tsx" ||
   /^vitest(\.\w+)?\.config\.ts$/.test(path) ||
   path === "test/mutants.ts" ||
   path.endsWith(".test.ts")

@@ -32,20 +32,9 @@ export function App() {
 
 function Frame({ hasToken }: { readonly hasToken: boolean }) {
   const route = useRoute()
-  const search = useRef<HTMLInputElement>(null)
   const main = useRef<HTMLElement>(null)
   const isFirst = useRef(true)
   const stats = useAskedStats()
-  useEffect(() => {
-    const find = (event: KeyboardEvent) => {
-      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return
-      if (takesText(event.target)) return
-      event.preventDefault()
-      search.current?.focus()
-    }
-    window.addEventListener("keydown", find)
-    return () => window.removeEventListener("keydown", find)
-  }, [])
   useEffect(() => {
     // A reader hears the new view, and tab goes on from its beginning.
     if (isFirst.current) isFirst.current = false
@@ -58,54 +47,77 @@ function Frame({ hasToken }: { readonly hasToken: boolean }) {
       <button type="button" class="skip" onClick={() => main.current?.focus()}>
         Skip to the content
       </button>
-      <header class="top">
-        <a class="brand" href="#/">
-          <svg viewBox="0 0 24 24" aria-hidden="true">
-            <path d="M6 12L16 5.5M6 12l10 6.5M16 5.5v13" />
-            <circle cx="6" cy="12" r="3.2" />
-            <circle cx="16.5" cy="5.5" r="2.6" />
-            <circle cx="16.5" cy="18.5" r="2.6" />
-          </svg>
-          IntelGraph
-        </a>
-        <Navigation route={route} />
-        <search class="top-search">
-          <EntityPicker
-            label="Search entities"
-            placeholder="Search names, aliases, texts"
-            inputRef={search}
-            initial={route.view === "search" ? route.text : ""}
-            onPick={({ id }) => {
-              window.location.hash = entityHash(id)
-            }}
-            onText={(text) => {
-              window.location.hash = hashOf({ view: "search", text, type: "" })
-            }}
-          />
-          <span class="key-hint" aria-hidden="true">
-            /
-          </span>
-        </search>
-        <div class="top-end">
-          <LinkSign />
-          <ThemeSwitch />
-          {hasToken ? (
-            <button
-              type="button"
-              class="quiet"
-              title="Forget the token"
-              onClick={() => signOut("The token is forgotten. Bring one to go on.")}
-            >
-              <Icon name="leave" />
-              <span class="unseen">Forget the token</span>
-            </button>
-          ) : null}
-        </div>
-      </header>
+      <Top route={route} hasToken={hasToken} />
       <main id="main" class={`main ${route.view}`} ref={main} tabIndex={-1}>
         <View route={route} />
       </main>
     </StatsContext.Provider>
+  )
+}
+
+/** Search is a key away wherever one is. */
+function useSearchKey() {
+  const search = useRef<HTMLInputElement>(null)
+  useEffect(() => {
+    const find = (event: KeyboardEvent) => {
+      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return
+      if (takesText(event.target)) return
+      event.preventDefault()
+      search.current?.focus()
+    }
+    window.addEventListener("keydown", find)
+    return () => window.removeEventListener("keydown", find)
+  }, [])
+  return search
+}
+
+function Top({ route, hasToken }: { readonly route: Route; readonly hasToken: boolean }) {
+  const search = useSearchKey()
+  return (
+    <header class="top">
+      <a class="brand" href="#/">
+        <svg viewBox="0 0 24 24" aria-hidden="true">
+          <path d="M6 12L16 5.5M6 12l10 6.5M16 5.5v13" />
+          <circle cx="6" cy="12" r="3.2" />
+          <circle cx="16.5" cy="5.5" r="2.6" />
+          <circle cx="16.5" cy="18.5" r="2.6" />
+        </svg>
+        IntelGraph
+      </a>
+      <Navigation route={route} />
+      <search class="top-search">
+        <EntityPicker
+          label="Search entities"
+          placeholder="Search names, aliases, texts"
+          inputRef={search}
+          initial={route.view === "search" ? route.text : ""}
+          onPick={({ id }) => {
+            window.location.hash = entityHash(id)
+          }}
+          onText={(text) => {
+            window.location.hash = hashOf({ view: "search", text, type: "" })
+          }}
+        />
+        <span class="key-hint" aria-hidden="true">
+          /
+        </span>
+      </search>
+      <div class="top-end">
+        <LinkSign />
+        <ThemeSwitch />
+        {hasToken ? (
+          <button
+            type="button"
+            class="quiet"
+            title="Forget the token"
+            onClick={() => signOut("The token is forgotten. Bring one to go on.")}
+          >
+            <Icon name="leave" />
+            <span class="unseen">Forget the token</span>
+          </button>
+        ) : null}
+      </div>
+    </header>
   )
 }
 

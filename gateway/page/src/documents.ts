@@ -6,7 +6,8 @@ const counts = "source read accepted duplicates stale replayed refused deadLette
 const mailbox =
   "pending offered refused handled deadLettered expired shed queued stashed parked inTurn"
 const actor = `address tenant kind key state restarts lastError mailbox { ${mailbox} }`
-const progress = `${counts} file phase fileBytes fileBytesRead refusedBlocks mailboxDepth seconds error`
+const progress = `${counts} file phase
+  fileBytes fileBytesRead refusedBlocks mailboxDepth seconds error`
 
 /** The tree is as deep as supervisors are: node, tenants, what they run, and theirs. */
 const actorTree = `${actor} children { ${actor} children { ${actor} children { ${actor} } } }`

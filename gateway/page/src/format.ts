@@ -7,7 +7,7 @@ export const count = (value: number): string => whole.format(value)
 
 /** For narrow places; the exact number belongs into a title. */
 export const compact = (value: number): string =>
-  value < 10_000 ? whole.format(value) : short.format(value)
+  value < 1_000_000 ? whole.format(value) : short.format(value)
 
 export const counted = (value: number, one: string, many = `${one}s`): string =>
   `${count(value)} ${value === 1 ? one : many}`

@@ -3,6 +3,7 @@ import { createContext } from "preact"
 import { useContext, useEffect, useState } from "preact/hooks"
 import { pagePollMillis } from "../../../protocols/limits.ts"
 import type { Actor, ActorState, Progress, Stats } from "./answers.ts"
+import { learnTypes } from "./colours.ts"
 import { actorsDocument, progressDocument, statsDocument } from "./documents.ts"
 import { actorStates, changes, link, progressOf, refusals, restarts } from "./live.ts"
 import { type Answered, useAnswer, useCell } from "./use.ts"
@@ -42,7 +43,10 @@ export function useAskedStats(): Answered<{ stats: Stats }> {
   const running = [...sources.values()].some(isRunning)
   const poll = usePollMillis()
   // Relationships and dead letters come without a change of an entity.
-  return useAnswer(statsDocument, {}, { version, everyMillis: running ? pagePollMillis : poll })
+  const everyMillis = running ? pagePollMillis : poll
+  const answered = useAnswer<{ stats: Stats }>(statsDocument, {}, { version, everyMillis })
+  learnTypes(answered.data?.stats.byType.map(({ type }) => type) ?? [])
+  return answered
 }
 
 export const isRunning = ({ phase }: { readonly phase: string }): boolean =>

@@ -2,15 +2,18 @@
  * Draws a mind map with cytoscape. Loaded only when a graph is shown; it paints on a canvas and
  * sets styles from script, so the page's policy need not allow inline styles.
  */
-import type { Core, ElementDefinition, NodeSingular, StylesheetJson } from "cytoscape"
+import type { Core, ElementDefinition, NodeSingular } from "cytoscape"
 import cytoscape from "cytoscape"
 import { compact, nameOf, plainName } from "../format.ts"
+import { drawingStyle } from "./drawing-style.ts"
 import type { MindMap, PlacedEdge, PlacedNode } from "./mind-map.ts"
 
 export interface DrawnGraph {
   readonly draw: (map: MindMap, moves: boolean) => void
   /** Colours are read anew from the page's style. */
   readonly restyle: () => void
+  /** Moves the view to an entity and what leads outwards from it. */
+  readonly reveal: (id: string, moves: boolean) => void
   readonly select: (id: string | undefined) => void
   /** The nearest node in a direction, seen from the selected one or from the middle. */
   readonly step: (from: string | undefined, x: number, y: number) => string | undefined
@@ -40,7 +43,7 @@ export function drawGraph({ container, colourOf, onTap, onOpen }: Given): DrawnG
     autoungrabify: true,
     boxSelectionEnabled: false,
     selectionType: "single",
-    style: styleOf(container),
+    style: drawingStyle(container),
   })
   let nodes: ReadonlyMap<string, PlacedNode> = new Map()
   const told = (tell: (node: PlacedNode) => void) => (event: { target: NodeSingular }) => {
@@ -48,11 +51,8 @@ export function drawGraph({ container, colourOf, onTap, onOpen }: Given): DrawnG
     if (node !== undefined) tell(node)
   }
   core.on("tap", "node", told(onTap))
-  core.on("dbltap", "node", told(onOpen))
-  core.on("mouseover", "node", () => container.classList.add("points"))
-  core.on("mouseout", "node", () => container.classList.remove("points"))
-  const resized = new ResizeObserver(() => core.resize())
-  resized.observe(container)
+  core.on("dbltap", "node.entity", told(onOpen))
+  const ignore = listen(core, container)
   return {
     draw: (map, moves) => {
       const isFirst = nodes.size === 0
@@ -61,8 +61,19 @@ export function drawGraph({ container, colourOf, onTap, onOpen }: Given): DrawnG
       if (isFirst) showFirst(core)
     },
     restyle: () => {
-      core.style(styleOf(container))
-      core.nodes("[type]").forEach((node) => void node.data("colour", colourOf(node.data("type"))))
+      core.style(drawingStyle(container))
+      core.nodes("[type]").forEach((node) => {
+        node.data("colour", colourOf(node.data("type")))
+      })
+    },
+    reveal: (id, moves) => {
+      const outwards = core.getElementById(id).successors("node")
+      const ids = new Set([id, ...outwards.map((node) => node.id())])
+      reveal(
+        core,
+        [...nodes.values()].filter((node) => ids.has(node.id)),
+        moves,
+      )
     },
     select: (id) => {
       core.nodes(":selected").unselect()
@@ -79,9 +90,24 @@ export function drawGraph({ container, colourOf, onTap, onOpen }: Given): DrawnG
       }),
     fit: () => core.fit(undefined, 24),
     end: () => {
-      resized.disconnect()
+      ignore()
       core.destroy()
     },
+  }
+}
+
+/** The pointer's shape, the focus, and the size; until what it returns is called. */
+function listen(core: Core, container: HTMLElement): () => void {
+  core.on("mouseover", "node", () => container.classList.add("points"))
+  core.on("mouseout", "node", () => container.classList.remove("points"))
+  // Cytoscape takes the focus away when it is pressed, and keys would go elsewhere.
+  const takeFocus = () => container.focus({ preventScroll: true })
+  container.addEventListener("pointerup", takeFocus)
+  const resized = new ResizeObserver(() => core.resize())
+  resized.observe(container)
+  return () => {
+    resized.disconnect()
+    container.removeEventListener("pointerup", takeFocus)
   }
 }
 
@@ -92,6 +118,7 @@ function redraw(
   moves: boolean,
 ): void {
   const wanted = new Set([...map.nodes, ...map.edges].map(({ id }) => id))
+  const heights = new Map(map.nodes.map(({ id, y }) => [id, y]))
   core.batch(() => {
     core
       .elements()
@@ -108,7 +135,10 @@ function redraw(
       }
     }
     for (const edge of map.edges) {
-      if (core.getElementById(edge.id).empty()) core.add(edgeElement(edge))
+      const shown = edgeElement(edge, heights)
+      const known = core.getElementById(edge.id)
+      if (known.empty()) core.add(shown)
+      else known.classes(shown.classes ?? "")
     }
   })
   if (!moves) return
@@ -130,21 +160,35 @@ function nodeElement(node: PlacedNode, colourOf: (type: string) => string): Elem
     const data = { id: node.id, label: `+ ${compact(node.hidden)} more` }
     return { group: "nodes", data, position, classes: `more ${node.side}` }
   }
-  const { type, members } = node.group
-  const name = shortened(plainName(type), 20)
-  const label = `${name} ${compact(members.length)}`
-  const data = { id: node.id, label, width: 14 + label.length * 6.1 }
+  const { type, memberType, members, isPart } = node.group
+  const lines = [plainName(type), `${compact(members.length)}${isPart ? "+" : ""} ${memberType}`]
+  const label = lines.map((line) => shortened(line, groupLabelMax)).join("\n")
+  const data = { id: node.id, label, type: memberType, colour: colourOf(memberType) }
   return { group: "nodes", data, position, classes: `group${node.isOpen ? "" : " closed"}` }
 }
+
+/** Characters of a line in a group, so that groups keep their column. */
+const groupLabelMax = 20
 
 const shortened = (text: string, length: number): string =>
   text.length <= length ? text : `${text.slice(0, length - 1).trimEnd()}…`
 
-const edgeElement = ({ id, inner, outer, arrow, isBack }: PlacedEdge): ElementDefinition => ({
-  group: "edges",
-  data: { id, source: inner, target: outer },
-  classes: `${arrow}${isBack ? " back" : ""}`,
-})
+/** A turn of a few pixels looks like a fault: such lines are drawn straight. */
+const flatHeightMax = 4
+
+function edgeElement(
+  { id, inner, outer, arrow, isStem, isBack }: PlacedEdge,
+  heights: ReadonlyMap<string, number>,
+): ElementDefinition {
+  const rise = Math.abs((heights.get(inner) ?? 0) - (heights.get(outer) ?? 0))
+  const bend = rise <= flatHeightMax ? " flat" : isStem ? " stem" : ""
+  const shape = isBack ? " back" : bend
+  return {
+    group: "edges",
+    data: { id, source: inner, target: outer },
+    classes: `${arrow}${shape}`,
+  }
+}
 
 function showFirst(core: Core): void {
   core.fit(undefined, 24)
@@ -154,6 +198,28 @@ function showFirst(core: Core): void {
   core.zoom(wanted)
   core.center(fitting < wanted ? core.nodes(".middle") : undefined)
 }
+
+const labelWidth = 170
+const revealZoomMin = 0.55
+
+/** By where things will stand, for they may still be on their way. */
+function reveal(core: Core, nodes: readonly PlacedNode[], moves: boolean): void {
+  if (nodes.length < 2) return
+  const xs = nodes.map(({ x, side }) => x + (side === "left" ? -labelWidth : labelWidth))
+  const ys = nodes.map(({ y }) => y)
+  const [left, right] = [Math.min(...xs, nodes[0]?.x ?? 0), Math.max(...xs, nodes[0]?.x ?? 0)]
+  const [top, bottom] = [Math.min(...ys) - rowsAround, Math.max(...ys) + rowsAround]
+  const fitting = Math.min(core.width() / (right - left), core.height() / (bottom - top))
+  const zoom = Math.min(core.zoom(), Math.max(revealZoomMin, fitting))
+  const pan = {
+    x: core.width() / 2 - (zoom * (left + right)) / 2,
+    y: core.height() / 2 - (zoom * (top + bottom)) / 2,
+  }
+  if (moves) core.animate({ zoom, pan }, { duration: 220, easing: "ease-out" })
+  else core.viewport({ zoom, pan })
+}
+
+const rowsAround = 30
 
 function keepInSight(core: Core, node: NodeSingular): void {
   const { x, y } = node.renderedPosition()
@@ -184,115 +250,3 @@ function nearest(
   }
   return best
 }
-
-function styleOf(container: HTMLElement): StylesheetJson {
-  const page = getComputedStyle(container)
-  const colour = (name: string) => page.getPropertyValue(`--${name}`).trim()
-  const font = page.fontFamily
-  const text = { "font-family": font, "font-size": 12, color: colour("text") }
-  const halo = { "text-background-color": colour("surface"), "text-background-opacity": 0.85 }
-  return [
-    {
-      selector: "node.entity",
-      style: {
-        ...text,
-        ...halo,
-        width: 13,
-        height: 13,
-        label: "data(label)",
-        "background-color": "data(colour)",
-        "text-valign": "center",
-        "text-background-padding": "1",
-      },
-    },
-    { selector: "node.right", style: { "text-halign": "right", "text-margin-x": 5 } },
-    { selector: "node.left", style: { "text-halign": "left", "text-margin-x": -5 } },
-    {
-      selector: "node.middle",
-      style: {
-        width: 36,
-        height: 36,
-        "font-size": 14,
-        "font-weight": "bold",
-        "text-valign": "bottom",
-        "text-margin-y": 6,
-        "text-wrap": "wrap",
-        "text-max-width": "150",
-        "z-index": 10,
-      },
-    },
-    {
-      selector: "node.stub",
-      style: {
-        "background-color": colour("surface"),
-        "border-width": 2,
-        "border-style": "dashed",
-        "border-color": "data(colour)",
-      },
-    },
-    {
-      selector: "node.group",
-      style: {
-        ...text,
-        "font-size": 11,
-        color: colour("muted"),
-        width: "data(width)",
-        height: 20,
-        shape: "round-rectangle",
-        label: "data(label)",
-        "text-valign": "center",
-        "background-color": colour("raised"),
-        "border-width": 1,
-        "border-color": colour("line"),
-      },
-    },
-    { selector: "node.closed", style: { "border-style": "dashed", color: colour("accent") } },
-    {
-      selector: "node.more",
-      style: {
-        ...text,
-        width: 5,
-        height: 5,
-        color: colour("accent"),
-        label: "data(label)",
-        "text-valign": "center",
-        "background-color": colour("accent"),
-      },
-    },
-    {
-      selector: "node:selected",
-      style: {
-        "overlay-color": colour("accent"),
-        "overlay-opacity": 0.18,
-        "overlay-padding": 5,
-      },
-    },
-    ...edgeStyles(colour),
-  ]
-}
-
-const edgeStyles = (colour: (name: string) => string): StylesheetJson => [
-  {
-    selector: "edge",
-    style: {
-      width: 1.2,
-      "line-color": colour("edge"),
-      "curve-style": "round-taxi",
-      "taxi-direction": "horizontal",
-      "taxi-turn": "50%",
-      "arrow-scale": 0.75,
-    },
-  },
-  {
-    selector: "edge.outer",
-    style: { "target-arrow-shape": "triangle", "target-arrow-color": colour("edge") },
-  },
-  {
-    selector: "edge.inner",
-    style: { "source-arrow-shape": "triangle", "source-arrow-color": colour("edge") },
-  },
-  {
-    selector: "edge.back",
-    style: { "curve-style": "bezier", "line-style": "dashed", "line-opacity": 0.7 },
-  },
-]

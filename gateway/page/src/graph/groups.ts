@@ -1,4 +1,4 @@
-/** The neighbours of an entity by relationship and direction: what a person asks first. */
+/** The neighbours of an entity by relationship, direction and type: what a person asks first. */
 import type { EntityRef, Neighborhood } from "../answers.ts"
 
 export type Direction = "out" | "in"
@@ -10,40 +10,49 @@ export interface Group {
   readonly of: string
   readonly type: string
   readonly direction: Direction
-  /** In order (type, name). */
+  /** The type that all members have. */
+  readonly memberType: string
+  /** There are more than the node answered with. */
+  readonly isPart: boolean
+  /** By name. */
   readonly members: readonly EntityRef[]
 }
 
-/** Groups with incoming relationships first, then by name. */
+/** In order (direction, relationship, type of the members). */
 export function groupsOf(id: string, near: Neighborhood): readonly Group[] {
   const entities = new Map(near.entities.map(({ entity }) => [entity.id, entity]))
-  const members = new Map<string, Map<string, EntityRef>>()
+  const found = new Map<string, Omit<Group, "members"> & { members: Map<string, EntityRef> }>()
   const add = (type: string, direction: Direction, other: string) => {
-    const key = `${direction} ${type}`
     const entity = entities.get(other)
     if (entity === undefined) return
-    const group = members.get(key) ?? new Map<string, EntityRef>()
-    members.set(key, group.set(other, entity))
+    const memberType = entity.type
+    const key = JSON.stringify([id, direction, type, memberType])
+    const group = found.get(key) ?? {
+      key,
+      of: id,
+      type,
+      direction,
+      memberType,
+      isPart: near.truncated,
+      members: new Map<string, EntityRef>(),
+    }
+    group.members.set(other, entity)
+    found.set(key, group)
   }
   for (const { type, from, to } of near.relationships) {
     if (from.id === id && to.id !== id) add(type, "out", to.id)
     if (to.id === id && from.id !== id) add(type, "in", from.id)
   }
-  return [...members].sort(byText).map(([key, group]) => {
-    const [direction = "", type = ""] = key.split(/ (.*)/)
-    return {
-      key: `${id} ${key}`,
-      of: id,
-      type,
-      direction: direction === "in" ? "in" : "out",
-      members: [...group.values()].sort(
-        (a, b) => compare(a.type, b.type) || compare(a.name ?? a.key, b.name ?? b.key),
+  return [...found.values()]
+    .sort((a, b) => compare(a.key, b.key))
+    .map((group) => ({
+      ...group,
+      members: [...group.members.values()].sort((a, b) =>
+        compare(a.name ?? a.key, b.name ?? b.key),
       ),
-    }
-  })
+    }))
 }
 
-const byText = (a: readonly [string, unknown], b: readonly [string, unknown]) => compare(a[0], b[0])
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 /** How many neighbours each relationship type leads to, the most first. */

@@ -40,6 +40,8 @@ export interface PlacedEdge {
   readonly outer: string
   /** Which end has the arrow head. */
   readonly arrow: "inner" | "outer" | "none"
+  /** Leads from an entity to one of its groups. */
+  readonly isStem: boolean
   readonly isBack: boolean
 }
 
@@ -56,10 +58,10 @@ interface Branch {
 }
 
 const rowHeight = 25
-const groupGap = 12
-const groupOffset = 118
-const memberOffset = 104
-const nestedOffset = 250
+const groupGap = 18
+const groupOffset = 168
+const memberOffset = 112
+const nestedOffset = 268
 
 export function mindMapOf(drawing: Drawing): MindMap {
   const edges: PlacedEdge[] = []
@@ -176,6 +178,7 @@ const edgeOf = (group: Group, member: string, isBack: boolean): PlacedEdge => ({
   inner: group.key,
   outer: member,
   arrow: group.direction === "out" ? "outer" : "none",
+  isStem: false,
   isBack,
 })
 
@@ -184,6 +187,7 @@ const stemOf = (group: Group): PlacedEdge => ({
   inner: group.of,
   outer: group.key,
   arrow: group.direction === "in" ? "inner" : "none",
+  isStem: true,
   isBack: false,
 })
 

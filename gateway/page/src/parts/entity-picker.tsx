@@ -41,13 +41,15 @@ function useSuggestions(text: string, type: string) {
   )
   const found = ranked(answer.data?.entities.items ?? [], settled)
   const isCurrent = settled === text.trim() && !answer.isLoading
-  return {
-    items: found.slice(0, pageSuggestedMax),
+  const items = found.slice(0, pageSuggestedMax)
+  const foot = footOf({
+    isCurrent,
+    shown: items.length,
     total: found.length,
     hasMore: answer.data?.entities.hasMore === true,
-    isCurrent,
-    problem: answer.problem,
-  }
+    problem: answer.problem?.message,
+  })
+  return { items, isCurrent, foot }
 }
 
 export function EntityPicker(props: PickerProps) {
@@ -56,7 +58,7 @@ export function EntityPicker(props: PickerProps) {
   const [isOpen, setOpen] = useState(false)
   const [active, setActive] = useState(-1)
   const id = useId()
-  const { items, total, hasMore, isCurrent, problem } = useSuggestions(isOpen ? text : "", type)
+  const { items, isCurrent, foot } = useSuggestions(isOpen ? text : "", type)
   useEffect(() => setText(initial), [initial])
   useEffect(() => setActive(-1), [text])
   const close = () => {
@@ -72,25 +74,18 @@ export function EntityPicker(props: PickerProps) {
   const onKeyDown = (event: KeyboardEvent) => {
     const { key } = event
     if (key === "ArrowDown" || key === "ArrowUp") {
-      event.preventDefault()
       setOpen(true)
-      if (items.length === 0) return
-      const step = key === "ArrowDown" ? 1 : -1
-      setActive(
-        (last) => (last + step + items.length + (last === -1 && step < 0 ? 1 : 0)) % items.length,
-      )
-    } else if (key === "Escape") {
-      if (isShown) event.stopPropagation()
-      close()
-    } else if (key === "Enter") {
-      event.preventDefault()
+      setActive(stepped(active, key === "ArrowDown" ? 1 : -1, items.length))
+    } else if (key === "Escape") close()
+    else if (key === "Enter") {
       const chosen = items[active] ?? (onText === undefined && isCurrent ? items[0] : undefined)
       if (chosen !== undefined) pick(chosen)
       else if (onText !== undefined) {
         close()
         onText(text.trim())
       }
-    }
+    } else return
+    event.preventDefault()
   }
   return (
     <div class="picker" onFocusOut={(event) => leaves(event) && close()}>
@@ -115,25 +110,51 @@ export function EntityPicker(props: PickerProps) {
         onFocus={() => setOpen(true)}
         onKeyDown={onKeyDown}
       />
-      <div class="picker-list" hidden={!isShown}>
-        <div id={`${id}-list`} role="listbox" aria-label={`${label}: suggestions`}>
-          {items.map((item, place) => (
-            <Suggestion
-              key={item.id}
-              id={`${id}-${place}`}
-              item={item}
-              isActive={place === active}
-              onPick={() => pick(item)}
-            />
-          ))}
-        </div>
-        <p class="picker-foot" role="status">
-          {footOf({ isCurrent, shown: items.length, total, hasMore, problem: problem?.message })}
-        </p>
-      </div>
+      <Suggestions
+        id={id}
+        label={`${label}: suggestions`}
+        items={items}
+        active={active}
+        isShown={isShown}
+        foot={foot}
+        onPick={pick}
+      />
     </div>
   )
 }
+
+interface SuggestionsProps {
+  readonly id: string
+  readonly label: string
+  readonly items: readonly Found[]
+  readonly active: number
+  readonly isShown: boolean
+  readonly foot: string
+  readonly onPick: (entity: Found) => void
+}
+
+const Suggestions = (props: SuggestionsProps) => (
+  <div class="picker-list" hidden={!props.isShown}>
+    <div id={`${props.id}-list`} role="listbox" aria-label={props.label}>
+      {props.items.map((item, place) => (
+        <Suggestion
+          key={item.id}
+          id={`${props.id}-${place}`}
+          item={item}
+          isActive={place === props.active}
+          onPick={() => props.onPick(item)}
+        />
+      ))}
+    </div>
+    <p class="picker-foot" role="status">
+      {props.isShown ? props.foot : ""}
+    </p>
+  </div>
+)
+
+/** Around the list's ends; -1 is the field itself. */
+const stepped = (active: number, step: number, length: number): number =>
+  length === 0 ? -1 : active === -1 && step < 0 ? length - 1 : (active + step + length) % length
 
 interface Foot {
   readonly isCurrent: boolean

@@ -3,18 +3,21 @@ import type { ComponentChildren } from "preact"
 import { useEffect, useState } from "preact/hooks"
 import type { EntityRef } from "../answers.ts"
 import type { Problem } from "../client.ts"
-import { slotOf } from "../colours.ts"
+import { slotOf, slots } from "../colours.ts"
 import { ago, compact, count, nameOf } from "../format.ts"
 import { entityHash } from "../route.ts"
-import { useNow } from "../use.ts"
+import { useCell, useNow } from "../use.ts"
 import { Icon } from "./icons.tsx"
 
-export const TypeTag = ({ type }: { readonly type: string }) => (
-  <span class={`type c${slotOf(type)}`}>
-    <span class="dot" aria-hidden="true" />
-    {type}
-  </span>
-)
+export function TypeTag({ type }: { readonly type: string }) {
+  useCell(slots)
+  return (
+    <span class={`type c${slotOf(type)}`}>
+      <span class="dot" aria-hidden="true" />
+      {type}
+    </span>
+  )
+}
 
 export const StubTag = () => (
   <span class="tag" title="Others point to it and no source describes it.">
@@ -31,7 +34,11 @@ export const EntityLink = ({ entity }: { readonly entity: EntityRef }) => (
 
 /** A number in few characters, with the exact one at hand. */
 export const Count = ({ value }: { readonly value: number }) =>
-  value < 10_000 ? <span>{count(value)}</span> : <span title={count(value)}>{compact(value)}</span>
+  value < 1_000_000 ? (
+    <span>{count(value)}</span>
+  ) : (
+    <span title={count(value)}>{compact(value)}</span>
+  )
 
 const copiedMillis = 1_500
 

@@ -16,6 +16,9 @@ interface TreeProps {
   readonly onChoose: (address: string) => void
 }
 
+/** Below it a bar would shout about a message or two. */
+const depthScaleMin = 16
+
 const columns = ["Actor", "State", "Waiting", "Rate", "Handled", "Refused", "Dead", "Restarts"]
 
 export function ActorTree({ root, rates, chosen, onChoose }: TreeProps) {
@@ -24,7 +27,7 @@ export function ActorTree({ root, rates, chosen, onChoose }: TreeProps) {
   const all = rowsOf(root, closed)
   const rows = all.slice(0, pageActorsMax)
   const focused = rows.some(({ actor }) => actor.address === chosen) ? chosen : root.address
-  const most = Math.max(1, ...all.map(({ actor }) => actor.mailbox.pending))
+  const most = Math.max(depthScaleMin, ...all.map(({ actor }) => actor.mailbox.pending))
   const toggle = (address: string, opens: boolean) => {
     const next = new Set(closed)
     if (opens) next.delete(address)
@@ -57,15 +60,7 @@ export function ActorTree({ root, rates, chosen, onChoose }: TreeProps) {
     <div class="scroll-x">
       {/* biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: the pattern of ARIA. */}
       <table class="actors" role="treegrid" aria-label="Actors" ref={table} onKeyDown={onKeyDown}>
-        <thead>
-          <tr>
-            {columns.map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <Head />
         <tbody>
           {rows.map((row) => (
             <Row
@@ -89,6 +84,18 @@ export function ActorTree({ root, rates, chosen, onChoose }: TreeProps) {
     </div>
   )
 }
+
+const Head = () => (
+  <thead>
+    <tr>
+      {columns.map((name) => (
+        <th key={name} scope="col">
+          {name}
+        </th>
+      ))}
+    </tr>
+  </thead>
+)
 
 interface RowProps {
   readonly row: ActorRow

@@ -2,13 +2,13 @@
 import { useEffect, useState } from "preact/hooks"
 import type { Entity, Neighborhood } from "../answers.ts"
 import { entityDocument, neighborsDocument } from "../documents.ts"
-import { nameOf } from "../format.ts"
+import { count, nameOf } from "../format.ts"
 import { changes } from "../live.ts"
 import { Icon } from "../parts/icons.tsx"
 import { Copy, Notice, StubTag, Trouble, TypeTag, Waiting } from "../parts/parts.tsx"
 import { usePollMillis } from "../pulse.ts"
 import { hashOf } from "../route.ts"
-import { useAnswer, useCell, useTitle } from "../use.ts"
+import { useAnswer, useCell, useMedia, useTitle } from "../use.ts"
 import { Neighbors } from "./neighbors.tsx"
 import { PropertyTable } from "./properties.tsx"
 import { Records } from "./records.tsx"
@@ -20,6 +20,8 @@ interface EntityViewProps {
 
 export function EntityView({ id, relation }: EntityViewProps) {
   const version = useVersionOf(id)
+  const isNarrow = useMedia("(max-width: 960px)")
+  const [part, setPart] = useState<Part>(relation === "" ? "properties" : "neighbours")
   const everyMillis = usePollMillis()
   const own = useAnswer<{ entity: Entity | null }>(entityDocument, { id }, { version, everyMillis })
   const near = useAnswer<{ neighbors: Neighborhood | null }>(neighborsDocument, { id }, { version })
@@ -34,17 +36,45 @@ export function EntityView({ id, relation }: EntityViewProps) {
     )
   }
   if (entity === null) return <Nobody />
+  const hasAll = !isNarrow || part === "neighbours"
   return (
     <div class="entity-view">
       <div class="entity-side">
-        {entity === undefined ? <Waiting rows={10} /> : <Details entity={entity} />}
+        {entity === undefined ? <Waiting rows={10} /> : <EntityHead entity={entity} />}
+        {isNarrow ? <Parts part={part} onPart={setPart} /> : null}
+        {entity === undefined || (isNarrow && part !== "properties") ? null : (
+          <Details entity={entity} />
+        )}
       </div>
-      <div class="entity-main">
-        <Neighbors key={id} id={id} entity={entity} answered={near} relation={relation} />
-      </div>
+      {hasAll ? (
+        <div class="entity-main">
+          <Neighbors id={id} entity={entity} answered={near} relation={relation} />
+        </div>
+      ) : null}
     </div>
   )
 }
+
+type Part = "properties" | "neighbours"
+
+/** Where there is no room for both beside each other. */
+const Parts = ({
+  part,
+  onPart,
+}: {
+  readonly part: Part
+  readonly onPart: (next: Part) => void
+}) => (
+  <fieldset class="switch wide">
+    <legend class="unseen">Show</legend>
+    <button type="button" aria-pressed={part === "properties"} onClick={() => onPart("properties")}>
+      Properties
+    </button>
+    <button type="button" aria-pressed={part === "neighbours"} onClick={() => onPart("neighbours")}>
+      Neighbours
+    </button>
+  </fieldset>
+)
 
 const Nobody = () => (
   <div class="narrow-view">
@@ -64,7 +94,6 @@ function useVersionOf(id: string): string {
 
 const Details = ({ entity }: { readonly entity: Entity }) => (
   <>
-    <EntityHead entity={entity} />
     {entity.stub ? (
       <Notice>No source describes this yet; others point to it by its key or an alias.</Notice>
     ) : null}
@@ -80,9 +109,11 @@ function EntityHead({ entity }: { readonly entity: Entity }) {
       <div class="entity-kind">
         <TypeTag type={entity.type} />
         {entity.stub ? <StubTag /> : null}
-        <span class={isFresh ? "revision fresh" : "revision"} title="Rises with every change">
-          revision {entity.revision}
-        </span>
+        {entity.revision === 0 ? null : (
+          <span class={isFresh ? "revision fresh" : "revision"} title="Rises with every change">
+            revision {count(entity.revision)}
+          </span>
+        )}
         <span class="unseen" role="status">
           {isFresh ? `${nameOf(entity)} changed just now.` : ""}
         </span>

@@ -1,5 +1,5 @@
 /** The drawn neighbours, with what is chosen in them, by pointer or keyboard. */
-import { useEffect, useRef, useState } from "preact/hooks"
+import { useEffect, useMemo, useRef, useState } from "preact/hooks"
 import {
   pageGraphEntitiesMax,
   pageGraphMoreMax,
@@ -7,7 +7,7 @@ import {
 } from "../../../../protocols/limits.ts"
 import type { Entity, EntityRef, Neighborhood } from "../answers.ts"
 import { ask } from "../client.ts"
-import { slotOf } from "../colours.ts"
+import { slotOf, slots } from "../colours.ts"
 import { neighborsDocument } from "../documents.ts"
 import { count, counted, nameOf, plainName } from "../format.ts"
 import type { DrawnGraph } from "../graph/drawing.ts"
@@ -38,38 +38,28 @@ const nothing: Opened = { groups: new Map(), shown: new Map() }
 export function GraphPanel({ entity, near, relation }: GraphPanelProps) {
   const [opened, setOpened] = useState(nothing)
   const [chosen, setChosen] = useState<string | undefined>(undefined)
-  const map = mapOf(entity, near, relation, opened)
+  const map = useMemo(() => mapOf(entity, near, relation, opened), [entity, near, relation, opened])
   const node = map.nodes.find(({ id }) => id === chosen)
   const act = (given: PlacedNode) => {
-    if (given.kind === "entity") void toggleEntity(given.entity, opened, setOpened)
-    else setOpened({ ...opened, shown: toggledGroup(given, opened.shown) })
+    if (given.kind === "entity") {
+      expanded.current = given.id
+      void toggleEntity(given.entity, opened, setOpened)
+    } else setOpened({ ...opened, shown: toggledGroup(given, opened.shown) })
   }
   const open = (given: PlacedNode) => {
     if (given.kind === "entity") window.location.hash = entityHash(given.entity.id)
     else act(given)
   }
-  const { host, drawn } = useDrawing(
-    map,
-    (given) => {
-      setChosen(given.id)
-      if (given.kind !== "entity") act(given)
-    },
-    open,
-  )
-  useEffect(() => drawn.current?.select(node?.id), [node?.id, map])
+  const onTap = (given: PlacedNode) => {
+    setChosen(given.id)
+    if (given.kind !== "entity") act(given)
+  }
+  const { host, drawn, expanded } = useDrawing({ map, chosen: node?.id, onTap, onOpen: open })
   const onKeyDown = (event: KeyboardEvent) => {
     const graph = drawn.current
-    const step = arrows[event.key]
-    if (graph === undefined) return
-    if (step !== undefined) setChosen(graph.step(node?.id, step[0], step[1]) ?? node?.id)
-    else if (event.key === "Enter" && node !== undefined) open(node)
-    else if (event.key === " " && node !== undefined) act(node)
-    else if (event.key === "Escape") setChosen(undefined)
-    else if (event.key === "+") graph.zoom(zoomStep)
-    else if (event.key === "-") graph.zoom(1 / zoomStep)
-    else if (event.key === "0") graph.fit()
-    else return
-    event.preventDefault()
+    if (graph !== undefined && hasActed(event.key, { graph, node, open, act, setChosen })) {
+      event.preventDefault()
+    }
   }
   return (
     <div class="graph-pane">
@@ -102,6 +92,28 @@ export function GraphPanel({ entity, near, relation }: GraphPanelProps) {
       )}
     </div>
   )
+}
+
+interface Keys {
+  readonly graph: DrawnGraph
+  readonly node: PlacedNode | undefined
+  readonly open: (node: PlacedNode) => void
+  readonly act: (node: PlacedNode) => void
+  readonly setChosen: (id: string | undefined) => void
+}
+
+/** False for keys that mean nothing here. */
+function hasActed(key: string, { graph, node, open, act, setChosen }: Keys): boolean {
+  const step = arrows[key]
+  if (step !== undefined) setChosen(graph.step(node?.id, step[0], step[1]) ?? node?.id)
+  else if (key === "Enter" && node !== undefined) open(node)
+  else if (key === " " && node !== undefined) act(node)
+  else if (key === "Escape" && node !== undefined) setChosen(undefined)
+  else if (key === "+") graph.zoom(zoomStep)
+  else if (key === "-") graph.zoom(1 / zoomStep)
+  else if (key === "0") graph.fit()
+  else return false
+  return true
 }
 
 const help = "Arrow keys move, space opens or closes, enter goes there; the list shows the same."
@@ -165,17 +177,23 @@ async function toggleEntity(
   })
 }
 
+interface Drawn {
+  readonly map: MindMap
+  readonly chosen: string | undefined
+  readonly onTap: (node: PlacedNode) => void
+  readonly onOpen: (node: PlacedNode) => void
+}
+
 /** Cytoscape comes when a graph is first shown, and follows what is to be drawn. */
-function useDrawing(
-  map: MindMap,
-  onTap: (node: PlacedNode) => void,
-  onOpen: (node: PlacedNode) => void,
-) {
+function useDrawing({ map, chosen, onTap, onOpen }: Drawn) {
   const host = useRef<HTMLDivElement>(null)
   const drawn = useRef<DrawnGraph>(undefined)
+  /** To be brought into view when its neighbours are there. */
+  const expanded = useRef<string>(undefined)
   const told = useRef({ onTap, onOpen, map })
   told.current = { onTap, onOpen, map }
   const chosenTheme = useCell(theme)
+  const colours = useCell(slots)
   const isDark = useMedia("(prefers-color-scheme: dark)")
   const isStill = useMedia("(prefers-reduced-motion: reduce)")
   useEffect(() => {
@@ -202,9 +220,14 @@ function useDrawing(
     }
   }, [])
   const shape = JSON.stringify(map.nodes.map(({ id, x, y }) => [id, x, y]))
-  useEffect(() => drawn.current?.draw(map, !isStill), [shape])
-  useEffect(() => drawn.current?.restyle(), [chosenTheme, isDark])
-  return { host, drawn }
+  useEffect(() => {
+    drawn.current?.draw(map, !isStill)
+    if (expanded.current !== undefined) drawn.current?.reveal(expanded.current, !isStill)
+    expanded.current = undefined
+  }, [shape])
+  useEffect(() => drawn.current?.select(chosen), [chosen, shape])
+  useEffect(() => drawn.current?.restyle(), [chosenTheme, isDark, colours])
+  return { host, drawn, expanded }
 }
 
 function spoken(node: PlacedNode): string {
@@ -212,7 +235,8 @@ function spoken(node: PlacedNode): string {
   const { type, members, direction } = node.group
   const name = `${plainName(type)}, ${direction === "in" ? "incoming" : "outgoing"}`
   if (node.kind === "more") return `${name}: ${count(node.hidden)} more`
-  return `${name}: ${counted(members.length, "entity", "entities")}, ${node.isOpen ? "open" : "closed"}`
+  const size = counted(members.length, "entity", "entities")
+  return `${name}: ${size}, ${node.isOpen ? "open" : "closed"}`
 }
 
 const GraphTools = ({ drawn }: { readonly drawn: () => DrawnGraph | undefined }) => (

@@ -23,7 +23,7 @@ const ways = [
 ] as const
 
 export function Neighbors({ id, entity, answered, relation }: NeighborsProps) {
-  const isNarrow = useMedia("(max-width: 800px)")
+  const isNarrow = useMedia("(max-width: 960px)")
   const [chosen, setChosen] = useState<"graph" | "list" | undefined>(undefined)
   const way = chosen ?? (isNarrow ? "list" : "graph")
   const near = answered.data?.neighbors ?? undefined
@@ -85,7 +85,14 @@ interface FilterProps {
 /** One relationship type at a time, or all; the address remembers it. */
 const RelationFilter = ({ id, counts, near, relation }: FilterProps) => (
   <nav class="chips" aria-label="Relationship types">
-    <Chip id={id} label="all" relation="" now={relation} value={near.entities.length} />
+    <Chip
+      id={id}
+      label="all"
+      relation=""
+      now={relation}
+      value={near.entities.length}
+      isPart={near.truncated}
+    />
     {counts.map(([type, value]) => (
       <Chip
         key={type}
@@ -94,6 +101,7 @@ const RelationFilter = ({ id, counts, near, relation }: FilterProps) => (
         relation={type}
         now={relation}
         value={value}
+        isPart={near.truncated}
       />
     ))}
   </nav>
@@ -105,14 +113,20 @@ interface ChipProps {
   readonly relation: string
   readonly now: string
   readonly value: number
+  /** There are more than were counted. */
+  readonly isPart: boolean
 }
 
-const Chip = ({ id, label, relation, now, value }: ChipProps) => (
+const Chip = ({ id, label, relation, now, value, isPart }: ChipProps) => (
   <a
     class="chip"
     href={hashOf({ view: "entity", id, relation })}
     aria-current={relation === now ? "true" : undefined}
   >
-    {label} <span class="chip-count">{count(value)}</span>
+    {label}{" "}
+    <span class="chip-count">
+      {count(value)}
+      {isPart ? "+" : ""}
+    </span>
   </a>
 )

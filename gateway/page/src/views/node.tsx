@@ -108,7 +108,7 @@ function NodeTiles({ root, rates }: TilesProps) {
     },
     {
       label: "Messages",
-      value: perSecond([...rates.values()].reduce((total, rate) => total + rate, 0)),
+      value: rates.size === 0 ? "–" : perSecond([...rates.values()].reduce((a, b) => a + b, 0)),
       note: `${count(sum(({ mailbox }) => mailbox.handled))} handled`,
     },
     {

@@ -32,8 +32,9 @@ export function Overview() {
       <h1 class="unseen">Overview</h1>
       {problem === undefined ? null : <Trouble problem={problem} retry={reload} />}
       <TroubleStrip stats={stats} root={actors.data?.actors ?? undefined} sources={sources} />
-      <Tiles stats={stats} />
-      {isEmpty ? <EmptyGraph /> : <Holdings stats={stats} progress={sources} />}
+      {isEmpty ? <EmptyGraph /> : null}
+      {isEmpty ? null : <Tiles stats={stats} />}
+      {isEmpty ? null : <Holdings stats={stats} progress={sources} />}
     </div>
   )
 }
@@ -164,11 +165,13 @@ function TypeBars({ counts, hrefOf }: TypeBarsProps) {
       {sorted.map(({ type, count: value }) => (
         <li key={type} class={hrefOf === undefined ? "" : `c${slotOf(type)}`}>
           {hrefOf === undefined ? (
-            <span class="bar-name">{plainName(type)}</span>
+            <span class="bar-name">
+              <span class="cut">{plainName(type)}</span>
+            </span>
           ) : (
             <a class="bar-name" href={hrefOf(type)}>
               <span class="dot" aria-hidden="true" />
-              {type}
+              <span class="cut">{type}</span>
             </a>
           )}
           <span class="bar-track" aria-hidden="true">

@@ -1,9 +1,11 @@
 /** Properties, each with the record that it comes from and what weaker records say instead. */
 import { useState } from "preact/hooks"
+import { pageRecordsMax } from "../../../../protocols/limits.ts"
 import type { Assertion, Entity } from "../answers.ts"
-import { counted, plainName } from "../format.ts"
+import { count, counted, plainName } from "../format.ts"
 import { Icon } from "../parts/icons.tsx"
 import { Copy, Instant } from "../parts/parts.tsx"
+import { Prose } from "../parts/prose.tsx"
 import type { PropertyRow } from "../provenance.ts"
 import { propertyRows } from "../provenance.ts"
 
@@ -51,7 +53,7 @@ function Property({ row }: { readonly row: PropertyRow }) {
             {from.source}
             {others.length === 0 ? null : (
               <span class={differing > 0 ? "chip-more differs" : "chip-more"}>
-                +{others.length}
+                +{count(others.length)}
               </span>
             )}
             <Icon name="right" />
@@ -70,7 +72,7 @@ const Provenance = ({
 }: Required<Pick<PropertyRow, "others">> & { from: Assertion }) => (
   <div class="provenance">
     <RecordLine assertion={from} />
-    {others.map(({ assertion, value, agrees }) => (
+    {others.slice(0, pageRecordsMax).map(({ assertion, value, agrees }) => (
       <div key={`${assertion.source} ${assertion.recordKey}`} class="provenance-other">
         <RecordLine assertion={assertion} />
         {agrees ? (
@@ -83,6 +85,9 @@ const Provenance = ({
         )}
       </div>
     ))}
+    {others.length > pageRecordsMax ? (
+      <p class="quiet-text">and {counted(others.length - pageRecordsMax, "weaker record")}</p>
+    ) : null}
   </div>
 )
 
@@ -122,10 +127,25 @@ export function Value({ value }: { readonly value: unknown }) {
     return <LongText text={JSON.stringify(value, null, 2)} isCode />
   }
   const text = String(value)
+  if (instant.test(text)) return <TimeValue text={text} />
   const parsed = jsonOf(text)
   if (parsed !== undefined) return <LongText text={JSON.stringify(parsed, null, 2)} isCode />
   return <LongText text={text} />
 }
+
+/** RFC 3339, as STIX and CVE write it. */
+const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/
+
+const TimeValue = ({ text }: { readonly text: string }) => (
+  <div class="value">
+    {text
+      .replace("T", " ")
+      .replace(/( 00:00:00)?(\.\d+)?Z$/, (_, midnight) => (midnight ? "" : " UTC"))}{" "}
+    <span class="quiet-text">
+      <Instant text={text} />
+    </span>
+  </div>
+)
 
 /** Records keep what has no place of its own as JSON text. */
 function jsonOf(text: string): object | undefined {
@@ -144,7 +164,7 @@ function LongText({ text, isCode = false }: { readonly text: string; readonly is
   const shown = isLong && !isWhole ? `${text.slice(0, foldedLength).trimEnd()}…` : text
   return (
     <div class={isCode ? "value code" : "value"}>
-      {isCode ? <pre>{shown}</pre> : shown}
+      {isCode ? <pre>{shown}</pre> : <Prose text={shown} />}
       {isLong ? (
         <button type="button" class="link" onClick={() => setWhole(!isWhole)}>
           {isWhole ? "Show less" : `Show all ${counted(text.length, "character")}`}

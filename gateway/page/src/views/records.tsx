@@ -1,17 +1,21 @@
 /** The records that speak of an entity, the strongest first. */
+import { useState } from "preact/hooks"
+import { pageRecordsMax } from "../../../../protocols/limits.ts"
 import type { Assertion } from "../answers.ts"
 import { counted } from "../format.ts"
-import { Panel } from "../parts/parts.tsx"
+import { More, Panel } from "../parts/parts.tsx"
 import { RecordLine } from "./properties.tsx"
 
-export const Records = ({ sources }: { readonly sources: readonly Assertion[] }) =>
-  sources.length === 0 ? null : (
+export function Records({ sources }: { readonly sources: readonly Assertion[] }) {
+  const [shown, setShown] = useState(pageRecordsMax)
+  if (sources.length === 0) return null
+  return (
     <Panel
       title="Records"
       aside={<span class="quiet-text">{counted(sources.length, "record")}, strongest first</span>}
     >
       <ol class="records">
-        {sources.map((assertion) => (
+        {sources.slice(0, shown).map((assertion) => (
           <li key={`${assertion.source} ${assertion.recordKey}`}>
             <RecordLine assertion={assertion} />
             <p class="quiet-text">
@@ -20,5 +24,9 @@ export const Records = ({ sources }: { readonly sources: readonly Assertion[] })
           </li>
         ))}
       </ol>
+      {sources.length > shown ? (
+        <More what="records" isLoading={false} onMore={() => setShown(shown + pageRecordsMax)} />
+      ) : null}
     </Panel>
   )
+}

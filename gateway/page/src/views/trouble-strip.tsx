@@ -38,7 +38,10 @@ export function TroubleStrip({ stats, root, sources }: StripProps) {
   ].filter((line) => line.count > 0)
   if (lines.length === 0) return null
   return (
-    <section class="strip" aria-label="What needs a look">
+    <section
+      class={lines.some(({ isBad }) => isBad) ? "strip" : "strip mild"}
+      aria-label="What needs a look"
+    >
       <Icon name="alert" />
       <ul>
         {lines.map(({ text, href, isBad }) => (
