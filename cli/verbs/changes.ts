@@ -41,8 +41,9 @@ export const run: RunVerb = (given, io) =>
     const reader = new ChangeReader({ feed, tenant, types, changesMax, follows, output, tokenOf })
     const reading = snapshots ? reader.snapshot() : reader.behind(from)
     yield* Effect.raceFirst(reading, io.interrupted)
-    if (reader.place !== undefined)
-      io.tell(`intelgraph: Go on with --after ${tokenOf(reader.place)}`)
+    const { place } = reader
+    const same = types === undefined ? "" : ` --types ${types.join(",")}`
+    if (place !== undefined) io.tell(`intelgraph: Go on with --after ${tokenOf(place)}${same}`)
     else io.tell("intelgraph: The snapshot did not come to its end; begin again.")
     return exit.done
   })
