@@ -2,8 +2,13 @@
  * Bounds the connections of one client address, so that one client does not take all of them.
  * Loopback is not bounded: there everybody has the same address, and so has a proxy.
  */
-import type { Socket } from "node:net"
 import { isLoopback } from "./door.ts"
+
+/** What is needed of a socket. */
+interface Connection {
+  readonly remoteAddress?: string | undefined
+  readonly once: (event: "close", listener: () => void) => unknown
+}
 
 export class ClientConnections {
   readonly #max: number
@@ -14,7 +19,7 @@ export class ClientConnections {
   }
 
   /** Whether one more is let in; counted until its socket closes. */
-  admit(socket: Pick<Socket, "remoteAddress" | "once">): boolean {
+  admit(socket: Connection): boolean {
     const client = clientOf(socket.remoteAddress ?? "")
     if (client === undefined) return true
     const open = this.#open.get(client) ?? 0
