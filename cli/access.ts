@@ -1,5 +1,6 @@
 /** Tokens as commands make and show them: by the node that runs, or by this process. */
 import * as Effect from "effect/Effect"
+import type { IngestRequest } from "../actors/index.ts"
 import { type AccessControl, checkedGrant, type TokenRecord } from "../gateway/index.ts"
 import {
   type DataDirectoryRefused,
@@ -69,15 +70,16 @@ export const revokeToken = (
     throw new NotFound({ what: "token", message, next: "See `intelgraph token list`." })
   })
 
-/** An ingest by a command is told of like one over the edge. */
+/** An ingest or a retraction by a command is told of like one over the edge. */
 export function auditIngest(
   control: AccessControl,
-  done: { readonly tenant: string; readonly source: string; readonly outcome: Outcome },
+  { tenant, source, format }: Pick<IngestRequest, "tenant" | "source" | "format">,
+  { error, interrupted }: Outcome,
 ): void {
-  const { tenant, source, outcome } = done
-  const isDone = outcome.error === undefined && !outcome.interrupted
-  const access = { by, tenant }
-  control.audit({ access, action: "ingest", what: source, outcome: isDone ? "done" : "failed" })
+  const isDone = error === undefined && !interrupted
+  const action = format === "retract" ? "retract" : "ingest"
+  const outcome = isDone ? "done" : "failed"
+  control.audit({ access: { by, tenant }, action, what: source, outcome })
 }
 
 /** Throws `Invalid`. */

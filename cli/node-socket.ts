@@ -123,7 +123,7 @@ const ingestFor = (
       }),
       Effect.forever(Effect.andThen(Effect.sleep(progressDrawMillis), told)),
     )
-    auditIngest(control, { tenant, source, outcome })
+    auditIngest(control, first, outcome)
     return outcome
   })
 

@@ -1,5 +1,5 @@
 /** The verbs of the command line: the only source of what is accepted and of what `--help` says. */
-import { ingestFilesMax } from "../protocols/limits.ts"
+import { ingestFilesMax, writeRecordsMax } from "../protocols/limits.ts"
 import type { Flag, Verb } from "./verb.ts"
 
 const dataDir: Flag = {
@@ -48,6 +48,21 @@ const ingest: Verb = {
     "ingest --source attack --format stix enterprise-attack.json.gz",
   ],
   load: () => import("./verbs/ingest.ts"),
+}
+
+const retract: Verb = {
+  name: "retract",
+  words: "[KEY…]",
+  summary: "Take back what records of a source said, also beside a running node",
+  wordsMin: 0,
+  wordsMax: writeRecordsMax,
+  flags: {
+    ...common,
+    source: { value: "NAME", help: "the source whose records they are" },
+    file: { value: "FILE", help: "keys of records instead, each a JSON text on a line of its own" },
+  },
+  examples: ["retract --source people 17 18", "retract --source people --file keys.ndjson"],
+  load: () => import("./verbs/retract.ts"),
 }
 
 const query: Verb = {
@@ -252,6 +267,7 @@ const checkConfiguration: Verb = {
 export const verbs: readonly Verb[] = [
   start,
   ingest,
+  retract,
   query,
   changes,
   status,

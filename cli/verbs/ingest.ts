@@ -2,25 +2,14 @@
  * `intelgraph ingest`: reads files as one source, in a node of its own or through the running one.
  */
 import * as Effect from "effect/Effect"
-import type { ConnectorProgress } from "../../actors/index.ts"
 import type { IntelGraphError } from "../../protocols/errors.ts"
-import { auditIngest } from "../access.ts"
 import type { Settings } from "../configuration.ts"
 import { loadSettings } from "../configuration.ts"
 import { sentenceOf } from "../failure.ts"
+import { ingestFiles } from "../ingest-files.ts"
 import type { Io } from "../io.ts"
-import { callNode } from "../node-socket.ts"
-import { whileShown } from "../progress.ts"
-import {
-  absolute,
-  formatOf,
-  ingestRequest,
-  mappingText,
-  type PlainRequest,
-  sourceNameOf,
-} from "../request.ts"
-import { exitOf, type Outcome, runSources, untilInterrupted } from "../run-sources.ts"
-import { errorOf } from "../socket-frames.ts"
+import { absolute, formatOf, mappingText, type PlainRequest, sourceNameOf } from "../request.ts"
+import { exitOf, type Outcome } from "../run-sources.ts"
 import { bundleHint, looksLikeBundle, refuseUnreadable } from "../source-files.ts"
 import { summaryTable } from "../summary.ts"
 import { type Given, isOn, type RunVerb, textFlag } from "../verb.ts"
@@ -30,11 +19,7 @@ export const run: RunVerb = (given, io) =>
     const settings = yield* loadSettings(given, { env: io.env, folder: io.folder })
     const requests = yield* plainRequests(given, settings, io)
     yield* refuseUnreadable(requests.map(({ file }) => file))
-    const outcome = yield* inOwnNode(settings, requests, io).pipe(
-      Effect.catchTag("DataDirectoryRefused", (refused) =>
-        refused.reason === "locked" ? throughSocket(settings, requests, io) : Effect.fail(refused),
-      ),
-    )
+    const outcome = yield* ingestFiles(settings, requests, io)
     io.out(isOn(given, "json") ? JSON.stringify(outcome.summary) : summaryTable(outcome.summary))
     if (outcome.error !== undefined) io.tell(sentenceOf(outcome.error))
     hint(outcome, requests, io)
@@ -85,45 +70,4 @@ const plainRequests = (
         }
       }),
     )
-  })
-
-/** Files of one source follow each other: a source has one position. */
-const inOwnNode = (
-  settings: Settings,
-  plain: readonly PlainRequest[],
-  io: Io,
-): Effect.Effect<Outcome, IntelGraphError> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const requests = yield* Effect.forEach(plain, ingestRequest)
-      const { assemble } = yield* Effect.promise(() => import("../assemble.ts"))
-      const { node, ports, control } = yield* assemble(settings)
-      const tenant = settings.tenant.value
-      const work = runSources({
-        node,
-        reads: ports.reads,
-        tenant,
-        requests,
-        order: "in turn",
-        question: undefined,
-      })
-      const outcome = yield* untilInterrupted(
-        node,
-        io,
-        whileShown(() => node.progress(), io, work),
-      )
-      const source = plain[0]?.source ?? ""
-      auditIngest(control, { tenant, source, outcome })
-      return outcome
-    }),
-  )
-
-const throughSocket = (settings: Settings, requests: readonly PlainRequest[], io: Io) =>
-  Effect.gen(function* () {
-    let latest: readonly ConnectorProgress[] = []
-    const call = callNode(settings.dataDir.value, { op: "ingest", requests }, (value) => {
-      latest = value as readonly ConnectorProgress[]
-    })
-    const outcome = (yield* whileShown(() => latest, io, call)) as Outcome
-    return { ...outcome, error: errorOf(outcome.error) }
   })

@@ -1,9 +1,21 @@
 /** Writes over the edge, on a whole node: what is told of them is what became of them. */
-import { readdirSync, statSync } from "node:fs"
+import { readdirSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
+import { gzipSync } from "node:zlib"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
-import { settled, withNode } from "../support/node-world.ts"
+import type { Ports } from "../../actors/index.ts"
+import { shardCount } from "../../protocols/limits.ts"
+import { ingestAll } from "../support/embedded-node.ts"
+import { CommitGate } from "../support/node-faults.ts"
+import {
+  expectDone,
+  outcomeOf,
+  settled,
+  source,
+  untilNone,
+  withNode,
+} from "../support/node-world.ts"
 import { temporaryFolder } from "../support/scoped.ts"
 import { receiptOf, spooled, thing, things, took, writesOf, wrote } from "../support/writes.ts"
 
@@ -97,6 +109,172 @@ describe("writes of one source", () => {
         }
         const entity = yield* running.ports.reads.entity("demo", "thing", "thing 1")
         expect(entity?.properties.said).toBe("said 19")
+      }),
+    )
+  })
+})
+
+describe("a write that cannot be finished", () => {
+  it("has failed for good where its bytes cannot be read, and the next one is read", async () => {
+    const folder = temporaryFolder()
+    const header = { key: "csv", format: "csv" as const, mapping: null, text: "a,a\n1,2\n" }
+    const damaged = gzipSync(
+      Buffer.from(
+        things(2_000)
+          .map((one) => JSON.stringify(one))
+          .join("\n"),
+      ),
+    )
+    damaged.fill(0xff, damaged.length / 2, damaged.length / 2 + 100)
+    const results = async () =>
+      withNode(folder, demo, (running) =>
+        Effect.gen(function* () {
+          const csv = yield* wrote(running, header)
+          expect(csv).toMatchObject({ state: "failed", given: 0, read: 0, pending: 0 })
+          expect(csv.error).toMatch(/^The CSV header cannot be used/)
+          const gzip = yield* wrote(running, { key: "gzip", mapping: null, bytes: damaged })
+          expect(gzip).toMatchObject({ state: "failed", pending: 0 })
+          expect(gzip.error).toMatch(/^Cannot read write:gzip: Its gzip data is damaged/)
+          const good = yield* wrote(running, { key: "good", lines: things(1) })
+          expect(good).toMatchObject({ state: "committed", accepted: 1 })
+          expect(spooled(join(folder, "data"))).toEqual([])
+          return [csv, gzip, good]
+        }),
+      )
+    const first = await results()
+    expect(await results()).toEqual(first)
+  })
+
+  it("waits for the next start where the tenant is broken, and says why", async () => {
+    const folder = temporaryFolder()
+    const wrap = (ports: Ports): Ports => ({
+      ...ports,
+      sink: {
+        ...ports.sink,
+        commit: () => {
+          throw new Error("broken on purpose")
+        },
+      },
+    })
+    await withNode(folder, { ...demo, wrap }, (running) =>
+      Effect.gen(function* () {
+        const receipt = yield* wrote(running, { key: "k", lines: things(5) })
+        expect(receipt).toMatchObject({ state: "pending", given: 5, pending: 5 })
+        expect(receipt.error).toMatch(/quarantined.* It goes on when the node starts anew\.$/)
+        const later = yield* wrote(running, { key: "later", source: "b", lines: things(5) })
+        expect(later).toMatchObject({ state: "pending", pending: 5 })
+      }),
+    )
+    await withNode(folder, {}, (running) =>
+      Effect.gen(function* () {
+        for (const key of ["k", "later"]) {
+          const receipt = yield* receiptOf(running, key)
+          expect(receipt).toMatchObject({ state: "committed", given: 5, accepted: 5 })
+        }
+        expect(spooled(join(folder, "data"))).toEqual([])
+      }),
+    )
+  })
+
+  it("goes on where it was interrupted, with the counters of one reading", async () => {
+    const folder = temporaryFolder()
+    await withNode(folder, demo, (running) =>
+      Effect.gen(function* () {
+        yield* took(running, { key: "k", lines: things(30_000) })
+        yield* took(running, { key: "next", lines: things(10, "next") })
+        const read = Effect.map(receiptOf(running, "k", "demo", 0), (receipt) => receipt.read)
+        yield* untilNone(Effect.map(read, (count) => (count > 0 ? [] : [count])))
+        yield* running.node.drain(20_000)
+        expect(yield* receiptOf(running, "next")).toMatchObject({ state: "pending", read: 0 })
+      }),
+    )
+    await withNode(folder, {}, (running) =>
+      Effect.gen(function* () {
+        const receipt = yield* receiptOf(running, "k")
+        expect(receipt).toMatchObject({ state: "committed", given: 30_000, accepted: 30_000 })
+        expect(yield* receiptOf(running, "next")).toMatchObject({ accepted: 10 })
+      }),
+    )
+  })
+
+  it("is none where its bytes are gone, as after a restore; its key is new then", async () => {
+    const folder = temporaryFolder()
+    const gate = new CommitGate()
+    gate.close("demo")
+    await withNode(folder, { ...demo, wrap: gate.wrap }, (running) =>
+      Effect.gen(function* () {
+        yield* took(running, { key: "k", lines: things(5) })
+        expect(yield* receiptOf(running, "k", "demo", 0)).toMatchObject({ state: "pending" })
+      }),
+    )
+    rmSync(join(folder, "data", "spool"), { recursive: true })
+    await withNode(folder, {}, (running) =>
+      Effect.gen(function* () {
+        expect(yield* writesOf(running).receipt("demo", "k", 0)).toBeUndefined()
+        const other = yield* wrote(running, { key: "k", lines: things(6) })
+        expect(other).toMatchObject({ state: "committed", accepted: 6 })
+      }),
+    )
+  })
+})
+
+describe("receipts", () => {
+  it("are kept for a time; then their keys are new, and they are let go", async () => {
+    let days = 0
+    const wrap = (ports: Ports): Ports => ({
+      ...ports,
+      host: { ...ports.host, nowMillis: () => ports.host.nowMillis() + days * 86_400_000 },
+    })
+    await withNode(temporaryFolder(), { ...demo, wrap }, (running) =>
+      Effect.gen(function* () {
+        const { state } = running.ports
+        const stored = Effect.gen(function* () {
+          const shards = Array.from({ length: shardCount }, (_, shard) => shard)
+          const found = yield* Effect.forEach(shards, (shard) =>
+            state.list(shard, ["receipt"], { after: undefined, limit: 100 }),
+          )
+          return found.flat().map(({ path }) => path[2])
+        })
+        for (let n = 0; n < 5; n++) yield* wrote(running, { key: `k${n}`, lines: [thing(n)] })
+        days = 6
+        yield* wrote(running, { key: "young", lines: [thing(9)] })
+        expect((yield* stored).length).toBe(6)
+        days = 8
+        expect(yield* writesOf(running).receipt("demo", "k4", 0)).toBeUndefined()
+        expect(yield* receiptOf(running, "young")).toMatchObject({ state: "committed" })
+        const again = yield* wrote(running, { key: "k1", lines: things(2) })
+        expect(again).toMatchObject({ state: "committed", given: 2 })
+        expect([...(yield* stored)].sort()).toEqual(["k1", "k2", "k3", "k4", "young"])
+        yield* wrote(running, { key: "new", lines: [thing(1)] })
+        yield* wrote(running, { key: "newer", lines: [thing(1)] })
+        yield* wrote(running, { key: "newest", lines: [thing(1)] })
+        expect([...(yield* stored)].sort()).toEqual(["k1", "new", "newer", "newest", "young"])
+        expect(yield* receiptOf(running, "k1")).toEqual(again)
+      }),
+    )
+  })
+})
+
+describe("a file that was read", () => {
+  it("is skipped at the next start, also where writes to its source followed", async () => {
+    const folder = temporaryFolder()
+    const job = source(folder, "api", { records: 10 })
+    const whole = await withNode(folder, demo, (running) =>
+      Effect.gen(function* () {
+        expectDone(yield* ingestAll(running, [job]))
+        yield* wrote(running, { key: "1", lines: [{ id: "thing 1", of: "p", said: "by hand" }] })
+        yield* wrote(running, { key: "2", lines: ["thing 2"], format: "retract" })
+        yield* settled(running)
+        return yield* outcomeOf(running)
+      }),
+    )
+    await withNode(folder, {}, (running) =>
+      Effect.gen(function* () {
+        const [report] = yield* ingestAll(running, [job])
+        expect(report).toMatchObject({ phase: "skipped", counters: { read: 10, accepted: 10 } })
+        expect(yield* outcomeOf(running)).toEqual(whole)
+        const [again] = yield* ingestAll(running, [{ ...job, again: "always" }])
+        expect(again).toMatchObject({ phase: "done", counters: { accepted: 2, duplicates: 8 } })
       }),
     )
   })

@@ -18,8 +18,10 @@ export interface Written {
   readonly format?: SourceFormat
   readonly mapping?: string | null
   /** Each on a line. */
-  readonly lines: readonly unknown[]
-  readonly waitMillis?: number
+  readonly lines?: readonly unknown[]
+  /** In their place. */
+  readonly text?: string
+  readonly bytes?: Uint8Array
 }
 
 export const writesOf = ({ node }: EmbeddedNode): WritesShape => {
@@ -34,19 +36,20 @@ export const things = (count: number, said?: string) =>
 /** Takes the lines, without waiting for what becomes of them. */
 export const took = (running: EmbeddedNode, written: Written) => {
   const { key, lines, tenant = "demo", source = "api", format = "ndjson" } = written
+  const plain = written.text ?? lines?.map((line) => `${JSON.stringify(line)}\n`).join("") ?? ""
   const text = written.mapping === undefined && format !== "retract" ? mapping : written.mapping
   const writes = writesOf(running)
   return Effect.scoped(
     Effect.gen(function* () {
       const arriving = yield* writes.receive(tenant)
-      yield* arriving.append(Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join("")))
+      yield* arriving.append(written.bytes ?? Buffer.from(plain))
       const request = {
         tenant,
         source,
         format,
         idempotencyKey: key,
         mapping: text == null ? undefined : readMapping(text),
-        given: lines.length,
+        given: lines?.length,
       }
       yield* writes.take(request, arriving)
     }),
