@@ -10,4 +10,5 @@ export {
 } from "./adapters/sqlite/open.ts"
 export { renewFeed } from "./adapters/sqlite/renew-feed.ts"
 export { graphFormat, schemaSql, writerPragmas } from "./adapters/sqlite/schema.ts"
+export { propertiesTextOf, propertyTextOf } from "./graph/entity-text.ts"
 export * from "./graph/port.ts"

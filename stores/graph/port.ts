@@ -90,9 +90,12 @@ export class GraphSink extends Context.Service<GraphSink, GraphSinkShape>()(
   "intelgraph/stores/GraphSink",
 ) {}
 
-export interface VisibleEntity {
+export interface EntityName {
   readonly type: string
   readonly key: string
+}
+
+export interface VisibleEntity extends EntityName {
   /** Others point to it and no source describes it. */
   readonly stub: boolean
   readonly properties: Properties
@@ -298,6 +301,22 @@ export interface GraphReadsShape {
   readonly entity: (tenant: string, type: string, key: string) => Read<VisibleEntity | undefined>
   /** What each record says of it, the strongest first. */
   readonly assertions: (tenant: string, type: string, key: string) => Read<readonly Assertion[]>
+  /** Several at once, in the order of their names; a name may be given twice. */
+  readonly entitiesAt: (
+    tenant: string,
+    names: readonly EntityName[],
+  ) => Read<readonly (VisibleEntity | undefined)[]>
+  readonly assertionsOf: (
+    tenant: string,
+    names: readonly EntityName[],
+  ) => Read<readonly (readonly Assertion[])[]>
+  /** The same page of the relationships of each. */
+  readonly relationshipsOf: (
+    tenant: string,
+    names: readonly EntityName[],
+    query: { readonly type?: string; readonly direction: "out" | "in" | "both" },
+    page: PageRequest,
+  ) => Read<readonly Page<VisibleRelationship>[]>
   /**
    * In order (type, key). `text` is searched in names and text properties: all words, by prefix.
    */
@@ -355,6 +374,11 @@ export interface GraphReadsShape {
     run: Run,
     first: number,
   ) => Read<readonly RunDeadLetter[]>
+  /**
+   * Differs from what it was before any commit, of whatever process, that could change what another
+   * read of the tenant answers. What was read after it was asked is at least as new.
+   */
+  readonly version: (tenant: string) => Read<string>
   readonly tenants: Read<readonly string[]>
   /** SHA-256, hex, over the sorted visible graph: no times of ingest, sequences or epochs. */
   readonly graphHash: (tenant: string) => Read<string>

@@ -163,14 +163,15 @@ describe("intelgraph changes", () => {
     await ingest(folder, 0, 3)
     const following = start({ folder }, "changes", "--json", "--follow")
     await following.says(/Following/)
-    await ingest(folder, 3, 2000)
     let seen = 0
-    await new Promise<void>((resolve) => {
+    const many = new Promise<void>((resolve) => {
       following.child.stdout.on("data", (text: string) => {
         seen += text.split("\n").length - 1
         if (seen >= 1000) resolve()
       })
     })
+    await ingest(folder, 3, 2000)
+    await many
     following.child.kill("SIGINT")
     const { code, out, err } = await following.ended
     expect(code).toBe(0)

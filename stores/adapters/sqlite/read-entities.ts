@@ -1,10 +1,11 @@
-/** Entities by key, by page, by text and by property; and what each record says of one. */
+/** Entities by key, by page, by text and by property. */
 import { Invalid } from "../../../protocols/errors.ts"
 import type { Properties, PropertyValue } from "../../../protocols/graph.ts"
 import { filteredRowsMax } from "../../../protocols/limits.ts"
-import { compareAssertions, compareUtf8 } from "../../../protocols/visible.ts"
+import { compareUtf8 } from "../../../protocols/visible.ts"
+import { entityOfTexts } from "../../graph/entity-text.ts"
 import type {
-  Assertion,
+  EntityName,
   GraphReadsShape,
   Page,
   PageRequest,
@@ -61,54 +62,25 @@ export function entityAt(
   return row === undefined ? undefined : entityOfRow(row)
 }
 
-export const entityOfRow = ([type, key, asserted, properties, aliases, revision]: EntityRow) => ({
-  type,
-  key,
-  stub: asserted === 0,
-  properties: propertiesOf(properties),
-  aliases: aliasesOf(aliases),
-  revision,
-})
+export const entityOfRow = ([type, key, asserted, properties, aliases, revision]: EntityRow) =>
+  entityOfTexts({ type, key, stub: asserted === 0, properties, aliases, revision }, parse)
 
-export function assertionsAt(
+const parse = { properties: propertiesOf, aliases: aliasesOf }
+
+/** By name: one statement, which is a snapshot by itself. */
+export const entityNamed = (
   store: ReadStore,
-  tenant: number,
-  type: string,
-  key: string,
-): readonly Assertion[] {
-  const node = nodeAt(store, tenant, type, key)
-  if (node === undefined) return []
-  const rows = store
-    .query<
-      [
-        source: string,
-        priority: number,
-        recordKey: string,
-        version: number | null,
-        epoch: number,
-        count: number,
-        ordinal: number,
-        properties: string,
-      ]
-    >(
-      `SELECT s.name, s.priority, r.key, r.version, r.run_epoch, r.run_count, r.ordinal,
-         coalesce(a.properties, n.properties)
-       FROM node n JOIN assertion a ON a.node = n.id JOIN record r ON r.id = a.record
-       JOIN source s ON s.id = r.source WHERE n.id = ? AND n.tenant = ? AND a.tenant = n.tenant`,
+  tenant: string,
+  { type, key }: EntityName,
+): VisibleEntity | undefined => {
+  const row = store
+    .query<EntityRow>(
+      `SELECT t.name, n.key, n.asserted, n.properties, n.aliases, ${store.revision}
+       FROM tenant o CROSS JOIN type t ON t.tenant = o.id AND t.name = ?2
+       CROSS JOIN node n ON n.tenant = o.id AND n.type = t.id AND n.key = ?3 WHERE o.name = ?1`,
     )
-    .all(node, tenant)
-  return rows
-    .map(([source, priority, recordKey, version, epoch, count, ordinal, properties]) => ({
-      source,
-      priority,
-      recordKey,
-      version: version ?? undefined,
-      run: { epoch, count },
-      ordinal,
-      properties: propertiesOf(properties),
-    }))
-    .sort(compareAssertions)
-    .map(({ priority: _, ...assertion }) => assertion)
+    .get(tenant, type, key)
+  return row === undefined ? undefined : entityOfRow(row)
 }
 
 export function entitiesPage(
@@ -121,6 +93,13 @@ export function entitiesPage(
   const after = page.after === undefined ? undefined : decodeCursor(page.after, ["", ""] as const)
   const filters = query.properties ?? []
   for (const filter of filters) checkFilter(filter)
+  if (query.text === undefined && filters.length === 0) {
+    return pageOf(
+      plainRows(store, tenant, query.type, after, first + 1).map(entityOfRow),
+      first,
+      nameOf,
+    )
+  }
   const found: VisibleEntity[] = []
   let looked = 0
   for (const row of candidates(store, tenant, query, after)) {
@@ -131,8 +110,10 @@ export function entitiesPage(
       return { items: found, end: encodeCursor([entity.type, entity.key]), hasMore: true }
     }
   }
-  return pageOf(found, first, (entity) => [entity.type, entity.key])
+  return pageOf(found, first, nameOf)
 }
+
+const nameOf = ({ type, key }: EntityName) => [type, key]
 
 export type After = readonly [type: string, key: string] | undefined
 
@@ -155,22 +136,45 @@ function candidates(store: ReadStore, tenant: number, query: EntityQuery, after:
   return search(store, tenant, expression, after)
 }
 
-function* walk(store: ReadStore, tenant: number, only: string | undefined, after: After) {
-  const types = store.query<[id: number, name: string]>(
-    "SELECT id, name FROM type WHERE tenant = ? AND name >= ? ORDER BY name",
-  )
-  const from = (at: "=" | "") =>
-    store.query<EntityRow>(
-      `SELECT '', key, asserted, properties, aliases, ${store.revision} FROM node
-       WHERE tenant = ? AND type = ? AND key >${at} ? ORDER BY key`,
+/** At most `count`, in order. Rows that come all at once cost half of what they cost singly. */
+function plainRows(
+  store: ReadStore,
+  tenant: number,
+  only: string | undefined,
+  after: After,
+  count: number,
+): readonly EntityRow[] {
+  const query = store.query<EntityRow>(`${walkSql(store)} LIMIT ?6`)
+  const found: EntityRow[] = []
+  for (const [id, type] of typesFrom(store, tenant, only, after)) {
+    const rows = query.all(tenant, id, type, ...keysFrom(type, after), count - found.length)
+    for (const row of rows) found.push(row)
+    if (found.length === count) break
+  }
+  return found
+}
+
+const walkSql = (store: ReadStore): string =>
+  `SELECT ?3, key, asserted, properties, aliases, ${store.revision} FROM node
+   WHERE tenant = ?1 AND type = ?2 AND key >= ?4 AND key IS NOT ?5 ORDER BY key`
+
+/** The key to begin at, and the one to leave out. */
+const keysFrom = (type: string, after: After): readonly [string, string | null] =>
+  after?.[0] === type ? [after[1], after[1]] : ["", null]
+
+function typesFrom(store: ReadStore, tenant: number, only: string | undefined, after: After) {
+  return store
+    .query<[id: number, name: string]>(
+      `SELECT id, name FROM type WHERE tenant = ?1 AND name >= ?2 AND name = coalesce(?3, name)
+       ORDER BY name`,
     )
-  for (const [id, type] of types.all(tenant, after?.[0] ?? "")) {
-    if (only !== undefined && only !== type) continue
-    const rows =
-      after?.[0] === type
-        ? from("").iterate(tenant, id, after[1])
-        : from("=").iterate(tenant, id, "")
-    for (const [, key, ...rest] of rows) yield [type, key, ...rest] as EntityRow
+    .all(tenant, after?.[0] ?? "", only ?? null)
+}
+
+function* walk(store: ReadStore, tenant: number, only: string | undefined, after: After) {
+  const rows = store.query<EntityRow>(walkSql(store))
+  for (const [id, type] of typesFrom(store, tenant, only, after)) {
+    yield* rows.iterate(tenant, id, type, ...keysFrom(type, after))
   }
 }
 

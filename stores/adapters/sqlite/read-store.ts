@@ -21,6 +21,8 @@ export class ReadStore {
   readonly path: string
   readonly #db: DatabaseSync
   readonly #queries = new Map<string, unknown>()
+  readonly #versions = new Map<string, string>()
+  #dataVersion: number | undefined
   #format: number
 
   /**
@@ -80,6 +82,29 @@ export class ReadStore {
     })
   }
 
+  /** As `read`, for what is one statement and so a snapshot by itself. */
+  readOne<A>(use: () => A): Effect.Effect<A, Invalid | LimitExceeded | StoreBroken> {
+    return Effect.try({ try: use, catch: (cause) => readError(cause, this.path) })
+  }
+
+  /**
+   * Told by SQLite whether anybody has committed; only then the tenant's own rows are looked at:
+   * each block that is committed raises a cursor, and nothing else but a source's priority changes
+   * what is visible.
+   */
+  version(tenant: string): string {
+    const data = this.query<[version: number]>("PRAGMA data_version").get()?.[0]
+    if (data !== this.#dataVersion) {
+      this.#dataVersion = data
+      this.#versions.clear()
+    }
+    const known = this.#versions.get(tenant)
+    if (known !== undefined) return known
+    const version = this.query<[version: string]>(versionSql).get(tenant)?.[0] ?? ""
+    this.#versions.set(tenant, version)
+    return version
+  }
+
   snapshot<A>(use: () => A): A {
     this.#db.exec("BEGIN")
     try {
@@ -99,6 +124,14 @@ export class ReadStore {
     if (this.#db.isOpen) this.#db.close()
   }
 }
+
+const versionSql = `
+  SELECT t.id
+    || coalesce((SELECT group_concat(c.partition || ':' || c.sequence) FROM cursor c
+                 WHERE c.tenant = t.id), '')
+    || coalesce((SELECT ';' || group_concat(s.id || ':' || s.priority) FROM source s
+                 WHERE s.tenant = t.id AND s.priority <> 0), '')
+  FROM tenant t WHERE t.name = ?`
 
 /** What a read may fail with: what it refuses itself, else what it means that SQLite failed. */
 export const readError = (cause: unknown, path: string) =>

@@ -12,6 +12,7 @@ export const statementsOf = (db: DatabaseSync) => ({
   ...nameStatements(db),
   ...recordStatements(db),
   ...nodeStatements(db),
+  ...assertionStatements(db),
   ...searchStatements(db),
   ...aliasStatements(db),
   ...edgeStatements(db),
@@ -169,6 +170,9 @@ const nodeStatements = (db: DatabaseSync) => ({
   ),
   countNode: change(db, "UPDATE node SET asserted = asserted + ? WHERE id = ? AND tenant = ?"),
   deleteNode: change(db, "DELETE FROM node WHERE id = ? AND tenant = ?"),
+})
+
+const assertionStatements = (db: DatabaseSync) => ({
   insertAssertion: change(
     db,
     "INSERT INTO assertion (node, record, tenant, properties, aliases) VALUES (?, ?, ?, ?, ?)",
