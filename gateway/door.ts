@@ -47,7 +47,7 @@ export function foreignOrigin(request: IncomingMessage, door: Door): string | un
 function isOwn(origin: string, host: string, { tls }: Door): boolean {
   if (origin === `https://${host}`) return tls !== "nowhere"
   if (origin !== `http://${host}`) return false
-  // Where TLS ends before the node, a page without it is one that somebody on the way may have made.
+  // Where TLS ends before the node, somebody on the way may have made a page without it.
   return tls === "nowhere" || (tls === "before" && isLoopback(nameOf(host)))
 }
 

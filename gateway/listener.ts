@@ -34,7 +34,18 @@ const patienceDefault: Patience = {
   requestMillis: httpRequestMillisMax,
 }
 
-export function makeListener(secure?: SecureOptions, patience = patienceDefault): Listener {
+export interface ListenerOptions {
+  readonly secure?: SecureOptions | undefined
+  readonly patience?: Patience | undefined
+  /** All clients have one address, which is then not bounded. */
+  readonly isBehindProxy: boolean
+}
+
+export function makeListener({
+  secure,
+  patience = patienceDefault,
+  isBehindProxy,
+}: ListenerOptions): Listener {
   const options = {
     maxHeaderSize: httpHeaderBytesMax,
     requestTimeout: patience.requestMillis,
@@ -45,16 +56,17 @@ export function makeListener(secure?: SecureOptions, patience = patienceDefault)
     shouldUpgradeCallback: (request: IncomingMessage) =>
       request.headers.upgrade?.toLowerCase() === "websocket",
   }
+  const perClientMax = isBehindProxy ? httpConnectionsMax : httpConnectionsPerClientMax
   if (secure === undefined) {
-    return { server: bounded(createServer(options)), renew: () => undefined }
+    return { server: bounded(createServer(options), perClientMax), renew: () => undefined }
   }
   const handshakeTimeout = httpHandshakeMillisMax
   const server = createSecureServer({ ...options, ...secure, handshakeTimeout })
-  return { server: bounded(server), renew: (next) => server.setSecureContext(next) }
+  return { server: bounded(server, perClientMax), renew: (next) => server.setSecureContext(next) }
 }
 
-function bounded(server: Server): Server {
-  const clients = new ClientConnections(httpConnectionsPerClientMax)
+function bounded(server: Server, perClientMax: number): Server {
+  const clients = new ClientConnections(perClientMax)
   server.maxConnections = httpConnectionsMax
   server.maxHeadersCount = httpHeadersMax
   server.on("connection", (socket) => {

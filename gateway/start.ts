@@ -140,8 +140,9 @@ const bindOf = (
 const listenerOf = ({ tls, patience }: GatewayOptions): Effect.Effect<Listener, Invalid> =>
   Effect.try({
     try: () => {
-      const isHere = tls !== undefined && tls !== "before"
-      return makeListener(isHere ? readCertificate(tls) : undefined, patience)
+      const isBehindProxy = tls === "before"
+      const secure = tls === undefined || tls === "before" ? undefined : readCertificate(tls)
+      return makeListener({ secure, patience, isBehindProxy })
     },
     catch: (error) => error as Invalid,
   })
@@ -166,7 +167,7 @@ const renewing = ({ tls, onCertificate }: GatewayOptions, renew: Listener["renew
   )
 }
 
-/** With the first token, what was let in without one ends: idle connections at once, others soon. */
+/** With the first token, what was let in without one ends: at once where idle, else soon. */
 const endingOpen = ({ tenant }: GatewayOptions, control: AccessControl, server: Server) =>
   Effect.acquireRelease(
     Effect.sync(() =>

@@ -230,6 +230,8 @@ export const queryErrorsShownMax = 20
 /** Parsed documents that the edge keeps, and characters of one that is kept. */
 export const documentCacheMax = 500
 export const documentCachedLengthMax = 8 * 1024
+/** Variables that `@skip` and `@include` ask of a compiled document: each combination is a plan. */
+export const planConditionsMax = 4
 /** Characters of a path with its query string, by which a GET carries a document. */
 export const httpUrlLengthMax = 8 * 1024
 /** Headers of one request. */
@@ -361,8 +363,8 @@ export const tokenMillisMax = 366 * 24 * 3_600_000
 /** How often it is looked whether an access that is watched has expired: four times a second. */
 export const accessSweepMillis = 250
 /**
- * Rows of audit that are kept, about 10 MB. Beyond it this many fall away at once, the oldest of the
- * tenant and outcome that has most of them, so that nobody pushes out the rows of others.
+ * Rows of audit that are kept, about 10 MB. Beyond it this many fall away at once, the oldest of
+ * the tenant and outcome that has most of them, so that nobody pushes out the rows of others.
  */
 export const auditRowsMax = 100_000
 export const auditRowsPerTrim = 1_000

@@ -1,5 +1,5 @@
 /**
- * Tokens and audit rows in `meta.db` (its tables: `runtime/adapters/embedded/migrations.ts`), over a
+ * Tokens and audit rows in `meta.db` (tables: `runtime/adapters/embedded/migrations.ts`), over a
  * connection of its own. Only the process that has the data directory's lock writes.
  *
  * May fail beneath: the disk. A call then throws and has changed nothing.

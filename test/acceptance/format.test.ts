@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import { describe, expect, it } from "vitest"
+import { directoryFormat } from "../../runtime/index.ts"
 import { intelgraph, json, newWorld, put } from "./world.ts"
 
 const world = newWorld()
@@ -69,6 +70,21 @@ describe("a data directory of format 1", () => {
     const ended = await intelgraph(world, "ingest", "--data-dir", dataDir, people)
     expect([ended.code, ended.err]).toEqual([1, expect.stringContaining("graph.db is gone")])
     expect((await intelgraph(world, "doctor", "--data-dir", dataDir)).code).toBe(1)
+  })
+
+  it("knows no tokens, and is brought forward before it has one", async () => {
+    const dataDir = unpack("older")
+    expect(await json(world, "token", "list", "--data-dir", dataDir)).toEqual({ tokens: [] })
+    expect(await json(world, "audit", "--data-dir", dataDir)).toEqual({ rows: [] })
+    const format = async () => {
+      const { checks } = await json(world, "doctor", "--data-dir", dataDir)
+      return checks.find(({ name }: { name: string }) => name === "format").found
+    }
+    expect(await format()).toBe(`1 of ${directoryFormat}.`)
+    await json(world, "token", "create", "--scope", "read", "--data-dir", dataDir)
+    expect((await json(world, "token", "list", "--data-dir", dataDir)).tokens).toHaveLength(1)
+    expect(await format()).toBe(`${directoryFormat} of ${directoryFormat}.`)
+    expect(await graphHash(dataDir)).toBe(before)
   })
 
   it("is restored as a backup", async () => {

@@ -69,7 +69,7 @@ describe("intelgraph token", () => {
     ])
   })
 
-  it("closes a node that runs at once, and the node stays closed when it starts again", async () => {
+  it("closes a node that runs at once, and for good", async () => {
     const folder = temporaryFolder()
     const first = await node(folder)
     expect(await ask(first.url)).toBe(200)

@@ -1,6 +1,6 @@
 /**
- * Self-signed certificates for tests, written as DER (X.690, RFC 5280): a new key for each test, and
- * none in the repository.
+ * Self-signed certificates for tests, written as DER (X.690, RFC 5280): a new key for each test,
+ * and none in the repository.
  */
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto"
 import { writeFileSync } from "node:fs"

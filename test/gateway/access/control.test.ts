@@ -137,7 +137,7 @@ describe("the open mode", () => {
     }
   })
 
-  it("never returns: not when all tokens are revoked, expired or forgotten, nor after a restart", async () => {
+  it("never returns, also when all tokens are revoked, expired or forgotten", async () => {
     const { path, clock } = newFolder()
     const id = await once(path, clock, (control) => tokenFor(control, "demo").token.id)
     await once(path, clock, (control) => {

@@ -42,7 +42,7 @@ function badHeaders(control: AccessControl, clock: { nowMillis: number }) {
 }
 
 describe("a request without a good token", () => {
-  it("is answered 401, byte for byte the same, whatever was wrong and wherever it asks", async () => {
+  it("is answered 401, byte for byte the same, whatever was wrong", async () => {
     const { control, clock, path } = await closedWorld()
     const answers = new Set<string>()
     for (const [what, headers] of Object.entries(badHeaders(control, clock))) {
@@ -77,7 +77,7 @@ describe("a request without a good token", () => {
     expect((await ask(path("/nowhere"))).status).toBe(404)
   })
 
-  it("is refused at the upgrade where a header is bad, and over the socket where it says so there", async () => {
+  it("is refused at the upgrade where its header is bad, else over the socket", async () => {
     const { control, clock, socketUrl, url } = await closedWorld()
     const { host } = new URL(url)
     const upgrade = (headers: { readonly authorization?: string }) =>
@@ -268,7 +268,8 @@ describe("an access that ends", () => {
     const kept = raw(world.url, `GET /healthz HTTP/1.1\r\nhost: ${host}\r\n\r\n`).then(closed)
     const slow = raw(
       world.url,
-      `POST /graphql HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n`,
+      `POST /graphql HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n` +
+        "content-length: 9\r\n\r\n",
     )
     await until(async () => (await world.metrics()).includes('route="/healthz",status="200"} 1'))
     expect(closed).not.toHaveBeenCalled()

@@ -91,7 +91,7 @@ describe("TLS at the node", () => {
     expect(await asked("https://evil.example")).toBe(403)
   })
 
-  it("takes another certificate when its files change, and keeps the one it has when that is bad", async () => {
+  it("takes another certificate when its files change, and none that is bad", async () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] })
     try {
       const onCertificate = vi.fn()
@@ -129,7 +129,7 @@ describe("TLS at the node", () => {
 })
 
 describe("a node beyond this machine", () => {
-  it("is refused without tokens, then without TLS, then without a name, each with its next step", async () => {
+  it("is refused without tokens, then TLS, then a name, each with the next step", async () => {
     const { control } = await keptAccess()
     const host = "0.0.0.0"
     const tls = writeCertificate(temporaryFolder(), makeCertificate("node"))
