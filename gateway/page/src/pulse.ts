@@ -5,7 +5,7 @@ import { pagePollMillis } from "../../../protocols/limits.ts"
 import type { Actor, ActorState, Progress, Stats } from "./answers.ts"
 import { learnTypes } from "./colours.ts"
 import { actorsDocument, progressDocument, statsDocument } from "./documents.ts"
-import { actorStates, changes, link, progressOf, refusals, restarts } from "./live.ts"
+import { actorStates, changes, link, progressOf, restarts } from "./live.ts"
 import { type Answered, useAnswer, useCell } from "./use.ts"
 
 /** How often to ask, while the node does not tell by itself. */
@@ -73,7 +73,6 @@ export function useProgress(): {
 /** The tree of actors with what changed since it was asked for. */
 export function useActors(): Answered<{ actors: Actor | null }> {
   const told = useCell(actorStates)
-  const refused = useCell(refusals).get("actorChanged")
   const poll = usePollMillis()
   const strangers = [...told].filter(([, state]) => state !== undefined).length
   const answered = useAnswer<{ actors: Actor | null }>(
@@ -82,7 +81,6 @@ export function useActors(): Answered<{ actors: Actor | null }> {
     // An actor that the tree does not have yet: ask for the tree.
     { everyMillis: poll, version: strangers },
   )
-  if (refused !== undefined && answered.data === undefined) return { ...answered, problem: refused }
   const root = answered.data?.actors
   if (root == null || poll !== undefined) return answered
   return { ...answered, data: { actors: withStates(root, told) } }

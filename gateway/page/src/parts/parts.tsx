@@ -111,7 +111,7 @@ export function Trouble({
   if (problem.kind === "forbidden") {
     return (
       <Notice>
-        <Icon name="lock" /> {problem.message}
+        <Icon name="lock" /> Your token may not see this: {problem.message}
       </Notice>
     )
   }
