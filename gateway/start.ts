@@ -16,7 +16,6 @@ import {
 } from "../protocols/limits.ts"
 import type { MetricRegistry } from "../runtime/index.ts"
 import type { GraphReadsShape } from "../stores/index.ts"
-import { openAccess } from "./access/access.ts"
 import type { Deed } from "./access/audit.ts"
 import { type CertificateFiles, readCertificate, versionOf } from "./access/certificate.ts"
 import { AccessControl } from "./access/control.ts"
@@ -113,7 +112,7 @@ export const startGateway = Effect.fn("gateway.start")(function* (options: Gatew
   })
   yield* listen(server, bind.host, options.port)
   yield* renewing(options, renew)
-  yield* endingOpen(options, control, server)
+  yield* endingOpen(control, server)
   const close = Effect.suspend(() => {
     closing = true
     live.close()
@@ -168,16 +167,18 @@ const renewing = ({ tls, onCertificate }: GatewayOptions, renew: Listener["renew
 }
 
 /** With the first token, what was let in without one ends: at once where idle, else soon. */
-const endingOpen = ({ tenant }: GatewayOptions, control: AccessControl, server: Server) =>
-  Effect.acquireRelease(
-    Effect.sync(() =>
-      control.watch(openAccess(tenant), () => {
-        server.closeIdleConnections()
-        setTimeout(() => server.closeAllConnections(), openEndMillisMax).unref()
-      }),
-    ),
+const endingOpen = (control: AccessControl, server: Server) => {
+  const open = control.authenticate(undefined)
+  if (open === undefined) return Effect.void
+  const end = () => {
+    server.closeIdleConnections()
+    setTimeout(() => server.closeAllConnections(), openEndMillisMax).unref()
+  }
+  return Effect.acquireRelease(
+    Effect.sync(() => control.watch(open, end)),
     (stop) => Effect.sync(stop),
   )
+}
 
 /** One read that finds nothing: the store can be asked. */
 async function readsAnswer(options: GatewayOptions): Promise<string | undefined> {

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest"
 import type { AccessControl } from "../../../gateway/index.ts"
 import { viewAccess } from "../../../gateway/index.ts"
-import { openEndMillisMax } from "../../../protocols/limits.ts"
+import { accessSweepMillis, openEndMillisMax } from "../../../protocols/limits.ts"
 import { run } from "../../support/run.ts"
 import { BareSocket } from "../live/client.ts"
 import { liveWorld, until } from "../live/world.ts"
@@ -280,6 +280,16 @@ describe("an access that ends", () => {
     expect(await slow).toBe("")
     expect(performance.now() - began).toBeLessThan(openEndMillisMax + 500)
     expect((await ask(world.url)).status).toBe(401)
+  })
+
+  it("long ago ends nothing when the node starts again", async () => {
+    const { url } = await closedWorld()
+    const { host } = new URL(url)
+    const closed = vi.fn()
+    void raw(url, `GET /healthz HTTP/1.1\r\nhost: ${host}\r\n\r\n`).then(closed)
+    const end = performance.now() + accessSweepMillis + openEndMillisMax + 100
+    await until(() => performance.now() > end)
+    expect(closed).not.toHaveBeenCalled()
   })
 
   it("while a body arrives ends the request, and nothing is written", async () => {
