@@ -178,7 +178,11 @@ class Connector implements Behavior<ConnectorMessage> {
       { path: recipePath(request.tenant, digest), value: encodeRecipe(source.recipe) },
       { path: runPath(request.tenant, request.source), value: encodeRun(record) },
     ]
-    this.#then(this.#world.ports.state.write(this.#owner, entries), () => this.#start(record))
+    const start = () => this.#start(record)
+    this.#then(this.#world.ports.state.write(this.#owner, entries), () =>
+      // What is committed of it is shown from the first moment on.
+      resumed ? this.#count(start) : start(),
+    )
   }
 
   #start(record: RunRecord): void {

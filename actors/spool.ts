@@ -3,9 +3,9 @@
  * is over.
  *
  * Promises: what is kept is on stable storage when `keep` answers, under its number, and stays
- * there until it is removed; what is not kept leaves nothing behind, also after a crash; a tenant's bytes
- * and writes are bounded, and those of all. Does not promise that a kept number belongs to a write
- * that was acknowledged: whoever acknowledges keeps a record of it.
+ * there until it is removed; what is not kept leaves nothing behind, also after a crash; a tenant's
+ * bytes and writes are bounded, and the bytes of all. Does not promise that a kept number belongs
+ * to a write that was acknowledged: whoever acknowledges keeps a record of it.
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"

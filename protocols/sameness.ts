@@ -17,8 +17,8 @@ export interface DedupeRow {
  * - `replayed`: sent again after a crash. Nothing changes, nothing is counted but itself.
  * - `stale`: a duplicate because older than what is there; run and ordinal move, version and hash
  *   stay.
- * - `duplicate`: the same bytes by the same mapping, or a retraction of what was never accepted; run
- *   and ordinal move.
+ * - `duplicate`: the same bytes by the same mapping, or a retraction of what was never accepted;
+ *   run and ordinal move.
  * - `accepted`: the record's assertions replace those of the row.
  */
 export type Verdict = "replayed" | "stale" | "duplicate" | "accepted"

@@ -20,6 +20,7 @@ export function answerPreflight(response: ServerResponse, methods: string): void
     "access-control-allow-headers": [
       "authorization",
       "content-type",
+      "idempotency-key",
       "if-none-match",
       "last-event-id",
       tenantHeader,

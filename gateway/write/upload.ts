@@ -6,8 +6,8 @@
  *     Accept: application/x-ndjson     for lines {"progress": …} and then {"receipt": …}
  *
  * Promises: nothing of a body that did not come whole is kept; what came whole is taken for good
- * before a byte is answered, and is finished also where the client goes away then. Bounded in bytes,
- * in time without progress and in all, and in number per tenant. gzip is taken as it comes.
+ * before a byte is answered, and is finished also where the client goes away then. Bounded in
+ * bytes, in time without progress and in all, and in number per tenant. gzip is taken as it comes.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import * as Effect from "effect/Effect"

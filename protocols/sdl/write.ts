@@ -23,7 +23,7 @@ type Mutation {
     format: RecordFormat! = JSON
     "What they mean, as YAML or JSON text; without one each is an entity of type record."
     mapping: String
-    "Chosen by the client, new for each ingest; 1 to ${idempotencyKeyBytesMax} printable characters."
+    "Chosen by the client, new for each; 1 to ${idempotencyKeyBytesMax} printable characters."
     idempotencyKey: String!
     "How long the answer may wait for the commit, in milliseconds, at most ${receiptWaitMillisMax}."
     waitMillis: Int! = ${receiptWaitMillisDefault}

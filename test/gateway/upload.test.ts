@@ -158,7 +158,8 @@ describe("of an upload that is not whole", () => {
       gone.request.destroy()
       await untilSpooled(folder, 0)
       const host = new URL(served.base).host
-      const head = `POST /ingest?source=a&format=ndjson HTTP/1.1\r\nHost: ${host}\r\nIdempotency-Key:`
+      const path = "/ingest?source=a&format=ndjson"
+      const head = `POST ${path} HTTP/1.1\r\nHost: ${host}\r\nIdempotency-Key:`
       const short = connect(Number(new URL(served.base).port), "127.0.0.1")
       short.write(`${head} short\r\nContent-Length: 100\r\n\r\n{"a":1}\n`)
       await untilSpooled(folder, 1)
