@@ -1,3 +1,4 @@
+import { auditServer } from "graphql-http"
 import { describe, expect, it, vi } from "vitest"
 import type { AccessControl } from "../../../gateway/index.ts"
 import { viewAccess } from "../../../gateway/index.ts"
@@ -131,6 +132,16 @@ describe("a token", () => {
       await until(() => socket.messages.some(({ type }) => type === "next"))
       expect(socket.messages[1]?.payload).toEqual({ data: { stats: { entities: 1 } } })
     }
+  })
+
+  it("passes every audit of graphql-http", async () => {
+    const { url, text } = await closedWorld()
+    const fetchFn = (at: string, asked: RequestInit = {}) =>
+      fetch(at, { ...asked, headers: { ...asked.headers, ...bearer(text) } })
+    const results = await auditServer({ url, fetchFn })
+    const failed = results.filter(({ status }) => status !== "ok")
+    expect(failed.map(({ id, name }) => `${id} ${name}`)).toEqual([])
+    expect(results.length).toBeGreaterThanOrEqual(61)
   })
 
   it("is told 403 where its scope is too narrow, by name, and that is kept", async () => {
