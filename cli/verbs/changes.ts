@@ -98,14 +98,24 @@ const noFeed = () =>
 const jsonOutput = (io: Io, tokenOf: (place: FeedPosition) => string): ChangeOutput => ({
   entity: (entity) => {
     const { type, key, revision } = entity
-    io.out(JSON.stringify({ kind: "snapshot", type, key, revision, entity, resume: null }))
+    const line = { kind: "snapshot", type, key, revision, entity: shown(entity), resume: null }
+    io.out(JSON.stringify(line))
   },
   snapshotEnds: (revision, place) =>
     io.out(JSON.stringify({ kind: "snapshot-end", revision, resume: tokenOf(place) })),
-  change: ({ kind, type, key, revision, entity = null, position }) =>
-    io.out(JSON.stringify({ kind, type, key, revision, entity, resume: tokenOf(position) })),
+  change: ({ kind, type, key, revision, entity, position }) => {
+    const resume = tokenOf(position)
+    io.out(JSON.stringify({ kind, type, key, revision, entity: shown(entity), resume }))
+  },
   taken: io.taken,
 })
+
+/** By name: an entity may hold its properties as something else until they are looked at. */
+const shown = (entity: VisibleEntity | undefined) => {
+  if (entity === undefined) return null
+  const { type, key, stub, properties, aliases, revision } = entity
+  return { type, key, stub, properties, aliases, revision }
+}
 
 const textOutput = (io: Io): ChangeOutput => ({
   entity: (entity) => io.out(lineOf("snapshot", entity)),

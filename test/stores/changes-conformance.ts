@@ -17,7 +17,7 @@ import type {
 } from "../../stores/index.ts"
 import { run, runExit } from "../support/run.ts"
 import { choices, chooser, priorities, readings, schedule } from "./arbitrary.ts"
-import { block, byKey, record, relates, retract, tenant, thing } from "./records.ts"
+import { block, byKey, plainEntity, record, relates, retract, tenant, thing } from "./records.ts"
 
 /** By type and key. */
 type Graph = Map<string, VisibleEntity>
@@ -271,11 +271,11 @@ const nameOf = ({ type, key }: { readonly type: string; readonly key: string }) 
 
 async function graphOf(store: GraphStore, name: string): Promise<Graph> {
   const { items } = await run(store.reads.entities(name, {}, { first: 500 }))
-  return new Map(items.map((entity) => [nameOf(entity), entity]))
+  return new Map(items.map((entity) => [nameOf(entity), plainEntity(entity)]))
 }
 
-const lookOf = ({ revision: _, ...entity }: VisibleEntity) =>
-  canonicalJson(entity as unknown as Json)
+const lookOf = ({ type, key, stub, properties, aliases }: VisibleEntity) =>
+  canonicalJson({ type, key, stub, properties, aliases } as unknown as Json)
 
 /** What is different, which must be all that has another revision. */
 function changesBetween(before: Graph, after: Graph): Change[] {
@@ -302,7 +302,7 @@ function bring(graph: Graph, changes: readonly EntityChange[]): Graph {
   for (const change of changes) {
     expect(change.kind === "created").toBe(change.kind !== "removed" && !now.has(nameOf(change)))
     if (change.kind === "removed") expect(now.delete(nameOf(change))).toBe(true)
-    else now.set(nameOf(change), change.entity ?? goneLater(change))
+    else now.set(nameOf(change), plainEntity(change.entity ?? goneLater(change)))
   }
   return inOrder(now)
 }
@@ -326,7 +326,7 @@ function afterSnapshot(pages: readonly SnapshotPage[], changes: readonly EntityC
   const pageOf = (change: EntityChange) =>
     pages.find(({ items: [last], hasMore }) => !hasMore || (last && !isBefore(last, change)))
   const news = changes.filter((change) => change.revision > (pageOf(change)?.revision ?? 0))
-  return bring(new Map(shown.map((entity) => [nameOf(entity), entity])), news)
+  return bring(new Map(shown.map((entity) => [nameOf(entity), plainEntity(entity)])), news)
 }
 
 type Named = { readonly type: string; readonly key: string }

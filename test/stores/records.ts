@@ -11,6 +11,7 @@ import type {
   RecordEffect,
   RelationshipAssertion,
 } from "../../protocols/graph.ts"
+import type { VisibleEntity } from "../../stores/index.ts"
 
 export const tenant = "demo"
 
@@ -68,6 +69,12 @@ export function relates(
 ): RelationshipAssertion {
   const rest = { discriminator: "", properties: {}, derived: false }
   return { type: "uses", from, to, ...rest, ...more }
+}
+
+/** What is seen of it, to be compared: an entity may parse its properties when they are asked for. */
+export const plainEntity = (entity: VisibleEntity): VisibleEntity => {
+  const { type, key, stub, properties, aliases, revision } = entity
+  return { type, key, stub, properties, aliases, revision }
 }
 
 /** A block of these records, with ordinals from `firstOrdinal` on. */
