@@ -34,7 +34,8 @@ const people = head + Array.from({ length: 1_300 }, (_, id) => row(id)).join("")
 const staff = `${head}7,Dr. Seven,acme,ACME Limited,wien\n,Nobody,acme,ACME,\n,No one,acme,ACME,\n`
 
 const configuration = (sources: string, limits = "") =>
-  `version: 1\nlimits: { maxBadShare: 0.9${limits} }\ntenants: { demo: { sources: [${sources}] } }\n`
+  `version: 1\nlimits: { maxBadShare: 0.9${limits} }\n` +
+  `tenants: { demo: { sources: [${sources}] } }\n`
 
 const served = async (name: string, sources: string, port = 0): Promise<[string, Started]> => {
   put(world, `${name}.yaml`, configuration(sources))
@@ -68,7 +69,7 @@ function expectQuiet({ complaints, strays }: Watched): void {
 }
 
 describe("the graph explorer", () => {
-  it("leads from a search over provenance and neighbours to a path, by keyboard alone", async () => {
+  it("leads from a search by neighbours to a path, by keyboard alone", async () => {
     const tab = await openTab(await browser(), full)
     const { page } = tab
     await page.getByText("1,300").first().waitFor()
@@ -233,7 +234,7 @@ describe("the node", () => {
 })
 
 describe("live", () => {
-  it("goes from an empty graph to a full one, and shows a changed name, without a reload", async () => {
+  it("fills an empty graph, and shows a changed name, without a reload", async () => {
     const [url] = await served("growing", "")
     const tab = await openTab(await browser(), url)
     const { page } = tab
