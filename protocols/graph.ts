@@ -42,8 +42,15 @@ export interface RelationshipAssertion {
 export const aliasStubKey = (alias: Alias): string => `~${alias.scheme}:${alias.value}`
 
 /** `base64url(type:key)`: the id that the edge shows; it never names the tenant. */
-export const entityId = (type: string, key: string): string =>
-  Buffer.from(`${type}:${key}`, "utf8").toString("base64url")
+export function entityId(type: string, key: string): string {
+  const name = `${type}:${key}`
+  if (!isAscii.test(name)) return Buffer.from(name, "utf8").toString("base64url")
+  // The same at a quarter of the cost: a page shows hundreds of them.
+  return btoa(name).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are ASCII, too.
+const isAscii = /^[\0-\x7f]*$/
 
 /**
  * The type and key behind an id; `undefined` where `entityId` never made it. Types hold no colon.

@@ -13,7 +13,13 @@ import { readsOf } from "../../stores/adapters/sqlite/reads.ts"
 import { migrate } from "../../stores/adapters/sqlite/schema.ts"
 import { decodeBlock, encodeBlock } from "../../stores/adapters/sqlite/wire.ts"
 import { GraphWriter } from "../../stores/adapters/sqlite/writer.ts"
-import type { GraphReadsShape, Page, PageRequest, SourceSummary } from "../../stores/index.ts"
+import type {
+  GraphReadsShape,
+  Page,
+  PageRequest,
+  SourceSummary,
+  VisibleEntity,
+} from "../../stores/index.ts"
 import { runSync } from "../support/run.ts"
 import { choices, chooser, priorities, readings, schedule, tenant } from "./arbitrary.ts"
 import { ambiguousOf, GraphModel, hashOfVisible, type Visible } from "./model.ts"
@@ -89,8 +95,16 @@ function visibleOf(reads: GraphReadsShape): Visible {
   const relationships = entities.flatMap((entity) =>
     all((page) => reads.relationships(tenant, entity, { direction: "out" }, page)),
   )
-  return { entities: entities.map(({ revision: _, ...entity }) => entity), relationships }
+  return { entities: entities.map(shownOf), relationships }
 }
+
+const shownOf = ({ type, key, stub, properties, aliases }: VisibleEntity) => ({
+  type,
+  key,
+  stub,
+  properties,
+  aliases,
+})
 
 type PageRead<A> = (page: PageRequest) => Effect.Effect<Page<A>, unknown>
 

@@ -14,6 +14,11 @@ import { edgesAt, inOrder, relationshipAt } from "./traverse.ts"
 
 type NeighborsQuery = Parameters<GraphReadsShape["neighbors"]>[2]
 
+const neighborOf = (entity: VisibleEntity, hops: number) => {
+  const { type, key, stub, properties, aliases, revision } = entity
+  return { type, key, stub, properties, aliases, revision, hops }
+}
+
 export function neighborhoodOf(
   store: ReadStore,
   tenant: number,
@@ -56,7 +61,7 @@ export function neighborhoodOf(
     for (const node of frontier) {
       reached.add(node)
       const entity = entityAt(store, tenant, node)
-      if (entity !== undefined) entities.push({ ...entity, hops: hop })
+      if (entity !== undefined) entities.push(neighborOf(entity, hop))
     }
   }
   const shown = [...followed].filter(([, [a, b]]) => reached.has(a) && reached.has(b))

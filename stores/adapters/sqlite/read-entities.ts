@@ -3,7 +3,7 @@ import { Invalid } from "../../../protocols/errors.ts"
 import type { Properties, PropertyValue } from "../../../protocols/graph.ts"
 import { filteredRowsMax } from "../../../protocols/limits.ts"
 import { compareUtf8 } from "../../../protocols/visible.ts"
-import { entityOfTexts } from "../../graph/entity-text.ts"
+import { StoredEntity } from "../../graph/entity-text.ts"
 import type {
   EntityName,
   GraphReadsShape,
@@ -63,7 +63,7 @@ export function entityAt(
 }
 
 export const entityOfRow = ([type, key, asserted, properties, aliases, revision]: EntityRow) =>
-  entityOfTexts({ type, key, stub: asserted === 0, properties, aliases, revision }, parse)
+  new StoredEntity({ type, key, stub: asserted === 0, revision }, { properties, aliases }, parse)
 
 const parse = { properties: propertiesOf, aliases: aliasesOf }
 
