@@ -30,14 +30,18 @@ export interface LiveSource {
 export class QueryContext {
   readonly sources: Sources
   readonly access: Access
-  readonly #beganMillis = performance.now()
-  readonly #endMillis: number
+  readonly #beganMillis: number
   #rows = 0
 
-  constructor(sources: Sources, access: Access) {
+  constructor(sources: Sources, access: Access, beganMillis = performance.now()) {
     this.sources = sources
     this.access = access
-    this.#endMillis = this.#beganMillis + queryMillisMax
+    this.#beganMillis = beganMillis
+  }
+
+  /** For the same request from its beginning, in what is left of its time. */
+  again(): QueryContext {
+    return new QueryContext(this.sources, this.access, this.#beganMillis)
   }
 
   /** Whose data it is. Throws `Forbidden` for the node's operator. */
@@ -47,7 +51,7 @@ export class QueryContext {
 
   /** Runs a read; given up when the request has used up its time. */
   read<A, E>(effect: Effect.Effect<A, E>): A | Promise<A> {
-    const millis = this.#endMillis - performance.now()
+    const millis = this.#beganMillis + queryMillisMax - performance.now()
     if (millis < 0) throw late()
     return run(effect, { millis, late })
   }

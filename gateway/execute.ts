@@ -10,6 +10,7 @@ import { queryAnswerLengthMax } from "../protocols/limits.ts"
 import { type Access, localAccess } from "./access/access.ts"
 import { checkScopes } from "./access/scopes.ts"
 import { isPromise } from "./bridge.ts"
+import { runCompiled } from "./compiled/executable.ts"
 import type { Sources } from "./context.ts"
 import { QueryContext } from "./context.ts"
 import type { Variables } from "./cost.ts"
@@ -27,10 +28,26 @@ export interface QueryRequest {
   readonly operationName?: string | undefined
 }
 
+/** An answer as it is sent. */
+export interface Answered {
+  /** JSON. */
+  readonly text: string
+  /** Why there is no data, where there is none; a limit or a rule refused the request then. */
+  readonly refused: readonly GraphQLFormattedError[] | undefined
+}
+
 /** `data` is missing where the request was refused before anything was read. */
 export interface QueryAnswer {
   readonly data?: unknown
   readonly errors?: readonly GraphQLFormattedError[]
+}
+
+/** One operation of a document that may be executed. */
+interface Asked {
+  readonly ready: ReadyDocument
+  readonly operation: OperationDefinitionNode
+  readonly variables: Variables
+  readonly context: QueryContext
 }
 
 /** Keeps the documents that it has seen, so one is made per process and used for all requests. */
@@ -46,28 +63,47 @@ export class Engine {
   }
 
   /** Never throws or rejects. A plain value where every read completed at once. */
-  answer(request: QueryRequest): QueryAnswer | Promise<QueryAnswer> {
+  answer(request: QueryRequest): Answered | Promise<Answered> {
     const prepared = this.documents.prepare(request.document)
     if ("refused" in prepared) return this.#refuse(prepared.refused)
+    const { ready } = prepared
     try {
-      const operation = operationOf(prepared.ready, request.operationName)
+      const operation = operationOf(ready, request.operationName)
       if (operation.operation === "subscription") throw notHere()
-      checkScopes(request.access, operation, prepared.ready.fragments, this.sources.audit)
+      checkScopes(request.access, operation, ready.fragments, this.sources.audit)
       const variables = request.variables ?? {}
-      checkCost(servedSchema(), prepared.ready, operation, variables)
-      const result = execute({
-        schema: servedSchema(),
-        document: prepared.ready.document,
-        contextValue: new QueryContext(this.sources, request.access),
-        variableValues: variables,
-        operationName: request.operationName,
-      })
-      return isPromise(result)
-        ? result.then(this.#show, (error) => this.#refuse([error]))
-        : this.#show(result)
+      checkCost(servedSchema(), ready, operation, variables)
+      const context = new QueryContext(this.sources, request.access)
+      return this.#run({ ready, operation, variables, context })
     } catch (error) {
       return this.#refuse([error])
     }
+  }
+
+  /** The compiled operation answers where nothing goes wrong; else `execute`, from the beginning. */
+  #run(asked: Asked): Answered | Promise<Answered> {
+    const { ready, operation, variables, context } = asked
+    try {
+      const data = runCompiled(ready, operation, variables, context)
+      if (data === undefined) return this.#interpret(asked)
+      if (!isPromise(data)) return this.#told(data)
+      return data.then(this.#told, () => this.#interpret({ ...asked, context: context.again() }))
+    } catch {
+      return this.#interpret({ ...asked, context: context.again() })
+    }
+  }
+
+  #interpret({ ready, operation, variables, context }: Asked): Answered | Promise<Answered> {
+    const result = execute({
+      schema: servedSchema(),
+      document: ready.document,
+      contextValue: context,
+      variableValues: variables,
+      operationName: operation.name?.value,
+    })
+    return isPromise(result)
+      ? result.then(this.#show, (error) => this.#refuse([error]))
+      : this.#show(result)
   }
 
   /** Whether the operation that would be answered is a mutation. */
@@ -79,14 +115,27 @@ export class Engine {
     return asked.some(({ operation }) => operation === "mutation")
   }
 
-  readonly #show = (result: ExecutionResult): QueryAnswer => {
-    if (result.errors === undefined) return { data: result.data }
+  readonly #told = (data: string): Answered => this.#bounded(`{"data":${data}}`)
+
+  readonly #show = (result: ExecutionResult): Answered => {
+    if (result.errors === undefined) return this.#told(JSON.stringify(result.data))
     const errors = formatErrors(result.errors, this.onMasked)
-    return "data" in result ? { errors, data: result.data } : { errors }
+    if (!("data" in result)) return { text: JSON.stringify({ errors }), refused: errors }
+    return this.#bounded(JSON.stringify({ errors, data: result.data }))
   }
 
-  #refuse(errors: readonly unknown[]): QueryAnswer {
-    return { errors: formatErrors(errors, this.onMasked) }
+  /** An answer over the bound becomes a refusal. */
+  #bounded(text: string): Answered {
+    if (text.length <= queryAnswerLengthMax) return { text, refused: undefined }
+    const { length } = text
+    return this.#refuse([
+      exceeded("queryAnswerLengthMax", queryAnswerLengthMax, length, "characters"),
+    ])
+  }
+
+  #refuse(given: readonly unknown[]): Answered {
+    const errors = formatErrors(given, this.onMasked)
+    return { text: JSON.stringify({ errors }), refused: errors }
   }
 }
 
@@ -114,14 +163,6 @@ export function operationOf(
   throw new Invalid({ what: "operationName", message })
 }
 
-/** The answer as JSON text; one over the bound becomes a refusal. */
-export function encodeAnswer(answer: QueryAnswer, onMasked: OnMasked): string {
-  const text = JSON.stringify(answer)
-  if (text.length <= queryAnswerLengthMax) return text
-  const limit = exceeded("queryAnswerLengthMax", queryAnswerLengthMax, text.length, "characters")
-  return JSON.stringify({ errors: formatErrors([limit], onMasked) })
-}
-
 /**
  * Answers one document, with or without a running node. Errors are part of the answer; the exit
  * code of a command is that of the first error's `extensions.code` in the catalogue.
@@ -134,7 +175,8 @@ export const executeQuery = (
   Effect.suspend(() => {
     const access = localAccess(tenant)
     const answer = new Engine(sources, onMasked).answer({ ...request, access })
-    return isPromise(answer) ? Effect.promise(() => answer) : Effect.succeed(answer)
+    const told = isPromise(answer) ? Effect.promise(() => answer) : Effect.succeed(answer)
+    return Effect.map(told, ({ text }) => JSON.parse(text) as QueryAnswer)
   })
 
 const ignore: OnMasked = () => undefined

@@ -6,7 +6,7 @@ import type { IncomingMessage } from "node:http"
 import { edgeCodeOf } from "../protocols/errors.ts"
 import { httpBodyBytesMax, httpUrlLengthMax } from "../protocols/limits.ts"
 import type { Variables } from "./cost.ts"
-import type { QueryAnswer } from "./execute.ts"
+import type { Answered } from "./execute.ts"
 
 export interface Parameters {
   readonly document: string
@@ -59,9 +59,9 @@ function weightOf(parameters: readonly string[]): number {
  * An answer without data is a refused request, which only the newer type may say by its status.
  * That a scope is missing is said by the status in any case.
  */
-export function statusOf(answer: QueryAnswer, type: AnswerType): number {
-  if ("data" in answer) return 200
-  if (answer.errors?.[0]?.extensions?.code === edgeCodeOf("Forbidden")) return 403
+export function statusOf({ refused }: Answered, type: AnswerType): number {
+  if (refused === undefined) return 200
+  if (refused[0]?.extensions?.code === edgeCodeOf("Forbidden")) return 403
   return type === legacyType ? 200 : 400
 }
 

@@ -10,17 +10,12 @@ import type {
   VisibleEntity,
   VisibleRelationship,
 } from "../stores/index.ts"
+import { propertiesTextOf, propertyTextOf } from "../stores/index.ts"
 import type { FilterArguments, GivenDirection, RankArguments, RefArguments } from "./arguments.ts"
 import { directionOf, filterOf, pageOf, rankRequestOf, refOf, typesOf } from "./arguments.ts"
 import { andThen } from "./bridge.ts"
 import type { QueryContext } from "./context.ts"
-import type { Resolver, Resolvers } from "./schema.ts"
-
-/** Gives a resolver the types that the schema promises it. */
-export const resolver =
-  <S, A>(resolve: (source: S, given: A, context: QueryContext) => unknown): Resolver =>
-  (source, given, context) =>
-    resolve(source as S, given as A, context)
+import { type Resolvers, resolver, resolverOfAll, resolverOfText } from "./resolver.ts"
 
 interface PageArguments {
   readonly first: number
@@ -40,12 +35,13 @@ interface EntitiesArguments extends PageArguments {
   readonly filter?: FilterArguments | null
 }
 
-const entities = resolver((_: unknown, given: EntitiesArguments, context) => {
+const entities = resolver((_: unknown, given: EntitiesArguments, context, asks) => {
   const query = { ...filterOf(given.filter), ...(given.type == null ? {} : { type: given.type }) }
   const { reads, live } = context.sources
   const { tenant } = context
   // Before the page: what changes while it is read is behind this place.
-  const place = live === undefined ? undefined : context.read(live.feed.position(tenant))
+  const place =
+    live !== undefined && asks.has("resume") ? context.read(live.feed.position(tenant)) : undefined
   return andThen(place, (before) =>
     andThen(context.read(reads.entities(tenant, query, pageOf(given))), (page) => ({
       ...spendPage<VisibleEntity>(context)(page),
@@ -109,22 +105,23 @@ interface RelationshipsArguments extends PageArguments {
   readonly direction: GivenDirection
 }
 
-const relationships = resolver((of: VisibleEntity, given: RelationshipsArguments, context) => {
-  const query = {
-    direction: directionOf(given.direction),
-    ...(given.type == null ? {} : { type: given.type }),
-  }
-  const { reads } = context.sources
-  const { type, key } = of
-  const page = pageOf(given)
-  const found = context.read(reads.relationships(context.tenant, { type, key }, query, page))
-  return andThen(found, spendPage<VisibleRelationship>(context))
-})
+const relationships = resolverOfAll(
+  (of: readonly VisibleEntity[], given: RelationshipsArguments, context) => {
+    const query = {
+      direction: directionOf(given.direction),
+      ...(given.type == null ? {} : { type: given.type }),
+    }
+    const { reads } = context.sources
+    const pages = context.read(reads.relationshipsOf(context.tenant, of, query, pageOf(given)))
+    return andThen(pages, (found) => found.map(spendPage<VisibleRelationship>(context)))
+  },
+)
 
-const sources = resolver((of: VisibleEntity, _: unknown, context) =>
+const sources = resolverOfAll((of: readonly VisibleEntity[], _: unknown, context) =>
   andThen(
-    context.read(context.sources.reads.assertions(context.tenant, of.type, of.key)),
-    (assertions: readonly Assertion[]) => context.spend(assertions).map(shownAssertion),
+    context.read(context.sources.reads.assertionsOf(context.tenant, of)),
+    (found: readonly (readonly Assertion[])[]) =>
+      found.map((assertions) => context.spend(assertions).map(shownAssertion)),
   ),
 )
 
@@ -139,10 +136,12 @@ const shownAssertion = (assertion: Assertion) => ({
 
 /** An end that vanished since the relationship was read is shown as what it is now: a stub. */
 const endOf = (end: "from" | "to") =>
-  resolver((of: VisibleRelationship, _: unknown, context) => {
-    const { type, key } = of[end]
-    const found = context.read(context.sources.reads.entity(context.tenant, type, key))
-    return andThen(found, (there) => there ?? stubOf(type, key))
+  resolverOfAll((of: readonly VisibleRelationship[], _: unknown, context) => {
+    const ends = of.map((relationship) => relationship[end])
+    const found = context.read(context.sources.reads.entitiesAt(context.tenant, ends))
+    return andThen(found, (there) =>
+      ends.map(({ type, key }, index) => there[index] ?? stubOf(type, key)),
+    )
   })
 
 const stubOf = (type: string, key: string): VisibleEntity => ({
@@ -156,9 +155,15 @@ const stubOf = (type: string, key: string): VisibleEntity => ({
 
 const id = resolver((of: VisibleEntity) => entityId(of.type, of.key))
 
-const name = resolver((of: VisibleEntity) =>
-  typeof of.properties.name === "string" ? of.properties.name : null,
+const name = resolverOfText(
+  (of: VisibleEntity) => (typeof of.properties.name === "string" ? of.properties.name : null),
+  (of) => {
+    const text = propertyTextOf(of, "name")
+    return text?.startsWith('"') === false ? "null" : text
+  },
 )
+
+const properties = resolverOfText((of: VisibleEntity) => of.properties, propertiesTextOf)
 
 export const graphResolvers: Resolvers = {
   "Query.entity": entity,
@@ -168,6 +173,7 @@ export const graphResolvers: Resolvers = {
   "Query.rank": rank,
   "Entity.id": id,
   "Entity.name": name,
+  "Entity.properties": properties,
   "Entity.sources": sources,
   "Entity.relationships": relationships,
   "Relationship.from": endOf("from"),

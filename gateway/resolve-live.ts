@@ -4,8 +4,7 @@ import { entityId } from "../protocols/graph.ts"
 import type { EntityChange, FeedPosition } from "../stores/index.ts"
 import { encodeResume } from "./feed/resume-token.ts"
 import { shownProgress } from "./live/looks.ts"
-import { resolver } from "./resolve-graph.ts"
-import type { Resolvers } from "./schema.ts"
+import { type Resolvers, resolver } from "./resolver.ts"
 
 const progress = resolver((_: unknown, __: unknown, context) => {
   const { tenant, sources } = context

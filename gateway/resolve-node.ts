@@ -7,8 +7,8 @@ import type { ActorView } from "../runtime/index.ts"
 import type { DeadLetter, Page, SourceSummary } from "../stores/index.ts"
 import { pageOf } from "./arguments.ts"
 import { andThen } from "./bridge.ts"
-import { resolver, spendPage } from "./resolve-graph.ts"
-import type { Resolvers } from "./schema.ts"
+import { spendPage } from "./resolve-graph.ts"
+import { type Resolvers, resolver } from "./resolver.ts"
 
 const stats = resolver((_: unknown, __: unknown, context) =>
   context.read(context.sources.reads.counts(context.tenant)),

@@ -2,8 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { prometheusContentType, renderPrometheus } from "../runtime/index.ts"
 import { type Access, requireScope } from "./access/access.ts"
-import type { QueryAnswer } from "./execute.ts"
-import { encodeAnswer } from "./execute.ts"
+import type { Answered } from "./execute.ts"
 import type { AnswerType, Parameters } from "./graphql-http.ts"
 import {
   answerTypeOf,
@@ -85,10 +84,9 @@ function answer(
   parameters: Parameters,
 ): void | Promise<void> {
   const beganMillis = performance.now()
-  const send = (answered: QueryAnswer) => {
+  const send = (answered: Answered) => {
     edge.metrics.duration.observe((performance.now() - beganMillis) / 1000)
-    const body = encodeAnswer(answered, edge.onMasked)
-    reply(request, response, statusOf(answered, type), body, {
+    reply(request, response, statusOf(answered, type), answered.text, {
       "content-type": contentTypeOf(type),
     })
   }

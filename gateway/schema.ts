@@ -2,7 +2,7 @@
  * The schema of `protocols/graphql.ts` with the resolvers attached; made once, when first asked
  * for.
  */
-import type { GraphQLFieldResolver, GraphQLSchema } from "graphql"
+import type { GraphQLField, GraphQLSchema } from "graphql"
 import { buildSchema, isObjectType } from "graphql"
 import { invariant } from "../protocols/errors.ts"
 import { schemaSdl } from "../protocols/graphql.ts"
@@ -10,11 +10,8 @@ import type { QueryContext } from "./context.ts"
 import { graphResolvers } from "./resolve-graph.ts"
 import { liveResolvers } from "./resolve-live.ts"
 import { nodeResolvers } from "./resolve-node.ts"
+import { asksOf, type Resolver, type Resolvers } from "./resolver.ts"
 import { writeResolvers } from "./write/resolve.ts"
-
-export type Resolver = GraphQLFieldResolver<unknown, QueryContext>
-/** Resolvers by `Type.field`; a field without one is the property of its name. */
-export type Resolvers = { readonly [coordinate: string]: Resolver }
 
 let schema: GraphQLSchema | undefined
 
@@ -28,13 +25,23 @@ export function servedSchema(): GraphQLSchema {
   return schema
 }
 
+/** The field's own resolver; without one it is the property of its name. */
+export const resolverOf = (field: GraphQLField<unknown, unknown>): Resolver | undefined =>
+  attached.get(field)
+
+const attached = new WeakMap<GraphQLField<unknown, unknown>, Resolver>()
+
 function attach(built: GraphQLSchema, resolvers: Resolvers): GraphQLSchema {
   for (const [coordinate, resolver] of Object.entries(resolvers)) {
     const [typeName = "", fieldName = ""] = coordinate.split(".")
     const type = built.getType(typeName)
     const field = isObjectType(type) ? type.getFields()[fieldName] : undefined
     invariant(field !== undefined, `The schema has no ${coordinate}.`)
-    field.resolve = resolver as GraphQLFieldResolver<unknown, unknown>
+    attached.set(field, resolver)
+    field.resolve = (source, given, context, { fieldNodes, fragments }) => {
+      const asks = asksOf(fieldNodes, (name) => fragments[name])
+      return resolver.resolve(source, given, context as QueryContext, asks)
+    }
   }
   return built
 }

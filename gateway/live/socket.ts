@@ -26,7 +26,7 @@ import {
 import type { Access } from "../access/access.ts"
 import { exceeded } from "../cost.ts"
 import { formatErrors } from "../errors.ts"
-import { encodeAnswer, type QueryRequest } from "../execute.ts"
+import type { QueryRequest } from "../execute.ts"
 import { nextFrames, textFrame } from "./frame.ts"
 import type { Live, Open, Subscribed } from "./live.ts"
 import { prepareSubscription } from "./operation.ts"
@@ -208,10 +208,10 @@ export class LiveSocket implements Open {
     const { engine } = this.#options.live
     const answer = await engine.answer(request)
     if (this.#operations.get(id) !== operation) return
-    if (!("data" in answer)) return this.#endWith(id, operation, answer.errors ?? [])
+    if (answer.refused !== undefined) return this.#endWith(id, operation, answer.refused)
     this.#operations.delete(id)
     const head = `{"id":${JSON.stringify(id)},"type":"next","payload":`
-    this.#write(`${head}${encodeAnswer(answer, engine.onMasked)}}`)
+    this.#write(`${head}${answer.text}}`)
     this.#write(stringifyMessage({ id, type: MessageType.Complete }))
     this.#readWhenTaken()
   }

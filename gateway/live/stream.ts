@@ -12,7 +12,6 @@ import { edgeCodeOf, LimitExceeded } from "../../protocols/errors.ts"
 import { liveHeartbeatMillis } from "../../protocols/limits.ts"
 import type { Access } from "../access/access.ts"
 import { formatErrors } from "../errors.ts"
-import { encodeAnswer } from "../execute.ts"
 import { HttpRefusal, type Parameters } from "../graphql-http.ts"
 import { securityHeaders } from "../reply.ts"
 import type { Live, Open, Subscribed } from "./live.ts"
@@ -54,7 +53,7 @@ export async function serveStream(live: Live, exchange: StreamRequest): Promise<
   const stream = streamOf(live, exchange)
   try {
     if ("subscription" in prepared) await stream.subscribe(prepared.subscription)
-    else stream.answer(encodeAnswer(await live.engine.answer(request), live.engine.onMasked))
+    else stream.answer((await live.engine.answer(request)).text)
   } catch (error) {
     stream.end()
     throw error

@@ -375,7 +375,7 @@ describe("what goes wrong inside", () => {
   })
 
   it("does not take what else was asked with it", async () => {
-    const reads = { ...graph.reads, assertions: () => Effect.die(new Error(secret)) }
+    const reads = { ...graph.reads, assertionsOf: () => Effect.die(new Error(secret)) }
     const document = `{ entity(type: "group", key: "g1") { sources { source } }
       entities(first: 1) { items { key } } }`
     const { data, errors } = await run(executeQuery({ reads }, { tenant: "demo", document }))
@@ -388,7 +388,7 @@ describe("what goes wrong inside", () => {
     const reads = {
       ...graph.reads,
       entity: (...at: Parameters<typeof graph.reads.entity>) => later(graph.reads.entity(...at)),
-      assertions: () => later(Effect.die(new Error(secret))),
+      assertionsOf: () => later(Effect.die(new Error(secret))),
     }
     const ask = (field: string) => {
       const document = `{ entity(type: "group", key: "g1") { ${field} } }`

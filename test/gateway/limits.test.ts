@@ -50,7 +50,7 @@ async function limitOf(document: string, variables?: { [name: string]: unknown }
   const { data, errors } = await answer(document, variables, sources)
   expect([data ?? undefined, sources.count()]).toEqual([undefined, 0])
   const { code, limit, bound, value, next } = errors?.[0]?.extensions ?? {}
-  expect([code, typeof next]).toEqual(["LimitExceeded", "string"])
+  expect([code, typeof next]).toEqual(["LIMIT_EXCEEDED", "string"])
   expect(value).toBeGreaterThan(Number(bound))
   return [limit, bound]
 }
@@ -185,11 +185,11 @@ describe("what limits leave open", () => {
       ordinal: 0,
       properties: {},
     }))
-    const entity = { type: "a", key: "b", stub: false, properties: {}, aliases: [] }
+    const entity = { type: "a", key: "b", stub: false, properties: {}, aliases: [], revision: 1 }
     const reads = {
       ...graph.reads,
       entity: () => Effect.succeed(entity),
-      assertions: () => Effect.succeed(many),
+      assertionsOf: () => Effect.succeed([many]),
     }
     const document = `{ entity(type: "a", key: "b") { sources { source } } }`
     const { errors } = await answer(document, {}, { reads })

@@ -1,0 +1,87 @@
+/** The plans of an operation, made when they are first needed and kept as long as its document. */
+import type { OperationDefinitionNode, VariableNode, VariableValues } from "graphql"
+import { getVariableValues, Kind, visit } from "graphql"
+import { planConditionsMax } from "../../protocols/limits.ts"
+import type { QueryContext } from "../context.ts"
+import type { Variables } from "../cost.ts"
+import type { ReadyDocument } from "../document.ts"
+import { servedSchema } from "../schema.ts"
+import { NoPlan, type ObjectPlan, planOf } from "./plan.ts"
+import { runPlan } from "./run.ts"
+
+const executables = new WeakMap<OperationDefinitionNode, Executable>()
+
+/**
+ * The result's `data` as JSON text; `undefined` where `execute` must answer. Throws or rejects
+ * where `execute` would have errors.
+ */
+export function runCompiled(
+  ready: ReadyDocument,
+  operation: OperationDefinitionNode,
+  given: Variables,
+  context: QueryContext,
+): string | Promise<string> | undefined {
+  let executable = executables.get(operation)
+  if (executable === undefined) {
+    executable = new Executable(ready, operation)
+    executables.set(operation, executable)
+  }
+  const definitions = operation.variableDefinitions ?? []
+  const { variableValues } = getVariableValues(servedSchema(), definitions, given)
+  const plan = variableValues && executable.planFor(variableValues)
+  return plan && runPlan(plan, { context, variables: variableValues })
+}
+
+class Executable {
+  readonly #ready: ReadyDocument
+  readonly #operation: OperationDefinitionNode
+  /** Variables that `@skip` and `@include` ask. */
+  readonly #conditions: readonly string[]
+  readonly #plans = new Map<string, ObjectPlan | undefined>()
+
+  constructor(ready: ReadyDocument, operation: OperationDefinitionNode) {
+    this.#ready = ready
+    this.#operation = operation
+    this.#conditions = conditionsOf(ready)
+  }
+
+  planFor({ coerced }: VariableValues): ObjectPlan | undefined {
+    if (this.#conditions.length > planConditionsMax) return undefined
+    let key = ""
+    for (const name of this.#conditions) {
+      const value = coerced[name]
+      key += value === true ? "1" : value === false ? "0" : "-"
+    }
+    const known = this.#plans.get(key)
+    if (known !== undefined || this.#plans.has(key)) return known
+    const plan = this.#make(key)
+    this.#plans.set(key, plan)
+    return plan
+  }
+
+  #make(key: string): ObjectPlan | undefined {
+    const conditions = new Map<string, boolean>()
+    for (const [at, name] of this.#conditions.entries()) {
+      if (key[at] !== "-") conditions.set(name, key[at] === "1")
+    }
+    const { fragments } = this.#ready
+    try {
+      return planOf({ schema: servedSchema(), operation: this.#operation, fragments, conditions })
+    } catch (error) {
+      if (error instanceof NoPlan) return undefined
+      throw error
+    }
+  }
+}
+
+/** Of the whole document, which may have more than one of its operations asks. */
+function conditionsOf({ document }: ReadyDocument): readonly string[] {
+  const names = new Set<string>()
+  const variables = { Variable: ({ name }: VariableNode) => void names.add(name.value) }
+  visit(document, {
+    [Kind.DIRECTIVE]: (node) => {
+      visit(node, variables)
+    },
+  })
+  return [...names]
+}

@@ -1,0 +1,226 @@
+/**
+ * An operation made ready to run: what `execute` finds out anew for each object of each request
+ * (which fields, in which order, of which type, with which resolver) found out once per document.
+ *
+ * `@skip` and `@include` are decided here, so an operation has one plan for each combination of the
+ * variables that they ask. What has no plan is left to graphql's own `execute`: introspection,
+ * mutations, abstract types, and more such variables than `planConditionsMax`.
+ */
+import type {
+  ConstDirectiveNode,
+  DirectiveNode,
+  FieldNode,
+  GraphQLField,
+  GraphQLObjectType,
+  GraphQLOutputType,
+  GraphQLSchema,
+  OperationDefinitionNode,
+  SelectionNode,
+  SelectionSetNode,
+  VariableValues,
+} from "graphql"
+import {
+  getArgumentValues,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  Kind,
+} from "graphql"
+import type { Fragments } from "../document.ts"
+import { type Asks, asksOf, type Resolver } from "../resolver.ts"
+import { resolverOf } from "../schema.ts"
+import { type Writer, writerOf } from "./leaf.ts"
+
+/** Fields of one object. The first field's text opens the object, the others go on with it. */
+export interface ObjectPlan {
+  readonly fields: readonly FieldPlan[]
+}
+
+export interface FieldPlan {
+  /** What stands before the value: `{"name":` or `,"name":`. */
+  readonly before: string
+  readonly value: ValuePlan
+  /** The value's text where it is always the same. */
+  readonly constant: string | undefined
+  readonly resolver: Resolver | undefined
+  /** Where the value is found without a resolver. */
+  readonly property: string
+  readonly argumentsOf: (variables: VariableValues) => Arguments
+  /** Names of the fields that are asked of the value. */
+  readonly asks: Asks
+}
+
+export type Arguments = { readonly [name: string]: unknown }
+
+export type ValuePlan =
+  | { readonly kind: "leaf"; readonly isNullable: boolean; readonly write: Writer }
+  | { readonly kind: "list"; readonly isNullable: boolean; readonly item: ValuePlan }
+  | { readonly kind: "object"; readonly isNullable: boolean; readonly object: ObjectPlan }
+
+/** Thrown where an operation has no plan. */
+export class NoPlan extends Error {}
+
+export interface PlanRequest {
+  readonly schema: GraphQLSchema
+  readonly operation: OperationDefinitionNode
+  readonly fragments: Fragments
+  /** Values of the variables that `@skip` and `@include` ask. */
+  readonly conditions: ReadonlyMap<string, boolean>
+}
+
+interface Planning extends PlanRequest {
+  /** Of selections that stand alone: those of a fragment are planned once, wherever it is spread. */
+  readonly known: Map<SelectionSetNode, ObjectPlan>
+}
+
+/** Throws `NoPlan`; the document is valid. */
+export function planOf(request: PlanRequest): ObjectPlan {
+  const { schema, operation } = request
+  const root = schema.getRootType(operation.operation)
+  if (operation.operation !== "query" || !root) throw new NoPlan()
+  return objectOf({ ...request, known: new Map() }, root, [operation.selectionSet])
+}
+
+function objectOf(
+  request: Planning,
+  type: GraphQLObjectType,
+  sets: readonly SelectionSetNode[],
+): ObjectPlan {
+  const [set, ...others] = sets
+  const known = set === undefined || others.length > 0 ? undefined : request.known.get(set)
+  if (known !== undefined) return known
+  const groups = new Map<string, FieldNode[]>()
+  const seen = new Set<string>()
+  for (const { selections } of sets) collect(request, selections, groups, seen)
+  const fields = [...groups].map(([name, nodes], at) => {
+    const before = `${at === 0 ? "{" : ","}${JSON.stringify(name)}:`
+    return fieldOf(request, type, nodes, before)
+  })
+  const plan = { fields }
+  if (set !== undefined && others.length === 0) request.known.set(set, plan)
+  return plan
+}
+
+/** As the specification collects fields; every fragment is on the one type that is there. */
+function collect(
+  request: PlanRequest,
+  selections: readonly SelectionNode[],
+  groups: Map<string, FieldNode[]>,
+  seen: Set<string>,
+): void {
+  for (const selection of selections) {
+    if (!isIncluded(selection.directives ?? [], request.conditions)) continue
+    if (selection.kind === Kind.FIELD) {
+      const name = selection.alias?.value ?? selection.name.value
+      const group = groups.get(name)
+      if (group === undefined) groups.set(name, [selection])
+      else group.push(selection)
+    } else if (selection.kind === Kind.INLINE_FRAGMENT) {
+      collect(request, selection.selectionSet.selections, groups, seen)
+    } else if (!seen.has(selection.name.value)) {
+      seen.add(selection.name.value)
+      const fragment = request.fragments.get(selection.name.value)
+      if (fragment !== undefined) {
+        collect(request, fragment.selectionSet.selections, groups, seen)
+      }
+    }
+  }
+}
+
+function isIncluded(
+  directives: readonly (DirectiveNode | ConstDirectiveNode)[],
+  conditions: ReadonlyMap<string, boolean>,
+): boolean {
+  return directives.every((directive) => {
+    const name = directive.name.value
+    if (name !== "skip" && name !== "include") throw new NoPlan()
+    const given = directive.arguments?.find((argument) => argument.name.value === "if")?.value
+    const holds =
+      given?.kind === Kind.BOOLEAN
+        ? given.value
+        : given?.kind === Kind.VARIABLE
+          ? conditions.get(given.name.value)
+          : undefined
+    if (holds === undefined) throw new NoPlan()
+    return holds === (name === "include")
+  })
+}
+
+const nothingAsked: Asks = new Set()
+const noArguments: Arguments = Object.freeze(Object.create(null))
+
+function fieldOf(
+  request: Planning,
+  parent: GraphQLObjectType,
+  nodes: readonly FieldNode[],
+  before: string,
+): FieldPlan {
+  const [node] = nodes
+  if (node === undefined) throw new NoPlan()
+  const property = node.name.value
+  if (property === "__typename") return typenameOf(parent, before)
+  const field = parent.getFields()[property]
+  if (field === undefined) throw new NoPlan()
+  return {
+    before,
+    value: planOfValue(request, field.type, nodes, true),
+    constant: undefined,
+    resolver: resolverOf(field),
+    property,
+    argumentsOf: argumentsOf(field, node),
+    asks: asksOf(nodes, (name) => request.fragments.get(name)),
+  }
+}
+
+function typenameOf(parent: GraphQLObjectType, before: string): FieldPlan {
+  const constant = JSON.stringify(parent.name)
+  return {
+    before,
+    value: { kind: "leaf", isNullable: false, write: () => constant },
+    constant,
+    resolver: undefined,
+    property: "__typename",
+    argumentsOf: () => noArguments,
+    asks: nothingAsked,
+  }
+}
+
+function planOfValue(
+  request: Planning,
+  type: GraphQLOutputType,
+  nodes: readonly FieldNode[],
+  isNullable: boolean,
+): ValuePlan {
+  if (isNonNullType(type)) return planOfValue(request, type.ofType, nodes, false)
+  if (isListType(type)) {
+    return { kind: "list", isNullable, item: planOfValue(request, type.ofType, nodes, true) }
+  }
+  if (isLeafType(type)) return { kind: "leaf", isNullable, write: writerOf(type) }
+  if (!isObjectType(type) || type.isTypeOf != null) throw new NoPlan()
+  const sets = nodes.flatMap(({ selectionSet }) => selectionSet ?? [])
+  return { kind: "object", isNullable, object: objectOf(request, type, sets) }
+}
+
+function argumentsOf(field: GraphQLField<unknown, unknown>, node: FieldNode) {
+  if (field.args.length === 0) return () => noArguments
+  if (usesVariables(node.arguments ?? [])) {
+    return (variables: VariableValues): Arguments => getArgumentValues(field, node, variables)
+  }
+  let known: Arguments | undefined
+  return (): Arguments => {
+    known ??= getArgumentValues(field, node)
+    return known
+  }
+}
+
+const usesVariables = (nodes: readonly unknown[]): boolean =>
+  nodes.some(
+    (node) =>
+      typeof node === "object" &&
+      node !== null &&
+      (("kind" in node && node.kind === Kind.VARIABLE) ||
+        ("value" in node && usesVariables([node.value])) ||
+        ("values" in node && usesVariables(node.values as readonly unknown[])) ||
+        ("fields" in node && usesVariables(node.fields as readonly unknown[]))),
+  )

@@ -1,0 +1,93 @@
+/**
+ * How a field's value is come by. Graphql's own `execute` asks one object at a time; a compiled
+ * plan asks all objects of a level together where the field can be read so.
+ */
+import type { FieldNode, FragmentDefinitionNode, SelectionSetNode } from "graphql"
+import { Kind } from "graphql"
+import { andThen } from "./bridge.ts"
+import type { QueryContext } from "./context.ts"
+
+/** Names of the fields that are asked of a value, whatever `@skip` and `@include` say. */
+export type Asks = ReadonlySet<string>
+
+type MaybeLater<A> = A | Promise<A>
+
+export type Resolve = (
+  source: unknown,
+  given: unknown,
+  context: QueryContext,
+  asks: Asks,
+) => unknown
+
+/** One value for each source, in their order. */
+export type ResolveAll = (
+  sources: readonly unknown[],
+  given: unknown,
+  context: QueryContext,
+  asks: Asks,
+) => MaybeLater<readonly unknown[]>
+
+export interface Resolver {
+  readonly resolve: Resolve
+  readonly resolveAll?: ResolveAll
+  /** The value's JSON text where the source has it; it must be what the value would make. */
+  readonly text?: (source: unknown) => string | undefined
+}
+
+/** Resolvers by `Type.field`; a field without one is the property of its name. */
+export type Resolvers = { readonly [coordinate: string]: Resolver }
+
+/** Gives a resolver the types that the schema promises it. */
+export const resolver = <S, A>(
+  resolve: (source: S, given: A, context: QueryContext, asks: Asks) => unknown,
+): Resolver => ({ resolve: resolve as Resolve })
+
+/** Of a field that is read of many objects at once. */
+export const resolverOfAll = <S, A>(
+  resolveAll: (
+    sources: readonly S[],
+    given: A,
+    context: QueryContext,
+  ) => MaybeLater<readonly unknown[]>,
+): Resolver => ({
+  resolve: (source, given, context) =>
+    andThen(resolveAll([source as S], given as A, context), ([only]) => only),
+  resolveAll: resolveAll as ResolveAll,
+})
+
+/** Of a field whose text the source may hold. */
+export const resolverOfText = <S>(
+  resolve: (source: S) => unknown,
+  text: (source: S) => string | undefined,
+): Resolver => ({
+  resolve: resolve as Resolve,
+  text: text as (source: unknown) => string | undefined,
+})
+
+type FragmentOf = (name: string) => FragmentDefinitionNode | undefined
+
+const nothing: Asks = new Set()
+
+export function asksOf(nodes: readonly FieldNode[], fragmentOf: FragmentOf): Asks {
+  if (nodes.every(({ selectionSet }) => selectionSet === undefined)) return nothing
+  const names = new Set<string>()
+  for (const { selectionSet } of nodes) addNames(selectionSet, fragmentOf, names, new Set())
+  return names
+}
+
+function addNames(
+  set: SelectionSetNode | undefined,
+  fragmentOf: FragmentOf,
+  names: Set<string>,
+  seen: Set<string>,
+): void {
+  for (const selection of set?.selections ?? []) {
+    if (selection.kind === Kind.FIELD) names.add(selection.name.value)
+    else if (selection.kind === Kind.INLINE_FRAGMENT) {
+      addNames(selection.selectionSet, fragmentOf, names, seen)
+    } else if (!seen.has(selection.name.value)) {
+      seen.add(selection.name.value)
+      addNames(fragmentOf(selection.name.value)?.selectionSet, fragmentOf, names, seen)
+    }
+  }
+}
