@@ -71,7 +71,7 @@ export function relates(
   return { type: "uses", from, to, ...rest, ...more }
 }
 
-/** What is seen of it, to be compared: an entity may parse its properties when they are asked for. */
+/** What is seen of it: an entity may parse its properties when they are asked for. */
 export const plainEntity = (entity: VisibleEntity): VisibleEntity => {
   const { type, key, stub, properties, aliases, revision } = entity
   return { type, key, stub, properties, aliases, revision }
