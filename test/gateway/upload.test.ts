@@ -4,8 +4,13 @@ import { connect } from "node:net"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { describe, expect, it, vi } from "vitest"
+import type { Scope } from "../../gateway/access/access.ts"
+import type { AuditRow } from "../../gateway/access/audit.ts"
+import { AccessControl } from "../../gateway/access/control.ts"
+import { memoryAccessStore } from "../../gateway/access/memory-store.ts"
 import { uploadsPerTenantMax } from "../../protocols/limits.ts"
 import { mapping } from "../support/node-world.ts"
+import { run } from "../support/run.ts"
 import { temporaryFolder } from "../support/scoped.ts"
 import { spooled, things } from "../support/writes.ts"
 import { ask, query, raw } from "./support.ts"
@@ -120,7 +125,9 @@ describe("an upload", () => {
       const url = uploadUrl(served, { ...mapped, source: "other" })
       const request = httpRequest(url, { method: "POST", headers, agent: false })
       request.on("error", () => undefined)
-      request.end(body, () => request.destroy())
+      request.end(body)
+      await vi.waitFor(async () => expect(await receiptBy(served, "gone")).not.toBeNull())
+      request.destroy()
       await vi.waitFor(
         async () => {
           for (const key of ["k", "gone"]) {
@@ -297,5 +304,51 @@ describe("an upload is refused", () => {
       await untilSpooled(folder, 0)
       expect((await uploaded(served, { key: "k", body: "{}\n" })).status).toBe(200)
     })
+  })
+})
+
+describe("with tokens an upload", () => {
+  it("needs the scope write, is told of in the audit, and is its tenant's alone", async () => {
+    const kept: AuditRow[] = []
+    const store = {
+      ...memoryAccessStore(),
+      write: (rows: readonly AuditRow[]) => void kept.push(...rows),
+    }
+    const control = new AccessControl({ store, openTenant: "demo" })
+    const bearer = (tenant: string, scopes: Scope[]) => {
+      const grant = { tenant, scopes, label: "", lastsMillis: 60_000 }
+      return { authorization: `Bearer ${control.create("local", grant).text}` }
+    }
+    const [ours, theirs] = [bearer("demo", ["write"]), bearer("other", ["read", "write"])]
+    const narrow = bearer("demo", ["read", "operate"])
+    const tenants = { tenants: ["demo", "other"] }
+    await withEdge(
+      temporaryFolder(),
+      async (served) => {
+        const sent = async (headers: { [name: string]: string }, count: number) => {
+          const given = { key: "k", body: ndjson(things(count)), parameters: mapped, headers }
+          const answer = await uploaded(served, given)
+          const { receipt } = JSON.parse(answer.text)
+          return [answer.status, receipt?.accepted ?? answer.json().errors?.[0]?.extensions.code]
+        }
+        expect(await sent({}, 1)).toEqual([401, "UNAUTHENTICATED"])
+        expect(await sent(narrow, 1)).toEqual([403, "FORBIDDEN"])
+        expect(await sent(ours, 3)).toEqual([200, 3])
+        expect(await sent(theirs, 5)).toEqual([200, 5])
+        expect(await sent(ours, 5)).toEqual([409, "CONFLICT"])
+        const count = async (tenant: string) =>
+          (await run(served.ports.reads.counts(tenant))).byType.map((one) => one.count)
+        expect([await count("demo"), await count("other")]).toEqual([[3], [5]])
+      },
+      tenants,
+      { control },
+    )
+    control.flush()
+    const rows = kept.filter(({ action }) => action === "upload")
+    expect(rows.map(({ tenant, what, outcome }) => [tenant, what, outcome])).toEqual([
+      ["demo", "api", "done"],
+      ["other", "api", "done"],
+      ["demo", "api", "refused"],
+    ])
   })
 })
