@@ -1,0 +1,101 @@
+/** What the processes of the fan-out bench say to each other. */
+import { type ChildProcess, fork } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { nodeFlags } from "../../bin/pinned-node.mjs"
+
+/** To a server: make so many changes, in blocks, a pause after each. */
+export interface Publish {
+  readonly changes: number
+  readonly perBlock: number
+  readonly pauseMillis: number
+  /** Characters of each entity's name beside the time in it. */
+  readonly textLength: number
+}
+
+/** From a server, when all are committed. */
+export interface Published {
+  readonly millis: number
+  /** When each block's commit was known to the node, of the machine's clock. */
+  readonly committedMillis: readonly number[]
+  /** Bytes of buffers that it holds beyond those before, at most. */
+  readonly heldBytes: number
+}
+
+/** To the listeners: forget what was heard, and answer after so many messages. */
+export interface Hear {
+  readonly messages: number
+}
+
+/** To the listeners: how long after these times, by the number of a change, was it heard? */
+export interface Judge {
+  readonly committedMillis: readonly number[]
+}
+
+export interface Judged {
+  readonly p50Millis: number
+  readonly p95Millis: number
+}
+
+export const subscription =
+  "subscription { entityChanged { kind key revision resume entity { name } } }"
+
+/** An entity's name: the number of its block since the command, and something to carry. */
+export const nameOf = (block: number, length: number): string =>
+  `${String(block).padStart(numberLength, "0")} ${"x".repeat(length)}`
+
+export const numberLength = 6
+
+/** Of the clock that all processes of the machine share. */
+export const nowMillis = (): number => performance.timeOrigin + performance.now()
+
+export class Child {
+  readonly #process: ChildProcess
+
+  constructor(file: string, ...args: readonly string[]) {
+    const path = fileURLToPath(new URL(file, import.meta.url))
+    this.#process = fork(path, args, { execArgv: [...nodeFlags] })
+  }
+
+  /** The next thing that it says. */
+  says<A>(): Promise<A> {
+    return new Promise((resolve, reject) => {
+      this.#process.once("message", (said) => resolve(said as A))
+      this.#process.once("exit", () => reject(new Error("a process of the bench ended early")))
+    })
+  }
+
+  ask<A>(what: Publish | Hear | Judge): Promise<A> {
+    const said = this.says<A>()
+    this.#process.send(what)
+    return said
+  }
+
+  end(): void {
+    this.#process.removeAllListeners("exit")
+    this.#process.kill()
+  }
+}
+
+/** In a child: answers each thing that is asked. */
+export function answerParent<A>(answer: (asked: A) => Promise<unknown>): void {
+  process.on("message", (asked) => void answer(asked as A).then((said) => process.send?.(said)))
+  process.on("disconnect", () => process.exit())
+}
+
+/** The most that buffers hold beyond what they held at the beginning, looked at often. */
+export function watchBuffers(): () => number {
+  const before = process.memoryUsage().arrayBuffers
+  let most = 0
+  const look = () => {
+    most = Math.max(most, process.memoryUsage().arrayBuffers - before)
+  }
+  const timer = setInterval(look, 20)
+  return () => {
+    clearInterval(timer)
+    look()
+    return most
+  }
+}
+
+export const pause = (millis: number): Promise<void> =>
+  new Promise((resolve) => (millis > 0 ? setTimeout(resolve, millis) : setImmediate(resolve)))

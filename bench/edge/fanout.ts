@@ -1,0 +1,118 @@
+/**
+ * One change told to many: against the published server with an execution for each subscriber, the
+ * time from a commit to the subscriber at a given pace, and what one that reads nothing
+ * costs. Server and subscribers are processes of their own.
+ */
+import { liveTurnBytesMax, subscriberWaitingBytesMax } from "../../protocols/limits.ts"
+import { ceiling, compare, type Figure, median } from "../measure.ts"
+import { Child, type Judged, type Published } from "./fanout-child.ts"
+
+const subscribers = 1_000
+
+interface Scene {
+  readonly server: Child
+  readonly listeners: Child
+}
+
+async function sceneOf(file: string, count: number, stalled = 0): Promise<Scene> {
+  const server = new Child(file)
+  const port = await server.says<number>()
+  const listeners = new Child("./listeners.ts", String(port), String(count), String(stalled))
+  await listeners.says()
+  return { server, listeners }
+}
+
+function end({ server, listeners }: Scene): void {
+  listeners.end()
+  server.end()
+}
+
+export async function fanout(): Promise<readonly Figure[]> {
+  return [await throughput(), ...(await latency()), ...(await stall())]
+}
+
+/** Messages a second, as many as there are. */
+async function throughput(): Promise<Figure> {
+  const ours = await sceneOf("./fanout-ours.ts", subscribers)
+  const peer = await sceneOf("./fanout-peer.ts", subscribers)
+  const changes = 40
+  const rateOf = async ({ server, listeners }: Scene) => {
+    const beganMillis = performance.now()
+    const heard = listeners.ask({ messages: changes * subscribers })
+    await server.ask({ changes, perBlock: 10, pauseMillis: 0, textLength: 100 })
+    await heard
+    return (changes * subscribers) / (performance.now() - beganMillis)
+  }
+  const figure = await compare({
+    name: "fan-out to 1,000 subscribers",
+    unit: "k messages/s",
+    goal: 3,
+    peerName: "graphql-ws",
+    ours: () => rateOf(ours),
+    peer: () => rateOf(peer),
+  })
+  end(ours)
+  end(peer)
+  return figure
+}
+
+/** 20 changes a second for 1,000 subscribers; and the same beside one that reads nothing. */
+async function latency(): Promise<readonly Figure[]> {
+  const changes = 100
+  const p95Of = async (stalled: number) => {
+    const scene = await sceneOf("./fanout-ours.ts", subscribers, stalled)
+    const ask = async () => {
+      const heard = scene.listeners.ask({ messages: changes * (subscribers - stalled) })
+      const command = { changes, perBlock: 1, pauseMillis: 48, textLength: 100 }
+      const { committedMillis } = await scene.server.ask<Published>(command)
+      await heard
+      return (await scene.listeners.ask<Judged>({ committedMillis })).p95Millis
+    }
+    await ask()
+    const p95 = median([await ask(), await ask(), await ask()])
+    end(scene)
+    return p95
+  }
+  const alone = await p95Of(0)
+  const beside = await p95Of(1)
+  const name = "999 others' p95 beside a stalled one"
+  return [
+    ceiling("fan-out p95 at 20,000 messages/s", alone, 10, "ms"),
+    { ...ceiling(name, beside, alone, "ms"), peerName: "without", goal: 0.8 },
+  ]
+}
+
+/** 10,000 changes of 2.5 KB, told to 20 others: what the stalled one costs the publisher. */
+async function stall(): Promise<readonly Figure[]> {
+  const others = 20
+  const changes = 10_000
+  const publish = async (stalled: number) => {
+    const scene = await sceneOf("./fanout-ours.ts", others + stalled, stalled)
+    const heard = scene.listeners.ask({ messages: changes * others })
+    const command = { changes, perBlock: 50, pauseMillis: 0, textLength: 2_500 }
+    const published = await scene.server.ask<Published>(command)
+    await heard
+    end(scene)
+    return { rate: changes / published.millis, heldBytes: published.heldBytes }
+  }
+  const held: number[] = []
+  const rate = await compare({
+    name: "publisher beside a stalled subscriber",
+    unit: "k changes/s",
+    goal: 0.9,
+    peerName: "without",
+    ours: async () => {
+      const { rate: of, heldBytes } = await publish(1)
+      held.push(heldBytes)
+      return of
+    },
+    peer: async () => (await publish(0)).rate,
+  })
+  return [rate, heldFigure(median(held))]
+}
+
+/** All sockets together: one turn's frames for each are on their way, and what one may hold. */
+const heldFigure = (bytes: number): Figure => {
+  const bound = subscriberWaitingBytesMax + 21 * liveTurnBytesMax
+  return ceiling("held with a stalled subscriber", bytes / 1024 ** 2, bound / 1024 ** 2, "MiB")
+}
