@@ -56,7 +56,8 @@ function only(request: IncomingMessage, name: string): string | undefined {
   let found: string | undefined
   const { rawHeaders } = request
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]?.toLowerCase() !== name) continue
+    const given = rawHeaders[i] ?? ""
+    if (given.length !== name.length || given.toLowerCase() !== name) continue
     if (found !== undefined) return undefined
     found = rawHeaders[i + 1]?.toLowerCase()
   }

@@ -3,9 +3,10 @@
  * equations.
  */
 import type { IntelNode } from "../actors/index.ts"
-import type { Counter, Histogram, MetricRegistry } from "../runtime/index.ts"
+import type { Counter, Histogram, Metric, MetricRegistry } from "../runtime/index.ts"
 import { collectActors } from "../runtime/index.ts"
 import type { Documents } from "./document.ts"
+import type { KeptAnswers } from "./kept-answers.ts"
 import type { LiveCounts } from "./live/outlet.ts"
 
 /** Seconds. */
@@ -18,7 +19,13 @@ export interface EdgeMetrics {
   readonly dropped: Counter
 }
 
-export function edgeMetrics(registry: MetricRegistry, documents: Documents): EdgeMetrics {
+/** What is kept between requests. */
+export interface Caches {
+  readonly documents: Documents
+  readonly kept: KeptAnswers
+}
+
+export function edgeMetrics(registry: MetricRegistry, { documents, kept }: Caches): EdgeMetrics {
   const requests = registry.counter(
     "intelgraph_http_requests_total",
     "HTTP requests by route and status.",
@@ -29,12 +36,23 @@ export function edgeMetrics(registry: MetricRegistry, documents: Documents): Edg
     "Documents by whether they were known.",
     ["found"],
   )
+  const answers = registry.counter(
+    "intelgraph_kept_answers_total",
+    "Queries by GET by whether their answer was kept.",
+    ["found"],
+  )
+  const held = registry.gauge("intelgraph_kept_answers", "Answers that are kept.")
+  const length = registry.gauge("intelgraph_kept_answers_characters", "Characters of them.")
   registry.onCollect(() => {
     cache.with("hit").observe(documents.hits)
     cache.with("miss").observe(documents.misses)
+    answers.with("hit").observe(kept.hits)
+    answers.with("miss").observe(kept.misses)
+    held.with().set(kept.count)
+    length.with().set(kept.length)
   })
   return {
-    answered: (route, status) => requests.with(route, String(status)),
+    answered: countersOf(requests),
     duration: registry
       .histogram("intelgraph_graphql_duration_seconds", "Duration of requests.", durationBounds)
       .with(),
@@ -44,6 +62,18 @@ export function edgeMetrics(registry: MetricRegistry, documents: Documents): Edg
     dropped: registry
       .counter("intelgraph_http_connections_dropped_total", "Connections over the bound.")
       .with(),
+  }
+}
+
+/** The series of each route and status, looked up by its labels once. */
+function countersOf(requests: Metric<Counter>): EdgeMetrics["answered"] {
+  const known = new Map<string, Map<number, Counter>>()
+  return (route, status) => {
+    const statuses = known.get(route) ?? new Map<number, Counter>()
+    known.set(route, statuses)
+    const counter = statuses.get(status) ?? requests.with(route, String(status))
+    statuses.set(status, counter)
+    return counter
   }
 }
 

@@ -8,14 +8,14 @@ import { execute } from "graphql"
 import { Invalid } from "../protocols/errors.ts"
 import { queryAnswerLengthMax } from "../protocols/limits.ts"
 import { type Access, localAccess } from "./access/access.ts"
-import { checkScopes } from "./access/scopes.ts"
+import { checkScopes, rootFieldsOf } from "./access/scopes.ts"
 import { isPromise } from "./bridge.ts"
 import { runCompiled } from "./compiled/executable.ts"
 import type { Sources } from "./context.ts"
 import { QueryContext } from "./context.ts"
 import type { Variables } from "./cost.ts"
 import { checkCost, exceeded } from "./cost.ts"
-import type { ReadyDocument } from "./document.ts"
+import type { Fragments, ReadyDocument } from "./document.ts"
 import { Documents } from "./document.ts"
 import type { OnMasked } from "./errors.ts"
 import { formatErrors } from "./errors.ts"
@@ -34,6 +34,10 @@ export interface Answered {
   readonly text: string
   /** Why there is no data, where there is none; a limit or a rule refused the request then. */
   readonly refused: readonly GraphQLFormattedError[] | undefined
+  /** Of a query without any error. */
+  readonly isComplete: boolean
+  /** Complete, and the same until something is committed for the tenant. */
+  readonly isOfGraph: boolean
 }
 
 /** `data` is missing where the request was refused before anything was read. */
@@ -86,14 +90,17 @@ export class Engine {
     try {
       const data = runCompiled(ready, operation, variables, context)
       if (data === undefined) return this.#interpret(asked)
-      if (!isPromise(data)) return this.#told(data)
-      return data.then(this.#told, () => this.#interpret({ ...asked, context: context.again() }))
+      const told = (text: string) => this.#told(asked, text)
+      if (!isPromise(data)) return told(data)
+      return data.then(told, () => this.#interpret({ ...asked, context: context.again() }))
     } catch {
       return this.#interpret({ ...asked, context: context.again() })
     }
   }
 
-  #interpret({ ready, operation, variables, context }: Asked): Answered | Promise<Answered> {
+  #interpret(asked: Asked): Answered | Promise<Answered> {
+    const { ready, operation, variables, context } = asked
+    const show = (result: ExecutionResult) => this.#show(asked, result)
     const result = execute({
       schema: servedSchema(),
       document: ready.document,
@@ -101,9 +108,7 @@ export class Engine {
       variableValues: variables,
       operationName: operation.name?.value,
     })
-    return isPromise(result)
-      ? result.then(this.#show, (error) => this.#refuse([error]))
-      : this.#show(result)
+    return isPromise(result) ? result.then(show, (error) => this.#refuse([error])) : show(result)
   }
 
   /** Whether the operation that would be answered is a mutation. */
@@ -115,19 +120,24 @@ export class Engine {
     return asked.some(({ operation }) => operation === "mutation")
   }
 
-  readonly #told = (data: string): Answered => this.#bounded(`{"data":${data}}`)
+  #told({ operation, ready }: Asked, data: string): Answered {
+    const isComplete = operation.operation === "query"
+    const isOfGraph = isComplete && showsGraphOnly(operation, ready.fragments)
+    return this.#bounded({ text: `{"data":${data}}`, refused: undefined, isComplete, isOfGraph })
+  }
 
-  readonly #show = (result: ExecutionResult): Answered => {
-    if (result.errors === undefined) return this.#told(JSON.stringify(result.data))
+  #show(asked: Asked, result: ExecutionResult): Answered {
+    if (result.errors === undefined) return this.#told(asked, JSON.stringify(result.data))
     const errors = formatErrors(result.errors, this.onMasked)
-    if (!("data" in result)) return { text: JSON.stringify({ errors }), refused: errors }
-    return this.#bounded(JSON.stringify({ errors, data: result.data }))
+    const hasData = "data" in result
+    const text = JSON.stringify(hasData ? { errors, data: result.data } : { errors })
+    return this.#bounded({ ...incomplete, text, refused: hasData ? undefined : errors })
   }
 
   /** An answer over the bound becomes a refusal. */
-  #bounded(text: string): Answered {
-    if (text.length <= queryAnswerLengthMax) return { text, refused: undefined }
-    const { length } = text
+  #bounded(answered: Answered): Answered {
+    const { length } = answered.text
+    if (length <= queryAnswerLengthMax) return answered
     return this.#refuse([
       exceeded("queryAnswerLengthMax", queryAnswerLengthMax, length, "characters"),
     ])
@@ -135,9 +145,32 @@ export class Engine {
 
   #refuse(given: readonly unknown[]): Answered {
     const errors = formatErrors(given, this.onMasked)
-    return { text: JSON.stringify({ errors }), refused: errors }
+    return { ...incomplete, text: JSON.stringify({ errors }), refused: errors }
   }
 }
+
+const incomplete = { isComplete: false, isOfGraph: false } as const
+
+const graphOnly = new WeakMap<OperationDefinitionNode, boolean>()
+
+function showsGraphOnly(operation: OperationDefinitionNode, fragments: Fragments): boolean {
+  const known = graphOnly.get(operation)
+  if (known !== undefined) return known
+  const fields = [...rootFieldsOf(operation, fragments)]
+  const shows = fields.every((field) => field.startsWith("__") || graphFields.has(field))
+  graphOnly.set(operation, shows)
+  return shows
+}
+
+/** Root fields that nothing but a commit for the tenant changes. */
+const graphFields: ReadonlySet<string> = new Set([
+  "entity",
+  "entities",
+  "neighbors",
+  "path",
+  "rank",
+  "stats",
+])
 
 const notHere = () =>
   new Invalid({

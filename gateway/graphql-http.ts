@@ -2,9 +2,9 @@
  * GraphQL over HTTP (the working draft of the GraphQL foundation): which answer type the client
  * reads, where the parameters of a request are, and which status an answer has.
  */
-import type { IncomingMessage } from "node:http"
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http"
 import { edgeCodeOf } from "../protocols/errors.ts"
-import { httpBodyBytesMax, httpUrlLengthMax } from "../protocols/limits.ts"
+import { acceptsKeptMax, httpBodyBytesMax, httpUrlLengthMax } from "../protocols/limits.ts"
 import type { Variables } from "./cost.ts"
 import type { Answered } from "./execute.ts"
 
@@ -30,9 +30,21 @@ const responseType = "application/graphql-response+json"
 const legacyType = "application/json"
 export type AnswerType = typeof responseType | typeof legacyType
 
+const knownAccepts = new Map<string, AnswerType>()
+
 /** The better of the two types by the client's own weights; without a wish, `application/json`. */
 export function answerTypeOf(accept: string | undefined): AnswerType {
-  if (accept === undefined || accept.trim() === "") return legacyType
+  if (accept === undefined) return legacyType
+  const known = knownAccepts.get(accept)
+  if (known !== undefined) return known
+  const type = betterType(accept)
+  // Clients send few different ones; who sends many fills this once.
+  if (knownAccepts.size < acceptsKeptMax) knownAccepts.set(accept, type)
+  return type
+}
+
+function betterType(accept: string): AnswerType {
+  if (accept.trim() === "") return legacyType
   let best: { type: AnswerType; weight: number } | undefined
   for (const range of accept.toLowerCase().split(",")) {
     const [name = "", ...parameters] = range.split(";").map((part) => part.trim())
@@ -89,9 +101,11 @@ export function parametersOfBody(body: Uint8Array): Parameters {
   return parametersOf(jsonOfBody(body))
 }
 
+const utf8 = new TextDecoder("utf-8", { fatal: true })
+
 function jsonOfBody(body: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body))
+    return JSON.parse(utf8.decode(body))
   } catch {
     throw new HttpRefusal(400, "The body is not JSON in UTF-8.")
   }
@@ -123,8 +137,14 @@ const isRecord = (value: unknown): value is { readonly [name: string]: unknown }
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** Refuses a body that is not plain JSON in UTF-8 before a byte of it is read. */
-export function checkContentType(request: IncomingMessage): void {
-  const [type = "", ...parameters] = (request.headers["content-type"] ?? "")
+export function checkContentType({ headers }: IncomingMessage): void {
+  const isPlain =
+    headers["content-type"] === legacyType && headers["content-encoding"] === undefined
+  if (!isPlain) checkContent(headers)
+}
+
+function checkContent(headers: IncomingHttpHeaders): void {
+  const [type = "", ...parameters] = (headers["content-type"] ?? "")
     .toLowerCase()
     .split(";")
     .map((part) => part.trim())
@@ -133,7 +153,7 @@ export function checkContentType(request: IncomingMessage): void {
   if (type !== legacyType || !isUtf8) {
     throw new HttpRefusal(415, "Send Content-Type: application/json in UTF-8.")
   }
-  const encoding = request.headers["content-encoding"] ?? "identity"
+  const encoding = headers["content-encoding"] ?? "identity"
   if (encoding !== "identity") throw new HttpRefusal(415, "Send the body without compression.")
 }
 
@@ -169,8 +189,15 @@ export function readBody(request: IncomingMessage): Promise<Uint8Array> {
       }
       parts.push(part)
     })
-    request.on("end", () => resolve(Buffer.concat(parts)))
-    request.on("error", () => reject(new HttpRefusal(400, "The body ended early.")))
-    request.on("close", () => reject(new HttpRefusal(400, "The body ended early.")))
+    request.on("end", () => {
+      const [only] = parts
+      resolve(parts.length === 1 && only !== undefined ? only : Buffer.concat(parts))
+    })
+    // After every end comes a close; to make an error each time costs more than to read the body.
+    const endedEarly = () => {
+      if (!request.complete) reject(new HttpRefusal(400, "The body ended early."))
+    }
+    request.on("error", endedEarly)
+    request.on("close", endedEarly)
   })
 }

@@ -29,6 +29,36 @@ export function reply(
   response.end(request.method === "HEAD" ? undefined : body)
 }
 
+/** On answers that a client may hold, if it asks each time whether they still hold. */
+const taggedHeaders: Headers = {
+  ...securityHeaders,
+  "cache-control": "private, no-cache",
+}
+
+/** An answer with a tag; without its body where the client holds it. */
+export function replyTagged(
+  response: ServerResponse,
+  { text, tag }: { readonly text: string; readonly tag: string },
+  type: string,
+  isHeld: boolean,
+): void {
+  if (response.headersSent || response.destroyed) return
+  const origin = response.hasHeader("vary") ? ", Origin" : ""
+  const headers = {
+    ...taggedHeaders,
+    etag: tag,
+    vary: `Authorization, Accept, Intelgraph-Tenant${origin}`,
+  }
+  if (isHeld) {
+    response.writeHead(304, headers)
+    response.end()
+  } else {
+    const length = Buffer.byteLength(text)
+    response.writeHead(200, { ...headers, "content-length": length, "content-type": type })
+    response.end(text)
+  }
+}
+
 /**
  * An answer before the body has come whole, which nobody reads then. What still comes is dropped
  * for a while: a client that sends first and reads then would find its connection reset.

@@ -15,16 +15,29 @@ import {
   readBody,
   statusOf,
 } from "./graphql-http.ts"
+import { isHeld, type TaggedAnswer } from "./kept-answers.ts"
 import { checkStreamAccepted, serveStream } from "./live/stream.ts"
-import { jsonType, reply } from "./reply.ts"
+import { jsonType, reply, replyTagged } from "./reply.ts"
 import type { Edge } from "./server.ts"
 
 /** One request with who asks it. */
-export interface Exchange {
+export class Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
-  readonly url: URL
   readonly access: Access
+  #url: URL | undefined
+
+  constructor(request: IncomingMessage, response: ServerResponse, access: Access) {
+    this.request = request
+    this.response = response
+    this.access = access
+  }
+
+  /** Of a path, which the door has seen to. Only made where somebody asks: it costs 2 µs. */
+  get url(): URL {
+    this.#url ??= new URL(`http://localhost${this.request.url}`)
+    return this.#url
+  }
 }
 
 export interface Route {
@@ -59,17 +72,35 @@ export const routes: ReadonlyMap<string, Route> = new Map<string, Route>([
 export const pageRoute: Route = { methods: reading, needs: "nobody", serve: servePage }
 
 function serveGraphql(edge: Edge, exchange: Exchange): void | Promise<void> {
-  const { request, url } = exchange
+  const { request } = exchange
   const type = answerTypeOf(request.headers.accept)
-  if (request.method === "GET") {
-    checkUrlLength(request.url ?? "")
-    const parameters = parametersOfUrl(url.searchParams)
-    if (edge.engine.isMutation(parameters)) throw onlyByPost(exchange.response)
-    return answer(edge, exchange, type, parameters)
-  }
+  if (request.method === "GET") return serveByGet(edge, exchange, type)
   checkContentType(request)
-  return readBody(request).then((body) => answer(edge, exchange, type, parametersOfBody(body)))
+  return readBody(request).then((body) => serveByPost(edge, exchange, type, parametersOfBody(body)))
 }
+
+/** What a client asks again costs no execution, and no bytes where it holds the answer. */
+function serveByGet(edge: Edge, exchange: Exchange, type: AnswerType): void | Promise<void> {
+  const { request, response, access } = exchange
+  const target = request.url ?? ""
+  checkUrlLength(target)
+  const asking = edge.kept.ask(access, type, target)
+  const send = (tagged: TaggedAnswer) => {
+    const held = isHeld(request.headers["if-none-match"], tagged.tag)
+    replyTagged(response, tagged, contentTypeOf(type), held)
+  }
+  const kept = asking.find()
+  if (kept !== undefined) return send(kept)
+  const parameters = parametersOfUrl(exchange.url.searchParams)
+  if (edge.engine.isMutation(parameters)) throw onlyByPost(response)
+  return answer(edge, exchange, parameters, (answered) => {
+    if (answered.isComplete) send(asking.tagged(answered))
+    else sendPlain(exchange, type, answered)
+  })
+}
+
+const serveByPost = (edge: Edge, exchange: Exchange, type: AnswerType, parameters: Parameters) =>
+  answer(edge, exchange, parameters, (answered) => sendPlain(exchange, type, answered))
 
 /** Any page can make a browser send a GET. */
 function onlyByPost(response: ServerResponse): HttpRefusal {
@@ -79,19 +110,23 @@ function onlyByPost(response: ServerResponse): HttpRefusal {
 
 function answer(
   edge: Edge,
-  { request, response, access }: Exchange,
-  type: AnswerType,
+  { access }: Exchange,
   parameters: Parameters,
+  send: (answered: Answered) => void,
 ): void | Promise<void> {
   const beganMillis = performance.now()
-  const send = (answered: Answered) => {
+  const timed = (answered: Answered) => {
     edge.metrics.duration.observe((performance.now() - beganMillis) / 1000)
-    reply(request, response, statusOf(answered, type), answered.text, {
-      "content-type": contentTypeOf(type),
-    })
+    send(answered)
   }
   const answered = edge.engine.answer({ access, ...parameters })
-  return answered instanceof Promise ? answered.then(send) : send(answered)
+  return answered instanceof Promise ? answered.then(timed) : timed(answered)
+}
+
+function sendPlain({ request, response }: Exchange, type: AnswerType, answered: Answered): void {
+  reply(request, response, statusOf(answered, type), answered.text, {
+    "content-type": contentTypeOf(type),
+  })
 }
 
 /** One operation as server-sent events. */

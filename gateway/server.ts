@@ -23,16 +23,18 @@ import type { OnMasked } from "./errors.ts"
 import { formatError } from "./errors.ts"
 import type { Engine } from "./execute.ts"
 import { HttpRefusal } from "./graphql-http.ts"
+import type { KeptAnswers } from "./kept-answers.ts"
 import { type Live, socketsExceeded } from "./live/live.ts"
 import type { Sockets } from "./live/sockets.ts"
 import { StreamRefusal } from "./live/stream.ts"
 import type { Page } from "./pages.ts"
 import { errorBody, jsonType, replyEarly } from "./reply.ts"
-import { type Exchange, nobody, pageRoute, type Route, routes, uploadPath } from "./routes.ts"
+import { Exchange, nobody, pageRoute, type Route, routes, uploadPath } from "./routes.ts"
 import type { Uploads } from "./write/upload.ts"
 
 export interface Edge {
   readonly engine: Engine
+  readonly kept: KeptAnswers
   readonly registry: MetricRegistry
   readonly metrics: EdgeMetrics
   readonly onMasked: OnMasked
@@ -70,42 +72,50 @@ function routeAt(edge: Edge, path: string): Route | undefined {
 
 function serve(edge: Edge, request: IncomingMessage, response: ServerResponse): void {
   const refusal = refuseAtDoor(request, edge.door)
-  const url = refusal === undefined ? urlOf(request) : undefined
-  const route = url === undefined ? undefined : routeAt(edge, url.pathname)
-  const name = route === undefined ? "none" : (url?.pathname ?? "")
+  const path = refusal === undefined ? pathOf(request) : undefined
+  const route = path === undefined ? undefined : routeAt(edge, path)
+  const name = (route && path) ?? "none"
   response.on("finish", () => edge.metrics.answered(name, response.statusCode).add())
-  response.on("error", () => undefined)
+  response.on("error", ignore)
   const refuseWith = (status: number, message: string) =>
     refuse(request, response, { status, message })
   if (refusal !== undefined) return refuse(request, response, refusal)
   const foreign = foreignOrigin(request, edge.door)
   if (foreign !== undefined) allowOrigin(response, foreign)
-  if (url === undefined) refuseWith(400, "The request must name a path of this node.")
+  if (path === undefined) refuseWith(400, "The request must name a path of this node.")
   else if (route === undefined) refuseWith(404, "There is nothing here; GraphQL is at /graphql.")
-  else if (takes(route, request)) follow(edge, route, { request, response, url })
+  else if (takes(route, request)) follow(edge, { route, path, request, response })
   else if (foreign !== undefined && request.method === "OPTIONS") {
     answerPreflight(response, route.methods)
   } else {
     response.setHeader("allow", route.methods)
-    refuseWith(405, `${url.pathname} takes ${route.methods}.`)
+    refuseWith(405, `${path} takes ${route.methods}.`)
   }
 }
 
-const takes = (route: Route, request: IncomingMessage) =>
-  route.methods.split(", ").includes(request.method ?? "")
+const ignore = () => undefined
 
-function follow(edge: Edge, route: Route, exchange: Omit<Exchange, "access">): void {
-  const { request, response, url } = exchange
+const takes = (route: Route, { method = "" }: IncomingMessage) =>
+  route.methods === method || route.methods.split(", ").includes(method)
+
+interface Followed {
+  readonly route: Route
+  readonly path: string
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
+function follow(edge: Edge, { route, path, request, response }: Followed): void {
   let access = nobody
   const fail = (error: unknown) => {
-    auditRefused(edge, access, url.pathname, error)
+    auditRefused(edge, access, path, error)
     refuseError(edge, request, response, error)
   }
   try {
     if (route.needs !== "nobody") access = identified(edge.control, request.headers)
     if (route.needs === "operator") requireOperator(access)
     const reached = route.needs === "nobody" ? access : withTenant(access, request.headers)
-    const served = route.serve(edge, { ...exchange, access: reached })
+    const served = route.serve(edge, new Exchange(request, response, reached))
     if (!(served instanceof Promise)) return
     // Who loses access while the request is under way is not answered, and writes nothing more.
     const stop =
@@ -123,10 +133,12 @@ function auditRefused(edge: Edge, access: Access, what: string, error: unknown):
 }
 
 /** Only paths are taken: an absolute address would name another host behind the door's back. */
-function urlOf(request: IncomingMessage): URL | undefined {
-  const path = request.url ?? ""
-  if (!path.startsWith("/")) return undefined
-  return URL.parse(`http://localhost${path}`) ?? undefined
+function pathOf({ url = "" }: IncomingMessage): string | undefined {
+  if (!url.startsWith("/")) return undefined
+  const query = url.indexOf("?")
+  const path = query < 0 ? url : url.slice(0, query)
+  // What is written in another way, such as /%67raphql, is the same path.
+  return routes.has(path) ? path : URL.parse(`http://localhost${url}`)?.pathname
 }
 
 function refuse(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
@@ -194,7 +206,7 @@ function upgrade(edge: Edge, request: IncomingMessage, socket: Duplex, head: Buf
 }
 
 function refuseUpgrade(edge: Edge, request: IncomingMessage): Broken | undefined {
-  if (urlOf(request)?.pathname !== "/graphql") {
+  if (pathOf(request) !== "/graphql") {
     return { status: 404, message: "There is no WebSocket here; it is at /graphql." }
   }
   if (!edge.live.isFull) return undefined

@@ -27,6 +27,7 @@ import { edgeMetrics, liveMetrics, nodeMetrics } from "./edge-metrics.ts"
 import type { OnMasked } from "./errors.ts"
 import { Engine } from "./execute.ts"
 import { graphiqlPages } from "./graphiql.ts"
+import { KeptAnswers } from "./kept-answers.ts"
 import { type Listener, makeListener, type Patience } from "./listener.ts"
 import { Live } from "./live/live.ts"
 import { Sockets } from "./live/sockets.ts"
@@ -89,7 +90,8 @@ export const startGateway = Effect.fn("gateway.start")(function* (options: Gatew
   }
   const audit = (deed: Deed) => control.audit(deed)
   const engine = new Engine({ ...options, audit }, onMasked)
-  const metrics = edgeMetrics(options.metrics, engine.documents)
+  const kept = new KeptAnswers(options.reads)
+  const metrics = edgeMetrics(options.metrics, { documents: engine.documents, kept })
   if (options.node !== undefined) nodeMetrics(options.metrics, options.node)
   const queryPages = options.development ? graphiqlPages() : new Map<string, Page>()
   const live = new Live(engine, (access, end) => control.watch(access, end))
@@ -99,6 +101,7 @@ export const startGateway = Effect.fn("gateway.start")(function* (options: Gatew
   const { server, renew } = yield* listenerOf(options)
   serveOn(server, {
     engine,
+    kept,
     registry: options.metrics,
     metrics,
     onMasked,

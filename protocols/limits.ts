@@ -232,6 +232,25 @@ export const documentCacheMax = 500
 export const documentCachedLengthMax = 8 * 1024
 /** Variables that `@skip` and `@include` ask of a compiled document: each combination is a plan. */
 export const planConditionsMax = 4
+/** Different `Accept` headers whose meaning is remembered. */
+export const acceptsKeptMax = 64
+/**
+ * Answers that the edge keeps while nothing is committed for their tenant, their characters all
+ * together and of one; the longest unused are forgotten first.
+ */
+export const answersKeptMax = 2_000
+export const answersKeptLengthMax = 16 * 1024 ** 2
+export const answerKeptLengthMax = 256 * 1024
+/**
+ * Persisted documents that a tenant's clients may leave with a node, their characters all together,
+ * and tenants that may: what is forgotten is sent again by the client.
+ */
+export const persistedDocumentsMax = 200
+export const persistedLengthMax = 256 * 1024
+export const persistedTenantsMax = 256
+/** Bytes of a manifest of persisted documents, and documents in it. */
+export const manifestBytesMax = 8 * 1024 ** 2
+export const manifestDocumentsMax = 5_000
 /** Characters of a path with its query string, by which a GET carries a document. */
 export const httpUrlLengthMax = 8 * 1024
 /** Headers of one request. */

@@ -34,17 +34,42 @@ export function checkScopes(
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
   audit: Audit | undefined,
 ): void {
-  const fields = rootFields(operation.selectionSet, fragments, new Set())
-  for (const field of fields) {
-    if (field.startsWith("__")) continue
-    const scope = scopeOfField[operation.operation]?.[field]
-    invariant(scope !== undefined, `The field ${field} has a scope.`)
+  for (const [field, scope] of neededBy(operation, fragments)) {
     if (!access.scopes.has(scope)) {
       audit?.({ access, action: "ask", what: field, outcome: "refused" })
     }
     requireScope(access, scope, field)
   }
 }
+
+type Needed = readonly (readonly [field: string, scope: Scope])[]
+
+const known = new WeakMap<OperationDefinitionNode, Needed>()
+
+/** The scopes of the operation's fields, found out once. */
+function neededBy(
+  operation: OperationDefinitionNode,
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+): Needed {
+  const needed = known.get(operation) ?? scopesOf(operation, rootFieldsOf(operation, fragments))
+  known.set(operation, needed)
+  return needed
+}
+
+const scopesOf = ({ operation }: OperationDefinitionNode, fields: ReadonlySet<string>): Needed =>
+  [...fields]
+    .filter((field) => !field.startsWith("__"))
+    .map((field) => {
+      const scope = scopeOfField[operation]?.[field]
+      invariant(scope !== undefined, `The field ${field} has a scope.`)
+      return [field, scope]
+    })
+
+/** Names of the fields of the operation's root, fragments written out. */
+export const rootFieldsOf = (
+  { selectionSet }: OperationDefinitionNode,
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+): ReadonlySet<string> => rootFields(selectionSet, fragments, new Set())
 
 function rootFields(
   set: SelectionSetNode,
