@@ -26,6 +26,7 @@ export const run: RunVerb = (given, io) =>
     const json = isOn(given, "json")
     // Before anything is read: a port that is taken is told at once, and health shows meanwhile.
     const edge = once ? undefined : yield* openEdge(settings, assembled)
+    if (edge !== undefined) io.tell(`Look at it: ${edge.pageUrl}`)
     const outcomes = yield* untilInterrupted(node, io, readAll(settings, assembled, io))
     for (const outcome of outcomes) show(outcome, json, io)
     const failed = outcomes.find(({ error, interrupted }) => error !== undefined || interrupted)
@@ -114,7 +115,6 @@ const tlsOf = ({ tlsCert, tlsKey, tlsEndsBefore }: Settings) =>
 /** Until Ctrl-C, or until the node cannot go on. */
 const serve = (edge: Gateway, { node }: AssembledNode, io: Io) =>
   Effect.gen(function* () {
-    io.tell(`Look at it: ${edge.pageUrl}`)
     io.tell(`GraphQL: ${edge.url}`)
     if (edge.queryPageUrl !== undefined) io.tell(`Ask by hand: ${edge.queryPageUrl}`)
     io.tell("Ctrl-C ends the node.")

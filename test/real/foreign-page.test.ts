@@ -41,9 +41,9 @@ beforeAll(async () => {
     "version: 1\ntenants: { demo: { sources: " +
       "[{ name: one, format: csv, file: one.csv, mapping: one.yaml }] } }\n",
   )
-  node = (
-    await start(world, "start", "--data-dir", "d", "--port", "0").says(/Look at it: (\S+)/)
-  ).replace(/\/$/, "")
+  node = await start(world, "start", "--data-dir", "d", "--port", "0").says(
+    /GraphQL: (\S+)\/graphql/,
+  )
   await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve))
   elsewhere = `http://127.0.0.1:${(other.address() as AddressInfo).port}`
 })

@@ -41,7 +41,7 @@ const served = async (name: string, sources: string, port = 0): Promise<[string,
   put(world, `${name}.yaml`, configuration(sources))
   const words = ["--config", `${name}.yaml`, "--data-dir", name, "--port", String(port)]
   const node = start(world, "start", ...words)
-  return [await node.says(/Look at it: (\S+)/), node]
+  return [await node.says(/GraphQL: (\S+)graphql/), node]
 }
 
 let full = ""
@@ -59,6 +59,11 @@ beforeAll(async () => {
   ]
   full = (await served("full", sources.join(", ")))[0]
 })
+
+/** The launcher and the node that it started. */
+function killGroup({ child }: Started): void {
+  if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL")
+}
 
 const heading = (page: Page, name: string) => page.getByRole("heading", { level: 1, name })
 const link = (page: Page) => page.locator(".link-sign")
@@ -203,22 +208,10 @@ describe("the node", () => {
   })
 
   it("shows what is read while it is read, with how far it is", async () => {
-    const port = await freePort()
     const source = "{ name: slow, format: csv, file: people.csv, mapping: people.yaml }"
     put(world, "slow.yaml", configuration(source, ", recordsPerSecondMax: 60"))
-    const words = ["--data-dir", "slow", "--port", String(port), "--config", "slow.yaml"]
-    const node = start(world, "start", ...words)
-    const url = `http://127.0.0.1:${port}/`
-    await expect
-      .poll(
-        () =>
-          fetch(url).then(
-            ({ ok }) => ok,
-            () => false,
-          ),
-        { timeout: 30_000 },
-      )
-      .toBe(true)
+    const node = start(world, "start", "--config", "slow.yaml", "--data-dir", "slow", "--port", "0")
+    const url = await node.says(/Look at it: (\S+)/)
     const tab = await openTab(await browser(), url)
     const bar = tab.page.getByRole("progressbar", { name: "slow is read" })
     await bar.waitFor()
@@ -229,7 +222,7 @@ describe("the node", () => {
     await tab.page.locator(".changes a").nth(3).waitFor()
     await expectAccessible(tab.page, "running")
     expectQuiet(tab)
-    node.child.kill("SIGKILL")
+    killGroup(node)
   })
 })
 
@@ -270,8 +263,7 @@ describe("live", () => {
     }
     await ingest(1)
     await page.getByRole("link", { name: "Person 1" }).waitFor()
-    node.child.kill("SIGKILL")
-    process.kill(-(node.child.pid ?? 0), "SIGKILL")
+    killGroup(node)
     await node.ended
     await link(page).getByText("Offline").waitFor()
     await ingest(2)

@@ -46,6 +46,8 @@ export const restarts = new Cell(0)
 export const actorStates = new Cell<ReadonlyMap<string, ActorState | undefined>>(new Map())
 /** Connectors by source; empty until the node tells of one. */
 export const progressOf = new Cell<ReadonlyMap<string, Progress>>(new Map())
+/** Rises with each report of a connector. */
+export const reports = new Cell(0)
 /** Subscriptions that the node refused, by name, such as for a narrow token. */
 export const refusals = new Cell<ReadonlyMap<string, Problem>>(new Map())
 
@@ -224,6 +226,7 @@ function watchSources(client: Client): () => void {
     const states = new Map(progressOf.value)
     for (const progress of taken) states.set(progress.source, progress)
     progressOf.set(states)
+    reports.set(reports.value + taken.length)
   })
   return watch<{ sourceProgress: Progress }>({
     client,

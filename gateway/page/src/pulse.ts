@@ -5,19 +5,22 @@ import { pagePollMillis } from "../../../protocols/limits.ts"
 import type { Actor, ActorState, Progress, Stats } from "./answers.ts"
 import { learnTypes } from "./colours.ts"
 import { actorsDocument, progressDocument, statsDocument } from "./documents.ts"
-import { actorStates, changes, link, progressOf, restarts } from "./live.ts"
+import { actorStates, changes, link, progressOf, reports, restarts } from "./live.ts"
 import { type Answered, useAnswer, useCell } from "./use.ts"
 
 /** How often to ask, while the node does not tell by itself. */
 export const usePollMillis = (): number | undefined =>
   useCell(link) === "live" ? undefined : pagePollMillis
 
-/** Rises, at most every `pagePollMillis`, after entities changed or changes may be missing. */
+/**
+ * Changes, at most every `pagePollMillis`, after entities changed, a connector went on (which
+ * brings relationships and dead letters too), or changes may be missing.
+ */
 export function usePulse(): number {
   const { seen } = useCell(changes)
   const missed = useCell(restarts)
-  const now = seen + missed
-  const [pulse, setPulse] = useState({ value: now, atMillis: 0 })
+  const now = seen + missed + useCell(reports)
+  const [pulse, setPulse] = useState(() => ({ value: now, atMillis: Date.now() }))
   useEffect(() => {
     if (pulse.value === now) return undefined
     const wait = Math.max(0, pulse.atMillis + pagePollMillis - Date.now())
@@ -39,11 +42,7 @@ export const useStats = (): Answered<{ stats: Stats }> => useContext(StatsContex
 
 export function useAskedStats(): Answered<{ stats: Stats }> {
   const version = usePulse()
-  const sources = useCell(progressOf)
-  const running = [...sources.values()].some(isRunning)
-  const poll = usePollMillis()
-  // Relationships and dead letters come without a change of an entity.
-  const everyMillis = running ? pagePollMillis : poll
+  const everyMillis = usePollMillis()
   const answered = useAnswer<{ stats: Stats }>(statsDocument, {}, { version, everyMillis })
   learnTypes(answered.data?.stats.byType.map(({ type }) => type) ?? [])
   return answered
@@ -73,18 +72,29 @@ export function useProgress(): {
 /** The tree of actors with what changed since it was asked for. */
 export function useActors(): Answered<{ actors: Actor | null }> {
   const told = useCell(actorStates)
-  const poll = usePollMillis()
-  const strangers = [...told].filter(([, state]) => state !== undefined).length
+  const everyMillis = usePollMillis()
+  const [known, setKnown] = useState<ReadonlySet<string>>(new Set())
   const answered = useAnswer<{ actors: Actor | null }>(
     actorsDocument,
     {},
-    // An actor that the tree does not have yet: ask for the tree.
-    { everyMillis: poll, version: strangers },
+    { everyMillis, version: known },
   )
-  const root = answered.data?.actors
-  if (root == null || poll !== undefined) return answered
+  const root = answered.data?.actors ?? undefined
+  useEffect(() => {
+    if (root === undefined) return
+    const inTree = new Set(addressesOf(root))
+    const strangers = [...told.keys()].filter((one) => !inTree.has(one) && !known.has(one))
+    // Asks for the tree once for each actor that it does not have, also where it never has it.
+    if (strangers.length > 0) setKnown(new Set([...known, ...strangers]))
+  }, [told, root, known])
+  if (root === undefined || everyMillis !== undefined) return answered
   return { ...answered, data: { actors: withStates(root, told) } }
 }
+
+const addressesOf = (actor: Actor): readonly string[] => [
+  actor.address,
+  ...(actor.children ?? []).flatMap(addressesOf),
+]
 
 export function withStates(actor: Actor, told: ReadonlyMap<string, ActorState | undefined>): Actor {
   const children = (actor.children ?? [])

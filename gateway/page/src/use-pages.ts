@@ -10,6 +10,8 @@ export interface Pages<A> {
   readonly hasMore: boolean
   readonly isLoading: boolean
   readonly problem: Problem | undefined
+  /** There is something newer, and several pages are shown: the reader asks for it. */
+  readonly isOld: boolean
   readonly more: () => void
   readonly reload: () => void
 }
@@ -27,7 +29,7 @@ const empty = { items: [], end: null, hasMore: false, problem: undefined }
 
 /**
  * The first page at once, further ones by `more`. A new `version` asks for the first page again
- * and shows the old items until then.
+ * and shows the old items until then; where there are several pages the reader is told instead.
  */
 export function usePages<Answer, A>(
   document: string,
@@ -39,7 +41,14 @@ export function usePages<Answer, A>(
   const [state, setState] = useState<State<A>>({ ...empty, question, isLoading: true })
   const [round, setRound] = useState(0)
   const under = useRef<AbortController>(undefined)
+  const [isOld, setOld] = useState(false)
+  const pagesShown = useRef(0)
   const load = (after: string | null) => {
+    if (after === null) {
+      pagesShown.current = 0
+      setOld(false)
+    }
+    pagesShown.current += 1
     under.current?.abort()
     const giveUp = new AbortController()
     under.current = giveUp
@@ -69,13 +78,21 @@ export function usePages<Answer, A>(
   useEffect(() => {
     load(null)
     return () => under.current?.abort()
-  }, [question, version, round])
+  }, [question, round])
+  const known = useRef(version)
+  useEffect(() => {
+    if (known.current === version) return
+    known.current = version
+    if (pagesShown.current > 1) setOld(true)
+    else load(null)
+  }, [version])
   const isCurrent = state.question === question
   return {
     items: isCurrent ? state.items : [],
     hasMore: isCurrent && state.hasMore,
     isLoading: !isCurrent || state.isLoading,
     problem: isCurrent ? state.problem : undefined,
+    isOld,
     more: () => load(state.end),
     reload: () => setRound((last) => last + 1),
   }

@@ -46,6 +46,7 @@ export function drawGraph({ container, colourOf, onTap, onOpen }: Given): DrawnG
     style: drawingStyle(container),
   })
   let nodes: ReadonlyMap<string, PlacedNode> = new Map()
+  let edges: readonly PlacedEdge[] = []
   const told = (tell: (node: PlacedNode) => void) => (event: { target: NodeSingular }) => {
     const node = nodes.get(event.target.id())
     if (node !== undefined) tell(node)
@@ -57,6 +58,7 @@ export function drawGraph({ container, colourOf, onTap, onOpen }: Given): DrawnG
     draw: (map, moves) => {
       const isFirst = nodes.size === 0
       nodes = new Map(map.nodes.map((node) => [node.id, node]))
+      edges = map.edges
       redraw(core, map, colourOf, moves && !isFirst)
       if (isFirst) showFirst(core)
     },
@@ -67,8 +69,7 @@ export function drawGraph({ container, colourOf, onTap, onOpen }: Given): DrawnG
       })
     },
     reveal: (id, moves) => {
-      const outwards = core.getElementById(id).successors("node")
-      const ids = new Set([id, ...outwards.map((node) => node.id())])
+      const ids = outwardsFrom(id, edges)
       reveal(
         core,
         [...nodes.values()].filter((node) => ids.has(node.id)),
@@ -88,7 +89,7 @@ export function drawGraph({ container, colourOf, onTap, onOpen }: Given): DrawnG
         level: core.zoom() * factor,
         renderedPosition: { x: core.width() / 2, y: core.height() / 2 },
       }),
-    fit: () => core.fit(undefined, 24),
+    fit: () => core.fit(undefined, roomAround),
     end: () => {
       ignore()
       core.destroy()
@@ -190,13 +191,38 @@ function edgeElement(
   }
 }
 
+/** All of it where that is readable, else from its middle, or from its inner edge. */
 function showFirst(core: Core): void {
-  core.fit(undefined, 24)
-  const fitting = core.zoom()
-  const wanted = Math.min(firstZoomMax, Math.max(firstZoomMin, fitting))
-  if (wanted === fitting) return
-  core.zoom(wanted)
-  core.center(fitting < wanted ? core.nodes(".middle") : undefined)
+  const { x1, x2, y1, y2, w, h } = core.elements().boundingBox()
+  const room = { x: core.width() - 2 * roomAround, y: core.height() - 2 * roomAround }
+  const fitting = Math.min(room.x / w, room.y / h)
+  const zoom = Math.min(firstZoomMax, Math.max(firstZoomMin, fitting))
+  const pan = {
+    x: firstPan(zoom, core.width(), x1, x2),
+    y: firstPan(zoom, core.height(), y1, y2),
+  }
+  core.viewport({ zoom, pan })
+}
+
+const roomAround = 20
+/** One side is taken for empty where it reaches so little from the middle. */
+const emptySideMax = 90
+
+/** The middle of the drawing is 0. */
+function firstPan(zoom: number, size: number, from: number, to: number): number {
+  if (zoom * (to - from) <= size - 2 * roomAround) return size / 2 - (zoom * (from + to)) / 2
+  if (to < emptySideMax) return size - roomAround - zoom * to
+  if (-from < emptySideMax) return roomAround - zoom * from
+  return size / 2
+}
+
+/** An entity with what was opened at it. */
+function outwardsFrom(id: string, edges: readonly PlacedEdge[]): ReadonlySet<string> {
+  const ids = new Set([id])
+  for (const inner of ids) {
+    for (const edge of edges) if (edge.inner === inner && !edge.isBack) ids.add(edge.outer)
+  }
+  return ids
 }
 
 const labelWidth = 170

@@ -156,6 +156,16 @@ export const Panel = ({ title, aside, children, class: more = "" }: PanelProps) 
   </section>
 )
 
+/** Told above a list that is not pulled away under the reader's eyes. */
+export const Newer = ({ onReload }: { readonly onReload: () => void }) => (
+  <p class="newer" role="status">
+    There is something newer.{" "}
+    <button type="button" class="link" onClick={onReload}>
+      Begin again from the top
+    </button>
+  </p>
+)
+
 /** A button that asks for the next page. */
 export const More = ({
   isLoading,

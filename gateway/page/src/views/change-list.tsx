@@ -1,5 +1,5 @@
 /** Entities that changed, the newest first, as the node tells of them. */
-import { counted } from "../format.ts"
+import { count } from "../format.ts"
 import type { SeenChange } from "../live.ts"
 import { changes, link, refusals } from "../live.ts"
 import { Ago, EntityLink, Trouble, TypeTag } from "../parts/parts.tsx"
@@ -46,7 +46,7 @@ export function ChangeRows({ rows }: { readonly rows: readonly SeenChange[] }) {
             )}
           </span>
           <TypeTag type={change.type} />
-          <span class="change-revision" title={counted(change.revision, "revision")}>
+          <span class="change-revision" title={`revision ${count(change.revision)}`}>
             r{change.revision}
           </span>
           <Ago millis={change.seenMillis} />

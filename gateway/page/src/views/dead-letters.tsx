@@ -5,7 +5,7 @@ import type { DeadLetter, Page } from "../answers.ts"
 import { deadLettersDocument } from "../documents.ts"
 import { bytes, count, hexOfBytes, textOfBytes } from "../format.ts"
 import { Icon } from "../parts/icons.tsx"
-import { Copy, More, Panel, Trouble, Waiting } from "../parts/parts.tsx"
+import { Copy, More, Newer, Panel, Trouble, Waiting } from "../parts/parts.tsx"
 import { useStats } from "../pulse.ts"
 import { hashOf } from "../route.ts"
 import { useTitle } from "../use.ts"
@@ -50,6 +50,7 @@ export function DeadLettersView({ source, reason }: LettersProps) {
           </p>
         </Panel>
       ) : null}
+      {pages.isOld ? <Newer onReload={pages.reload} /> : null}
       <ul class="letters">
         {items.map((letter) => (
           <Letter key={letter.id} letter={letter} source={source} />

@@ -22,6 +22,11 @@ export function Overview() {
       <div class="overview">
         <h1 class="unseen">Overview</h1>
         {problem === undefined ? <OverviewWaiting /> : <Trouble problem={problem} retry={reload} />}
+        {problem?.kind === "forbidden" ? (
+          <p>
+            What the token may see of the node is at <a href={hashOf({ view: "node" })}>Node</a>.
+          </p>
+        ) : null}
       </div>
     )
   }

@@ -4,7 +4,7 @@ import type { Page, Relationship } from "../answers.ts"
 import { relationshipsDocument } from "../documents.ts"
 import { nameOf, plainName } from "../format.ts"
 import { Icon } from "../parts/icons.tsx"
-import { More, StubTag, Trouble, TypeTag, Waiting } from "../parts/parts.tsx"
+import { More, Newer, StubTag, Trouble, TypeTag, Waiting } from "../parts/parts.tsx"
 import { moveByKeys } from "../parts/row-keys.ts"
 import { entityHash } from "../route.ts"
 import { usePages } from "../use-pages.ts"
@@ -32,6 +32,7 @@ export function RelationshipList({ id, relation, version }: ListProps) {
       {!isLoading && items.length === 0 && problem === undefined ? (
         <p class="none">Nothing is related to it.</p>
       ) : null}
+      {pages.isOld ? <Newer onReload={pages.reload} /> : null}
       <ul class="rows" onKeyDown={(event) => moveByKeys(event, "a.row")}>
         {items.map((item) => (
           <RelationshipRow
