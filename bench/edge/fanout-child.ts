@@ -1,6 +1,8 @@
 /** What the processes of the fan-out bench say to each other. */
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { nodeFlags } from "../../bin/pinned-node.mjs"
 
 /** To a server: make so many changes, in blocks, a pause after each. */
@@ -17,7 +19,7 @@ export interface Published {
   readonly millis: number
   /** When each block's commit was known to the node, of the machine's clock. */
   readonly committedMillis: readonly number[]
-  /** Bytes of buffers that it holds beyond those before, at most. */
+  /** Bytes of buffers that it holds half a second later, beyond those before. */
   readonly heldBytes: number
 }
 
@@ -82,18 +84,20 @@ export function answerParent<A>(answer: (asked: A) => Promise<unknown>): void {
   process.on("disconnect", () => process.exit())
 }
 
-/** The most that buffers hold beyond what they held at the beginning, looked at often. */
-export function watchBuffers(): () => number {
-  const before = process.memoryUsage().arrayBuffers
-  let most = 0
-  const look = () => {
-    most = Math.max(most, process.memoryUsage().arrayBuffers - before)
+setFlagsFromString("--expose-gc")
+const collect = runInNewContext("gc") as () => void
+
+/** What buffers hold, garbage aside, beyond what they held at the beginning. */
+export function watchBuffers(): () => Promise<number> {
+  const bytes = () => {
+    collect()
+    return process.memoryUsage().arrayBuffers
   }
-  const timer = setInterval(look, 20)
-  return () => {
-    clearInterval(timer)
-    look()
-    return most
+  const before = bytes()
+  return async () => {
+    // Others read what is on its way to them; one that reads nothing leaves it.
+    await pause(500)
+    return bytes() - before
   }
 }
 

@@ -18,8 +18,8 @@ import {
   pause,
   watchBuffers,
 } from "./fanout-child.ts"
-import { tenant } from "./graph.ts"
 
+const tenant = "demo"
 const folder = mkdtempSync(join(tmpdir(), "intelgraph-fanout-"))
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
 process.on("SIGTERM", () => process.exit())
@@ -74,7 +74,8 @@ runMain(
         committedMillis.push(nowMillis())
         if (asked.pauseMillis > 0) await pause(asked.pauseMillis)
       }
-      return { millis: performance.now() - beganMillis, committedMillis, heldBytes: held() }
+      const millis = performance.now() - beganMillis
+      return { millis, committedMillis, heldBytes: await held() }
     })
     process.send?.(Number(new URL(url).port))
     yield* Effect.never

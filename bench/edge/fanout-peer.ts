@@ -88,6 +88,7 @@ answerParent(async ({ changes, perBlock, pauseMillis, textLength }: Publish) => 
     }
     await pause(pauseMillis)
   }
-  return { millis: performance.now() - beganMillis, committedMillis: [], heldBytes: held() }
+  const millis = performance.now() - beganMillis
+  return { millis, committedMillis: [], heldBytes: await held() }
 })
 server.listen(0, "127.0.0.1", () => process.send?.((server.address() as AddressInfo).port))
