@@ -53,9 +53,8 @@ export const nowMillis = (): number => performance.timeOrigin + performance.now(
 export class Child {
   readonly #process: ChildProcess
 
-  constructor(file: string, ...args: readonly string[]) {
-    const path = fileURLToPath(new URL(file, import.meta.url))
-    this.#process = fork(path, args, { execArgv: [...nodeFlags] })
+  constructor(file: URL, ...args: readonly string[]) {
+    this.#process = fork(fileURLToPath(file), args, { execArgv: [...nodeFlags] })
   }
 
   /** The next thing that it says. */

@@ -8,16 +8,19 @@ import { ceiling, compare, type Figure, median } from "../measure.ts"
 import { Child, type Judged, type Published } from "./fanout-child.ts"
 
 const subscribers = 1_000
+const ourServer = new URL("./fanout-ours.ts", import.meta.url)
+const peerServer = new URL("./fanout-peer.ts", import.meta.url)
+const subscribing = new URL("./listeners.ts", import.meta.url)
 
 interface Scene {
   readonly server: Child
   readonly listeners: Child
 }
 
-async function sceneOf(file: string, count: number, stalled = 0): Promise<Scene> {
+async function sceneOf(file: URL, count: number, stalled = 0): Promise<Scene> {
   const server = new Child(file)
   const port = await server.says<number>()
-  const listeners = new Child("./listeners.ts", String(port), String(count), String(stalled))
+  const listeners = new Child(subscribing, String(port), String(count), String(stalled))
   await listeners.says()
   return { server, listeners }
 }
@@ -33,8 +36,8 @@ export async function fanout(): Promise<readonly Figure[]> {
 
 /** Messages a second, as many as there are. */
 async function throughput(): Promise<Figure> {
-  const ours = await sceneOf("./fanout-ours.ts", subscribers)
-  const peer = await sceneOf("./fanout-peer.ts", subscribers)
+  const ours = await sceneOf(ourServer, subscribers)
+  const peer = await sceneOf(peerServer, subscribers)
   const changes = 40
   const rateOf = async ({ server, listeners }: Scene) => {
     const beganMillis = performance.now()
@@ -60,7 +63,7 @@ async function throughput(): Promise<Figure> {
 async function latency(): Promise<readonly Figure[]> {
   const changes = 100
   const p95Of = async (stalled: number) => {
-    const scene = await sceneOf("./fanout-ours.ts", subscribers, stalled)
+    const scene = await sceneOf(ourServer, subscribers, stalled)
     const ask = async () => {
       const heard = scene.listeners.ask({ messages: changes * (subscribers - stalled) })
       const command = { changes, perBlock: 1, pauseMillis: 48, textLength: 100 }
@@ -87,7 +90,7 @@ async function stall(): Promise<readonly Figure[]> {
   const others = 20
   const changes = 10_000
   const publish = async (stalled: number) => {
-    const scene = await sceneOf("./fanout-ours.ts", others + stalled, stalled)
+    const scene = await sceneOf(ourServer, others + stalled, stalled)
     const heard = scene.listeners.ask({ messages: changes * others })
     const command = { changes, perBlock: 50, pauseMillis: 0, textLength: 2_500 }
     const published = await scene.server.ask<Published>(command)

@@ -22,7 +22,7 @@ export function lookOfActors(root: ActorView): Sample {
 
 export const showGoneActor = (address: string) => (gap: number) => ({ address, actor: null, gap })
 
-/** The connectors of a tenant; the root value of `sourceProgress`. How long they take is no news. */
+/** The tenant's connectors; the root value of `sourceProgress`. How long they take is no news. */
 export function lookOfSources(all: readonly ConnectorProgress[], tenant: string): Sample {
   const sample = new Map<string, Seen>()
   for (const progress of all) {

@@ -1,6 +1,6 @@
 /**
- * A subscriber over restarts and `kill -9` of its node: what it is told altogether, coming back each
- * time with the last `resume` that it saw, is every change once.
+ * A subscriber over restarts and `kill -9` of its node: what it is told altogether, coming back
+ * each time with the last `resume` that it saw, is every change once.
  */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
