@@ -277,6 +277,28 @@ describe("a graph of the release before the feed", () => {
     const same = await run(view.reads.entity(tenant, some?.type ?? "", some?.key ?? ""))
     expect(same && plainEntity(same)).toEqual(some && plainEntity(some))
   })
+
+  it("gives no number again of an entity that it held then and that has vanished", async () => {
+    const path = freshPath()
+    writeFileSync(path, gunzipSync(readFileSync(fixture)))
+    const steps = [[retract("4")], [thing("new")], [retract("new")], [thing("newer")]]
+    for (const [i, records] of steps.entries()) {
+      const { sink } = await runScoped(openGraphStore({ path }))
+      const more = { epoch: 9000, source: "people", run: { epoch: 9000, count: 1 } }
+      const firstOrdinal = i * 10
+      await run(sink.commit([block(9000 + i, records, { ...more, firstOrdinal })]))
+    }
+    const { feed } = await runScoped(openGraphView(path))
+    const { feed: name } = runSync(feed.position(tenant))
+    const changes = rest(feed, { feed: name, sequences: [] })
+    expect(changes?.map(({ kind, type, key }) => [kind, type, key])).toEqual([
+      ["removed", "person", "4"],
+      ["removed", "company", "ajax"],
+      ["created", "thing", "new"],
+      ["removed", "thing", "new"],
+      ["created", "thing", "newer"],
+    ])
+  })
 })
 
 const keys = (from: number, to: number) =>

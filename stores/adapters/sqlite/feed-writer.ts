@@ -142,6 +142,8 @@ export class FeedWriter {
     const key = this.#statements.keyOf.get(node, tenant)?.[0]
     invariant(key !== undefined, "A node that vanishes is there before.")
     feed.notes.delete(node)
+    // One of before the feed may be the highest, and the feed knows only of those made since.
+    feed.node = Math.max(feed.node, node)
     const revision = note(feed, { node, type, kind: "removed" }, undefined)
     this.#statements.keepGone(node, tenant, revision, key)
   }
