@@ -1,6 +1,7 @@
 /**
  * Subscribers over bare TCP, one socket each: they look at a frame's length and at the number in
- * it, so that what is measured is the server. Arguments: port, how many, how many of them read nothing.
+ * it, so that what is measured is the server. Arguments: port, how many, how many of them read
+ * nothing.
  */
 import { connect, type Socket } from "node:net"
 import {
