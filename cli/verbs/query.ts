@@ -1,10 +1,10 @@
 /** `intelgraph query`: opens the graph for reading and answers one GraphQL document. */
 import * as Effect from "effect/Effect"
-import { executeQuery } from "../../gateway/index.ts"
+import { executeQuery, knownResumeKey } from "../../gateway/index.ts"
 import { codeOfEdgeCode, Invalid } from "../../protocols/errors.ts"
 import { argumentBytesMax } from "../../protocols/limits.ts"
 import { openDataDirectoryReadOnly } from "../../runtime/index.ts"
-import { openGraphReads } from "../../stores/index.ts"
+import { openGraphView } from "../../stores/index.ts"
 import { loadSettings } from "../configuration.ts"
 import { failureOf } from "../failure.ts"
 import { noSuchTenant } from "../tenants.ts"
@@ -20,10 +20,12 @@ export const run: RunVerb = (given, io) =>
     }
     const variables = yield* variablesOf(given)
     const directory = yield* openDataDirectoryReadOnly(settings.dataDir.value)
-    const reads = yield* openGraphReads(directory.files.graph)
+    const { reads, feed } = yield* openGraphView(directory.files.graph)
+    const resumeKey = knownResumeKey(directory)
+    const live = resumeKey === undefined ? undefined : { feed, resumeKey }
     const request = { tenant: settings.tenant.value, document, variables }
     // Nobody but the directory's owner runs this: what the edge would hide is told.
-    const answer = yield* executeQuery({ reads }, request, (_errorId, error) =>
+    const answer = yield* executeQuery({ reads, live }, request, (_errorId, error) =>
       io.tell(failureOf(error).text),
     )
     io.out(isOn(given, "json") ? JSON.stringify(answer) : JSON.stringify(answer, undefined, 2))
