@@ -207,7 +207,7 @@ describe("a tenant", () => {
     expect(fieldsOf(schema).filter((field) => !seen.has(field) && !empty.has(field))).toEqual([])
   })
 
-  it("is told of ids, cursors and tokens of another one what it is told of made-up ones", async () => {
+  it("is told the same of ids, cursors and tokens of another one and of made-up ones", async () => {
     const world = await worldOf()
     await fill(world, "ours", 3)
     await fill(world, "theirs", 9)

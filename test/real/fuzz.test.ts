@@ -290,7 +290,7 @@ const converse = (url: URL, frames: readonly Buffer[]): Promise<string> =>
 /** Nothing of what is inside: no stack, no path, no statement, no word of a library. */
 const inside = /node_modules|\.ts:\d|\.js:\d|\n\s+at |file:\/\/|TypeError|RangeError|SQLITE|SELECT /
 
-it("answers or refuses whatever is sent, tells nothing of its inside, and keeps nothing", async () => {
+it("answers or refuses whatever is sent, tells nothing of its inside, keeps nothing", async () => {
   const node = start({ folder: world }, "start", "--data-dir", "data", "--port", "0")
   const url = new URL(await node.says(/GraphQL: (\S+)/))
   const statuses = new Set<number>()
