@@ -53,7 +53,8 @@ export class Documents {
       return this.#keep(text, prepare(this.#schema, text))
     }
     this.hits += 1
-    return this.#keep(text, known)
+    // Order matters only where something is to be forgotten soon.
+    return this.#ready.size < documentCacheMax / 2 ? known : this.#keep(text, known)
   }
 
   #keep(text: string, preparation: Preparation): Preparation {

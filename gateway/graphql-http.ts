@@ -2,6 +2,7 @@
  * GraphQL over HTTP (the working draft of the GraphQL foundation): which answer type the client
  * reads, where the parameters of a request are, and which status an answer has.
  */
+import { isAscii } from "node:buffer"
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http"
 import { edgeCodeOf } from "../protocols/errors.ts"
 import { acceptsKeptMax, httpBodyBytesMax, httpUrlLengthMax } from "../protocols/limits.ts"
@@ -97,15 +98,15 @@ function jsonOfText(name: string, text: string | null): unknown {
   }
 }
 
-export function parametersOfBody(body: Uint8Array): Parameters {
+export function parametersOfBody(body: Buffer): Parameters {
   return parametersOf(jsonOfBody(body))
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
-function jsonOfBody(body: Uint8Array): unknown {
+function jsonOfBody(body: Buffer): unknown {
   try {
-    return JSON.parse(utf8.decode(body))
+    return JSON.parse(isAscii(body) ? body.toString("latin1") : utf8.decode(body))
   } catch {
     throw new HttpRefusal(400, "The body is not JSON in UTF-8.")
   }
@@ -174,7 +175,7 @@ export function checkUrlLength(url: string): void {
 /**
  * The body, never holding more of it than its bound. How long it may take is the server's bound.
  */
-export function readBody(request: IncomingMessage): Promise<Uint8Array> {
+export function readBody(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     if (Number(request.headers["content-length"] ?? 0) > httpBodyBytesMax) {
       return reject(bodyTooLarge())
@@ -194,10 +195,8 @@ export function readBody(request: IncomingMessage): Promise<Uint8Array> {
       resolve(parts.length === 1 && only !== undefined ? only : Buffer.concat(parts))
     })
     // After every end comes a close; to make an error each time costs more than to read the body.
-    const endedEarly = () => {
+    request.on("close", () => {
       if (!request.complete) reject(new HttpRefusal(400, "The body ended early."))
-    }
-    request.on("error", endedEarly)
-    request.on("close", endedEarly)
+    })
   })
 }

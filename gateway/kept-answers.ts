@@ -23,7 +23,10 @@ export interface TaggedAnswer {
 const answerTagLength = 22
 
 interface Kept extends TaggedAnswer {
+  /** Of the tenant, from before anything was read for the answer. */
   readonly version: string
+  /** What the store had acknowledged when the version was last found to be this. */
+  acknowledged: number | undefined
 }
 
 export class KeptAnswers {
@@ -48,66 +51,98 @@ export class KeptAnswers {
 
   /** `target` is the request's address as it came, `type` that of the answer. */
   ask(access: Access, type: string, target: string): Asking {
-    const seenBy = `${reachText(access)}\n${type}`
-    return new Asking(this, seenBy, target, versionOf(this.#reads, access.tenant))
+    return new Asking(this, this.#reads, { access, type, target })
   }
 
-  find(name: string, version: string | undefined): TaggedAnswer | undefined {
-    const kept = this.#kept.get(name)
-    if (kept !== undefined && kept.version === version) {
-      this.hits += 1
-      this.#kept.delete(name)
-      this.#kept.set(name, kept)
-      return kept
-    }
-    if (kept !== undefined) this.#forget(name, kept)
-    this.misses += 1
-    return undefined
+  find(name: string): Kept | undefined {
+    return this.#kept.get(name)
+  }
+
+  /** Each request by GET is one or the other. */
+  counted(isHit: boolean): void {
+    if (isHit) this.hits += 1
+    else this.misses += 1
   }
 
   keep(name: string, answer: Kept): void {
     const weight = weightOf(name, answer)
     if (weight > answerKeptLengthMax) return
-    const before = this.#kept.get(name)
-    if (before !== undefined) this.#forget(name, before)
+    this.#forget(name)
     this.#kept.set(name, answer)
     this.#length += weight
-    for (const [oldest, other] of this.#kept) {
+    for (const oldest of this.#kept.keys()) {
       if (this.#kept.size <= answersKeptMax && this.#length <= answersKeptLengthMax) return
-      this.#forget(oldest, other)
+      this.#forget(oldest)
     }
   }
 
-  #forget(name: string, kept: Kept): void {
+  /** It was asked for: others are forgotten before it. */
+  renew(name: string, kept: Kept): void {
+    // Order matters only where something is to be forgotten soon.
+    if (this.#kept.size < answersKeptMax / 2 && this.#length < answersKeptLengthMax / 2) return
+    this.#kept.delete(name)
+    this.#kept.set(name, kept)
+  }
+
+  #forget(name: string): void {
+    const kept = this.#kept.get(name)
+    if (kept === undefined) return
     this.#kept.delete(name)
     this.#length -= weightOf(name, kept)
   }
 }
 
+interface Asked {
+  readonly access: Access
+  readonly type: string
+  readonly target: string
+}
+
 /** One request by GET: what is kept for it, and what it leaves. */
 export class Asking {
   readonly #answers: KeptAnswers
+  readonly #reads: GraphReadsShape
+  readonly #tenant: string | undefined
   readonly #seenBy: string
   readonly #name: string
-  /** From before anything is read for the answer. */
-  readonly #version: string | undefined
+  #acknowledged: number | undefined
+  #version: string | undefined
 
-  constructor(answers: KeptAnswers, seenBy: string, target: string, version: string | undefined) {
+  constructor(answers: KeptAnswers, reads: GraphReadsShape, { access, type, target }: Asked) {
     this.#answers = answers
-    this.#seenBy = seenBy
-    this.#name = `${seenBy}\n${target}`
-    this.#version = version
+    this.#reads = reads
+    this.#tenant = access.tenant
+    this.#seenBy = `${reachText(access)}\n${type}`
+    this.#name = `${this.#seenBy}\n${target}`
   }
 
+  /** To be asked before anything is read for the answer: looks at the tenant's version. */
   find(): TaggedAnswer | undefined {
-    return this.#version === undefined ? undefined : this.#answers.find(this.#name, this.#version)
+    const found = this.#found()
+    this.#answers.counted(found !== undefined)
+    return found
+  }
+
+  #found(): TaggedAnswer | undefined {
+    const kept = this.#answers.find(this.#name)
+    this.#acknowledged = this.#reads.acknowledged()
+    const isSame = this.#acknowledged !== undefined && kept?.acknowledged === this.#acknowledged
+    if (kept === undefined || !isSame) {
+      this.#version = versionOf(this.#reads, this.#tenant)
+      if (kept === undefined || kept.version !== this.#version) return undefined
+      kept.acknowledged = this.#acknowledged
+    }
+    this.#answers.renew(this.#name, kept)
+    return kept
   }
 
   /** The answer with its tag, kept where the graph alone decides it. */
   tagged({ text, isOfGraph }: Answered): TaggedAnswer {
     const tag = tagOf(`${this.#seenBy}\n${text}`)
-    const version = this.#version
-    if (isOfGraph && version !== undefined) this.#answers.keep(this.#name, { text, tag, version })
+    const [version, acknowledged] = [this.#version, this.#acknowledged]
+    if (isOfGraph && version !== undefined) {
+      this.#answers.keep(this.#name, { text, tag, version, acknowledged })
+    }
     return { text, tag }
   }
 }

@@ -52,18 +52,31 @@ export interface Edge {
 
 /** Answers what comes to the server. */
 export function serveOn(server: Server, edge: Edge): void {
-  server.on("request", (request, response) => serve(edge, request, response))
-  server.on("checkContinue", (request, response) => {
-    // An upload is told to go on when it is known that it may.
-    if (request.url?.startsWith(uploadPath) !== true) response.writeContinue()
-    serve(edge, request, response)
-  })
+  server.on("request", (request, response) =>
+    inTurn(response, () => serve(edge, request, response)),
+  )
+  server.on("checkContinue", (request, response) =>
+    inTurn(response, () => {
+      // An upload is told to go on when it is known that it may.
+      if (request.url?.startsWith(uploadPath) !== true) response.writeContinue()
+      serve(edge, request, response)
+    }),
+  )
   server.on("upgrade", (request, socket, head) => upgrade(edge, request, socket, head))
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     const isSlow = error.code === "ERR_HTTP_REQUEST_TIMEOUT"
     if (!(isSlow && edge.uploads.arrivesAt(socket))) refuseBroken(error, socket)
   })
   server.on("drop", () => edge.metrics.dropped.add())
+}
+
+/**
+ * Of requests that were sent before the answers to others were read, one is answered at a time, and
+ * the next when that answer is taken: else a client that reads nothing has the node hold them all.
+ */
+function inTurn(response: ServerResponse, answer: () => void): void {
+  if (response.socket === null) response.once("socket", answer)
+  else answer()
 }
 
 function routeAt(edge: Edge, path: string): Route | undefined {
@@ -120,7 +133,10 @@ function follow(edge: Edge, { route, path, request, response }: Followed): void 
     // Who loses access while the request is under way is not answered, and writes nothing more.
     const stop =
       access === nobody ? undefined : edge.control.watch(access, () => request.socket.destroy())
-    served.catch(fail).finally(stop)
+    served.then(stop, (error) => {
+      stop?.()
+      fail(error)
+    })
   } catch (error) {
     fail(error)
   }

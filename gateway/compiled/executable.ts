@@ -1,11 +1,12 @@
 /** The plans of an operation, made when they are first needed and kept as long as its document. */
-import type { OperationDefinitionNode, VariableNode, VariableValues } from "graphql"
-import { getVariableValues, Kind, visit } from "graphql"
+import type { OperationDefinitionNode, VariableNode } from "graphql"
+import { Kind, visit } from "graphql"
 import { planConditionsMax } from "../../protocols/limits.ts"
 import type { QueryContext } from "../context.ts"
 import type { Variables } from "../cost.ts"
 import type { ReadyDocument } from "../document.ts"
 import { servedSchema } from "../schema.ts"
+import { type CoerceVariables, variablesOf } from "./arguments.ts"
 import { NoPlan, type ObjectPlan, planOf } from "./plan.ts"
 import { runPlan } from "./run.ts"
 
@@ -26,15 +27,15 @@ export function runCompiled(
     executable = new Executable(ready, operation)
     executables.set(operation, executable)
   }
-  const definitions = operation.variableDefinitions ?? []
-  const { variableValues } = getVariableValues(servedSchema(), definitions, given)
-  const plan = variableValues && executable.planFor(variableValues)
-  return plan && runPlan(plan, { context, variables: variableValues })
+  const variables = executable.variablesOf(given)
+  const plan = variables && executable.planFor(variables.coerced)
+  return plan && runPlan(plan, { context, variables })
 }
 
 class Executable {
   readonly #ready: ReadyDocument
   readonly #operation: OperationDefinitionNode
+  readonly variablesOf: CoerceVariables
   /** Variables that `@skip` and `@include` ask. */
   readonly #conditions: readonly string[]
   readonly #plans = new Map<string, ObjectPlan | undefined>()
@@ -43,9 +44,10 @@ class Executable {
     this.#ready = ready
     this.#operation = operation
     this.#conditions = conditionsOf(ready)
+    this.variablesOf = variablesOf(servedSchema(), operation)
   }
 
-  planFor({ coerced }: VariableValues): ObjectPlan | undefined {
+  planFor(coerced: Variables): ObjectPlan | undefined {
     if (this.#conditions.length > planConditionsMax) return undefined
     let key = ""
     for (const name of this.#conditions) {

@@ -10,26 +10,18 @@ import type {
   ConstDirectiveNode,
   DirectiveNode,
   FieldNode,
-  GraphQLField,
   GraphQLObjectType,
   GraphQLOutputType,
   GraphQLSchema,
   OperationDefinitionNode,
   SelectionNode,
   SelectionSetNode,
-  VariableValues,
 } from "graphql"
-import {
-  getArgumentValues,
-  isLeafType,
-  isListType,
-  isNonNullType,
-  isObjectType,
-  Kind,
-} from "graphql"
+import { isLeafType, isListType, isNonNullType, isObjectType, Kind } from "graphql"
 import type { Fragments } from "../document.ts"
 import { type Asks, asksOf, type Resolver } from "../resolver.ts"
 import { resolverOf } from "../schema.ts"
+import { argumentsOf, type CoerceArguments, noArguments } from "./arguments.ts"
 import { type Writer, writerOf } from "./leaf.ts"
 
 /** Fields of one object. The first field's text opens the object, the others go on with it. */
@@ -46,12 +38,10 @@ export interface FieldPlan {
   readonly resolver: Resolver | undefined
   /** Where the value is found without a resolver. */
   readonly property: string
-  readonly argumentsOf: (variables: VariableValues) => Arguments
+  readonly argumentsOf: CoerceArguments
   /** Names of the fields that are asked of the value. */
   readonly asks: Asks
 }
-
-export type Arguments = { readonly [name: string]: unknown }
 
 export type ValuePlan =
   | { readonly kind: "leaf"; readonly isNullable: boolean; readonly write: Writer }
@@ -148,7 +138,6 @@ function isIncluded(
 }
 
 const nothingAsked: Asks = new Set()
-const noArguments: Arguments = Object.freeze(Object.create(null))
 
 function fieldOf(
   request: Planning,
@@ -181,7 +170,7 @@ function typenameOf(parent: GraphQLObjectType, before: string): FieldPlan {
     constant,
     resolver: undefined,
     property: "__typename",
-    argumentsOf: () => noArguments,
+    argumentsOf: noArguments,
     asks: nothingAsked,
   }
 }
@@ -201,26 +190,3 @@ function planOfValue(
   const sets = nodes.flatMap(({ selectionSet }) => selectionSet ?? [])
   return { kind: "object", isNullable, object: objectOf(request, type, sets) }
 }
-
-function argumentsOf(field: GraphQLField<unknown, unknown>, node: FieldNode) {
-  if (field.args.length === 0) return () => noArguments
-  if (usesVariables(node.arguments ?? [])) {
-    return (variables: VariableValues): Arguments => getArgumentValues(field, node, variables)
-  }
-  let known: Arguments | undefined
-  return (): Arguments => {
-    known ??= getArgumentValues(field, node)
-    return known
-  }
-}
-
-const usesVariables = (nodes: readonly unknown[]): boolean =>
-  nodes.some(
-    (node) =>
-      typeof node === "object" &&
-      node !== null &&
-      (("kind" in node && node.kind === Kind.VARIABLE) ||
-        ("value" in node && usesVariables([node.value])) ||
-        ("values" in node && usesVariables(node.values as readonly unknown[])) ||
-        ("fields" in node && usesVariables(node.fields as readonly unknown[]))),
-  )

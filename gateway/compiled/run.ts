@@ -8,9 +8,9 @@
  * request from its beginning: which errors are shown, and how far a null reaches, is decided there
  * alone. Reads change nothing, so a request that fails is answered at twice its cost.
  */
-import type { VariableValues } from "graphql"
 import { isPromise } from "../bridge.ts"
 import type { QueryContext } from "../context.ts"
+import type { Given } from "./arguments.ts"
 import type { FieldPlan, ObjectPlan, ValuePlan } from "./plan.ts"
 
 type Texts = readonly string[]
@@ -18,7 +18,7 @@ type MaybeLater<A> = A | Promise<A>
 
 export interface Run {
   readonly context: QueryContext
-  readonly variables: VariableValues
+  readonly variables: Given
 }
 
 /** The object's JSON text. Throws or rejects where the answer would have errors. */

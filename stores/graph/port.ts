@@ -379,6 +379,11 @@ export interface GraphReadsShape {
    * read of the tenant answers. What was read after it was asked is at least as new.
    */
   readonly version: (tenant: string) => Read<string>
+  /**
+   * Rises before any commit of this process is acknowledged; while it is the same, so are versions,
+   * but for commits that nobody was told of. `undefined` where another process may write.
+   */
+  readonly acknowledged: () => number | undefined
   readonly tenants: Read<readonly string[]>
   /** SHA-256, hex, over the sorted visible graph: no times of ingest, sequences or epochs. */
   readonly graphHash: (tenant: string) => Read<string>

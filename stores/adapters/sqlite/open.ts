@@ -56,6 +56,8 @@ export const openGraphStore = (
       (opened) => opened.close,
     )
     const store = yield* openReadStore(path)
+    store.share()
+    thread.beforeAnswers(() => store.answered())
     const feed = feedOf(store, (tenant, changed) => thread.watch(tenant, changed))
     return { sink: sinkOf(path, thread, store), reads: readsOf(store), feed }
   })

@@ -67,7 +67,7 @@ export const entityOfRow = ([type, key, asserted, properties, aliases, revision]
 
 const parse = { properties: propertiesOf, aliases: aliasesOf }
 
-/** By name: one statement, which is a snapshot by itself. */
+/** By name, in one statement. */
 export const entityNamed = (
   store: ReadStore,
   tenant: string,

@@ -19,7 +19,7 @@ export function readsOf(store: ReadStore): GraphReadsShape {
   const steps = <A>(name: string, use: (own: ReadStore, tenant: number) => Generator<void, A>) =>
     readLong((own) => use(own, own.tenant(name)))
   return {
-    entity: (name, type, key) => store.readOne(() => entityNamed(store, name, { type, key })),
+    entity: (name, type, key) => store.read(() => entityNamed(store, name, { type, key })),
     assertions: (name, type, key) =>
       of(name, (tenant) => firstOf(assertionsNamed(store, tenant, [{ type, key }]))),
     entitiesAt: (name, names) => of(name, (tenant) => entitiesNamed(store, tenant, names)),
@@ -41,7 +41,8 @@ export function readsOf(store: ReadStore): GraphReadsShape {
       of(name, (tenant) => deadLettersPage(store, tenant, query, page)),
     deadLettersOfRun: (name, source, run, first) =>
       of(name, (tenant) => deadLettersOfRun(store, tenant, { source, run, first })),
-    version: (name) => store.readOne(() => store.version(name)),
+    version: (name) => store.read(() => store.version(name)),
+    acknowledged: () => store.answers,
     tenants: store.read(() =>
       store
         .query<[name: string]>("SELECT name FROM tenant ORDER BY name")

@@ -34,6 +34,7 @@ export class WriterThread {
   readonly #waiting = new Set<Waiting>()
   readonly #watchers: Watchers = new Map()
   readonly #ended: Promise<void>
+  #arrived: () => void = () => undefined
   #lastId = 0
   #failure: Failure | undefined
 
@@ -111,7 +112,13 @@ export class WriterThread {
     }
   }
 
+  /** Calls `arrived` when an answer has come, before anybody is told of it. */
+  beforeAnswers(arrived: () => void): void {
+    this.#arrived = arrived
+  }
+
   #answered(answer: Answer): void {
+    this.#arrived()
     const resume = this.#asked.get(answer.id)
     this.#asked.delete(answer.id)
     this.#send()
