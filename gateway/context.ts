@@ -1,7 +1,7 @@
 /** What one request carries through its resolvers: whose it is, and what it may still read. */
 
 import type * as Effect from "effect/Effect"
-import type { IntelNode } from "../actors/index.ts"
+import type { IntelNode, WritesShape } from "../actors/index.ts"
 import { DeadlineExceeded } from "../protocols/errors.ts"
 import { queryMillisMax, queryRowsMax, receiptWaitMillisMax } from "../protocols/limits.ts"
 import type { ChangeFeedShape, GraphReadsShape } from "../stores/index.ts"
@@ -14,6 +14,8 @@ import { exceeded } from "./cost.ts"
 export interface Sources {
   readonly reads: GraphReadsShape
   readonly node?: IntelNode | undefined
+  /** Of the node; missing where nothing is written here. */
+  readonly writes?: WritesShape | undefined
   /** Keeps who did what. */
   readonly audit?: Audit | undefined
   readonly live?: LiveSource | undefined

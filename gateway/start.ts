@@ -34,6 +34,7 @@ import { Sockets } from "./live/sockets.ts"
 import { pageFiles } from "./page/files.ts"
 import type { Page } from "./pages.ts"
 import { serveOn } from "./server.ts"
+import { endingWrites } from "./write/ending-writes.ts"
 import { Uploads, type UploadTimes } from "./write/upload.ts"
 
 export interface GatewayOptions {
@@ -89,14 +90,16 @@ export const startGateway = Effect.fn("gateway.start")(function* (options: Gatew
     options.onMasked?.(errorId, error)
   }
   const audit = (deed: Deed) => control.audit(deed)
-  const engine = new Engine({ ...options, audit }, onMasked)
+  const ending = endingWrites(options.node?.writes)
+  const { writes } = ending
+  const engine = new Engine({ ...options, writes, audit }, onMasked)
   const kept = new KeptAnswers(options.reads)
   const metrics = edgeMetrics(options.metrics, { documents: engine.documents, kept })
   if (options.node !== undefined) nodeMetrics(options.metrics, options.node)
   const queryPages = options.development ? graphiqlPages() : new Map<string, Page>()
   const live = new Live(engine, (access, end) => control.watch(access, end))
   liveMetrics(options.metrics, live.counts)
-  const uploads = new Uploads({ writes: options.node?.writes, audit, times: options.uploadTimes })
+  const uploads = new Uploads({ writes, audit, times: options.uploadTimes })
   let closing = false
   const { server, renew } = yield* listenerOf(options)
   serveOn(server, {
@@ -120,6 +123,7 @@ export const startGateway = Effect.fn("gateway.start")(function* (options: Gatew
     closing = true
     live.close()
     uploads.end()
+    ending.end()
     return closeServer(server)
   })
   yield* Effect.addFinalizer(() => close)

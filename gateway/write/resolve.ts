@@ -77,8 +77,7 @@ const receipt = resolver((_: unknown, given: { readonly idempotencyKey: string }
 
 const shown = (told: WriteReceipt | undefined) => (told === undefined ? null : shownReceipt(told))
 
-function writesOf({ sources }: QueryContext): WritesShape {
-  const writes = sources.node?.writes
+function writesOf({ sources: { writes } }: QueryContext): WritesShape {
   if (writes === undefined) throw nobodyWrites()
   return writes
 }

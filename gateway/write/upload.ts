@@ -66,7 +66,7 @@ export class Uploads {
     return this.#sockets.has(socket)
   }
 
-  /** Who still waits for a receipt gets it as it stands. */
+  /** Who is told of progress gets the receipt as it stands. */
   end(): void {
     this.#isEnding = true
   }
@@ -99,7 +99,7 @@ export class Uploads {
       return found
     }
     if (wantsLines(request)) await this.#tell(exchange.response, receipt)
-    else show(exchange, await receipt(this.#isEnding ? 0 : waitMillis))
+    else show(exchange, await receipt(waitMillis))
   }
 
   async #counted<A>(tenant: string, work: () => Promise<A>): Promise<A> {

@@ -1,12 +1,24 @@
+import * as Effect from "effect/Effect"
 import { describe, expect, it, onTestFinished, vi } from "vitest"
+import type { Ports } from "../../actors/index.ts"
 import { localAccess } from "../../gateway/access/access.ts"
 import { QueryContext } from "../../gateway/context.ts"
 import { receiptWaitMillisMax, writeRecordsMax } from "../../protocols/limits.ts"
 import { mapping } from "../support/node-world.ts"
+import { run } from "../support/run.ts"
 import { temporaryFolder } from "../support/scoped.ts"
 import { thing, things } from "../support/writes.ts"
 import { ask, query } from "./support.ts"
-import { ingested, receiptBy, retracted, retraction, type Served, withEdge } from "./written.ts"
+import {
+  ingested,
+  linesOf,
+  receiptBy,
+  retracted,
+  retraction,
+  type Served,
+  uploaded,
+  withEdge,
+} from "./written.ts"
 
 const said = (id: string, of = "p") => ({ id, of, said: `of ${id}` })
 
@@ -132,6 +144,44 @@ describe("the mutation ingest", () => {
       expect(context.waitMillisLeft).toBe(1)
       now.mockReturnValue(1000 + 2 * receiptWaitMillisMax)
       expect(context.waitMillisLeft).toBe(0)
+    })
+  })
+})
+
+describe("a node that ends", () => {
+  it("answers who waits for a receipt as it stands, and goes on at its next start", async () => {
+    const folder = temporaryFolder()
+    const wrap = (ports: Ports): Ports => ({
+      ...ports,
+      sink: { ...ports.sink, commit: () => Effect.never },
+    })
+    const pending = { state: "PENDING", given: 1, pending: 1 }
+    await withEdge(
+      folder,
+      async (served) => {
+        const mutation = ingested(served, { key: "mutation", records: [said("a")], mapping })
+        const body = '{"a": 1}\n'
+        const upload = uploaded(served, { key: "upload", body })
+        const headers = { accept: "application/x-ndjson" }
+        const lines = uploaded(served, { key: "lines", body: `${body}{"a": 2}\n`, headers })
+        for (const key of ["mutation", "upload", "lines"]) {
+          await vi.waitFor(async () => expect(await receiptBy(served, key)).not.toBeNull(), 10_000)
+        }
+        await run(served.gateway.close)
+        expect((await mutation).json().data?.ingest).toMatchObject(pending)
+        expect((await upload).status).toBe(202)
+        expect((await upload).json()).toMatchObject({ receipt: pending })
+        expect(linesOf((await lines).text).at(-1)).toMatchObject({
+          receipt: { state: "PENDING" },
+        })
+      },
+      { tenants: ["demo"], wrap },
+    )
+    await withEdge(folder, async (served) => {
+      for (const key of ["mutation", "upload", "lines"]) {
+        const state = async () => (await receiptBy(served, key))?.state
+        await vi.waitFor(async () => expect(await state()).toBe("COMMITTED"), 10_000)
+      }
     })
   })
 })
