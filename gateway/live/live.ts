@@ -71,6 +71,11 @@ export class Live {
     return () => void this.#open.delete(open)
   }
 
+  /** Ends it with the access, until what is returned is called. */
+  watch(access: Access, open: Open): () => void {
+    return this.#watchAccess(access, () => open.endOfAccess())
+  }
+
   /** Lets somebody in who is known now. Throws `LimitExceeded`; returns how to let go. */
   enter(access: Access, open: Open): () => void {
     const mine = this.#openByWhom.get(access.by) ?? 0
@@ -79,7 +84,7 @@ export class Live {
       throw exceeded("liveSocketsPerTokenMax", liveSocketsPerTokenMax, mine + 1, what)
     }
     this.#openByWhom.set(access.by, mine + 1)
-    const stop = this.#watchAccess(access, () => open.endOfAccess())
+    const stop = this.watch(access, open)
     return () => {
       stop()
       const left = (this.#openByWhom.get(access.by) ?? 1) - 1

@@ -24,6 +24,7 @@ import {
   liveOperationsPerSocketMax,
 } from "../../protocols/limits.ts"
 import type { Access } from "../access/access.ts"
+import { isPromise } from "../bridge.ts"
 import { exceeded } from "../cost.ts"
 import { formatErrors } from "../errors.ts"
 import type { QueryRequest } from "../execute.ts"
@@ -66,12 +67,16 @@ export class LiveSocket implements Open {
   #initWait: NodeJS.Timeout | undefined
   /** Rounds of the heartbeat since something was heard. */
   #silentRounds = 0
+  /** What had come already when the socket was paused: less than one read of it. */
+  readonly #unread: (readonly [data: RawData, isBinary: boolean])[] = []
 
   constructor(options: SocketOptions) {
     this.#options = options
     const { live, webSocket } = options
     this.#wire = new Wire(options.socket, live.stallMillisMax, () => this.#closeStalled())
     this.#release = live.open(this)
+    // Also before `connection_init`, which may come when the access is over.
+    if (options.access !== undefined) this.#leave = live.watch(options.access, this)
     live.counts.sockets += 1
     webSocket.on("message", (data, isBinary) => this.#receive(data, isBinary))
     webSocket.on("pong", () => {
@@ -104,6 +109,7 @@ export class LiveSocket implements Open {
   #receive(data: RawData, isBinary: boolean): void {
     this.#silentRounds = 0
     if (this.#isClosing) return
+    if (this.#options.webSocket.isPaused) return void this.#unread.push([data, isBinary])
     if (isBinary) return this.#closeBad("Messages are texts.")
     try {
       const message = parseMessage(String(data))
@@ -142,7 +148,9 @@ export class LiveSocket implements Open {
       return this.#close(CloseCode.Unauthorized, message)
     }
     try {
-      this.#leave = live.enter(access, this)
+      const leave = live.enter(access, this)
+      this.#leave?.()
+      this.#leave = leave
     } catch (error) {
       return this.#close(closeCodes.full, (error as Error).message)
     }
@@ -206,22 +214,15 @@ export class LiveSocket implements Open {
 
   async #answer(id: string, operation: Operation, request: QueryRequest): Promise<void> {
     const { engine } = this.#options.live
-    const answer = await engine.answer(request)
+    const answered = engine.answer(request)
+    // One that is there at once is written before the next message is looked at.
+    const answer = isPromise(answered) ? await answered : answered
     if (this.#operations.get(id) !== operation) return
     if (answer.refused !== undefined) return this.#endWith(id, operation, answer.refused)
     this.#operations.delete(id)
     const head = `{"id":${JSON.stringify(id)},"type":"next","payload":`
     this.#write(`${head}${answer.text}}`)
     this.#write(stringifyMessage({ id, type: MessageType.Complete }))
-    this.#readWhenTaken()
-  }
-
-  /** Who asks faster than it reads answers is not listened to until it has read. */
-  #readWhenTaken(): void {
-    const { webSocket } = this.#options
-    if (this.#wire.hasRoom(0, 1) || webSocket.isPaused) return
-    webSocket.pause()
-    this.#wire.whenTaken(() => webSocket.resume())
   }
 
   #completed({ id }: CompleteMessage): void {
@@ -240,11 +241,23 @@ export class LiveSocket implements Open {
   #refuse(id: string, errors: readonly unknown[]): void {
     const payload = formatErrors(errors, this.#options.live.engine.onMasked)
     this.#write(stringifyMessage({ id, type: MessageType.Error, payload }))
+  }
+
+  /** Every answer to a message, pongs and errors too. */
+  #write(message: string): void {
+    this.#give(textFrame(message), 1)
     this.#readWhenTaken()
   }
 
-  #write(message: string): void {
-    this.#give(textFrame(message), 1)
+  /** Who says more than it reads of what it is told is not listened to until it has read. */
+  #readWhenTaken(): void {
+    const { webSocket } = this.#options
+    if (this.#isClosing || this.#wire.hasRoom(0, 1) || webSocket.isPaused) return
+    webSocket.pause()
+    this.#wire.whenTaken(() => {
+      webSocket.resume()
+      for (const [data, isBinary] of this.#unread.splice(0)) this.#receive(data, isBinary)
+    })
   }
 
   /** Nothing follows a close frame. */

@@ -79,6 +79,17 @@ it("closes sockets and streams when their token is revoked, others not", async (
   await until(() => sockets[1]?.events.length === 2)
 })
 
+it("closes a socket whose token is revoked before it says connection_init", async () => {
+  const { control, world, token } = await guarded()
+  const { text, token: mine } = token("demo", "read")
+  const socket = new BareSocket(world.socketUrl, undefined, { authorization: `Bearer ${text}` })
+  await socket.opened
+  control.revoke("test", mine.id)
+  socket.send({ type: "connection_init" })
+  expect((await socket.closed).code).toBe(4401)
+  expect(socket.messages).toEqual([])
+})
+
 it("closes what came in while the node was open when the first token is made", async () => {
   const { world, token } = await guarded()
   const told = listen<Change>(clientOf(world.socketUrl), changesDocument)

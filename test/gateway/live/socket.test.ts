@@ -6,6 +6,7 @@ import {
   liveOperationsPerSocketMax,
 } from "../../../protocols/limits.ts"
 import { BareSocket, type Change, changesDocument, clientOf, listen } from "./client.ts"
+import { RawSocket } from "./raw.ts"
 import { liveWorld, until, type World } from "./world.ts"
 
 const subscribe = (id: string, query = "subscription { entityChanged { key } }") => ({
@@ -170,6 +171,34 @@ describe("the protocol", () => {
     await until(() => idsOf(socket, "next").length === bound)
     expect(new Set(idsOf(socket, "next")).size).toBe(bound)
     expect(await world.metrics()).toContain('live_total{what="executions"} 1\n')
+  })
+
+  it.each([
+    ["pings", { type: "ping", payload: { text: "x".repeat(60_000) } }, 64 * 16],
+    ["wrong operations", subscribe("1", `{ ${"x".repeat(200)} }`), 32 * 1024],
+  ])("does not listen to who sends %s and reads nothing", async (_, message, times) => {
+    const world = await liveWorld({ stallMillisMax: 200 })
+    const socket = await RawSocket.open(world.socketUrl)
+    socket.stopReading()
+    for (let sent = 0; sent < times; sent++) socket.send(message)
+    await until(async () => (await world.metrics()).includes('live_total{what="stalled"} 1\n'))
+  })
+
+  it("answers all that was asked at once, in order, when its answers are read late", async () => {
+    const world = await liveWorld()
+    const said = Array.from({ length: 200 }, (_, n) => ({ key: `${n}`, name: "x".repeat(1000) }))
+    await world.say(said)
+    const socket = await opened(world)
+    socket.socket.pause()
+    const asked = Array.from({ length: 100 }, (_, n) => `${n}`)
+    const query = "{ entities(first: 200) { items { name } } }"
+    for (const id of asked) socket.send(subscribe(id, query))
+    // When the node answers another one, it has looked at what came before.
+    const other = listen(clientOf(world.socketUrl), query)
+    expect(await other.ended).toBe("complete")
+    socket.socket.resume()
+    await until(() => idsOf(socket, "complete").length === asked.length)
+    expect(idsOf(socket, "next")).toEqual(asked)
   })
 
   it("says at the upgrade who may not come in", async () => {
