@@ -179,8 +179,9 @@ describe("a node that ends", () => {
     )
     await withEdge(folder, async (served) => {
       for (const key of ["mutation", "upload", "lines"]) {
-        const state = async () => (await receiptBy(served, key))?.state
-        await vi.waitFor(async () => expect(await state()).toBe("COMMITTED"), 10_000)
+        const receipt = () => receiptBy(served, key)
+        const over = { state: "COMMITTED" }
+        await vi.waitFor(async () => expect(await receipt()).toMatchObject(over), 10_000)
       }
     })
   })
