@@ -101,9 +101,10 @@ export class ChangeHub {
     outlet: Outlet,
     after: FeedPosition | undefined,
   ): ChangeSubscriber | Promise<ChangeSubscriber> {
-    // Before the place is read: what is committed from here on is told.
-    this.#stopWatching ??= this.#options.feed.watch(this.#options.tenant, () => this.#wake())
     return andThen(after === undefined ? this.#end() : this.#kept(types, after), (place) => {
+      // With the group, since the last of all may have left meanwhile; what was committed by now
+      // is found when the subscriber joins.
+      this.#stopWatching ??= this.#options.feed.watch(this.#options.tenant, () => this.#wake())
       const subscriber = new ChangeSubscriber(outlet, this.#groupOf(subscription, types), place)
       subscriber.group.members.add(subscriber)
       if (after === undefined) this.#join(subscriber)

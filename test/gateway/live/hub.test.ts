@@ -154,6 +154,22 @@ it.each([1, 2, 3, 4, 5, 6])(
   },
 )
 
+it("tells who begins behind a place while the last other one leaves", async () => {
+  const { writer, subscribe } = await makeWorld(0)
+  const [first, second] = [new Listener(undefined), new Listener(undefined)]
+  await subscribe(first)
+  const say = (name: string) => writer.say([{ key: "k", name }])
+  await say("1")
+  await until(() => first.events.length === 1)
+  await say("2")
+  const begun = subscribe(second, first.events[0]?.resume)
+  first.subscribed?.leave()
+  await begun
+  await until(() => second.events.length === 1)
+  await say("3")
+  await until(() => second.events.length === 2)
+})
+
 async function allChanges({ feed }: HubWorld) {
   const { feed: name } = await run(feed.position("demo"))
   const all: { readonly revision: number; readonly type: string; readonly place: number }[] = []
