@@ -479,7 +479,7 @@ export const writerYoungMebibytes = 8
 /** Tenants of one store, and entities of one tenant: the two halves of a node's number. */
 export const tenantsMax = 2 ** 16
 export const nodesPerTenantMax = 2 ** 36
-/** Names of tenants, sources and types whose numbers the writer remembers. */
+/** Names of tenants, sources and types whose numbers the writer, or a reader, remembers. */
 export const internedNamesMax = 10_000
 /** Characters of one entity that text search looks at. */
 export const searchedCharactersMax = 16 * 1024

@@ -116,7 +116,7 @@ function argumentsOfVariables(
     return from === undefined ? [] : [{ name, from, mayBeNull: !isNonNullType(type), mayBeMissing }]
   })
   return (given) => {
-    const values: { [name: string]: unknown } = Object.assign(Object.create(null), same)
+    const values: { [name: string]: unknown } = { ...same }
     for (const { name, from, mayBeNull, mayBeMissing } of variable) {
       if (Object.hasOwn(given.coerced, from)) {
         if (given.coerced[from] == null && !mayBeNull) refused()

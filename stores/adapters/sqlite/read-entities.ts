@@ -67,20 +67,38 @@ export const entityOfRow = ([type, key, asserted, properties, aliases, revision]
 
 const parse = { properties: propertiesOf, aliases: aliasesOf }
 
-/** By name, in one statement. */
-export const entityNamed = (
+/** What a row of `node` tells, its type aside. */
+type NodeRow = readonly [
+  key: string,
+  asserted: number,
+  properties: string,
+  aliases: string,
+  revision: number,
+]
+
+/** Made once: to put a text together, and look it up, costs more than to run a small statement. */
+const sqlFor = (revision: ReadStore["revision"]) => {
+  const columns = `SELECT key, asserted, properties, aliases, ${revision} FROM node`
+  const walk = `${columns} WHERE tenant = ?1 AND type = ?2 AND key >= ?3 AND key IS NOT ?4
+    ORDER BY key`
+  const named = `${columns} WHERE tenant = ? AND type = ? AND key = ?`
+  return { named, walk, page: `${walk} LIMIT ?5` }
+}
+
+const sqlBy = { revision: sqlFor("revision"), "0": sqlFor("0") }
+
+const entityOfNode = (type: string, [key, asserted, properties, aliases, revision]: NodeRow) =>
+  new StoredEntity({ type, key, stub: asserted === 0, revision }, { properties, aliases }, parse)
+
+export function entityNamed(
   store: ReadStore,
-  tenant: string,
+  tenant: number,
   { type, key }: EntityName,
-): VisibleEntity | undefined => {
+): VisibleEntity | undefined {
   const row = store
-    .query<EntityRow>(
-      `SELECT t.name, n.key, n.asserted, n.properties, n.aliases, ${store.revision}
-       FROM tenant o CROSS JOIN type t ON t.tenant = o.id AND t.name = ?2
-       CROSS JOIN node n ON n.tenant = o.id AND n.type = t.id AND n.key = ?3 WHERE o.name = ?1`,
-    )
-    .get(tenant, type, key)
-  return row === undefined ? undefined : entityOfRow(row)
+    .query<NodeRow>(sqlBy[store.revision].named)
+    .get(tenant, store.type(tenant, type), key)
+  return row === undefined ? undefined : entityOfNode(type, row)
 }
 
 export function entitiesPage(
@@ -94,11 +112,7 @@ export function entitiesPage(
   const filters = query.properties ?? []
   for (const filter of filters) checkFilter(filter)
   if (query.text === undefined && filters.length === 0) {
-    return pageOf(
-      plainRows(store, tenant, query.type, after, first + 1).map(entityOfRow),
-      first,
-      nameOf,
-    )
+    return pageOf(plainPage(store, tenant, query.type, after, first + 1), first, nameOf)
   }
   const found: VisibleEntity[] = []
   let looked = 0
@@ -137,45 +151,56 @@ function candidates(store: ReadStore, tenant: number, query: EntityQuery, after:
 }
 
 /** At most `count`, in order. Rows that come all at once cost half of what they cost singly. */
-function plainRows(
+function plainPage(
   store: ReadStore,
   tenant: number,
   only: string | undefined,
   after: After,
   count: number,
-): readonly EntityRow[] {
-  const query = store.query<EntityRow>(`${walkSql(store)} LIMIT ?6`)
-  const found: EntityRow[] = []
+): readonly VisibleEntity[] {
+  const rows = store.query<NodeRow>(sqlBy[store.revision].page)
+  const found: VisibleEntity[] = []
   for (const [id, type] of typesFrom(store, tenant, only, after)) {
-    const rows = query.all(tenant, id, type, ...keysFrom(type, after), count - found.length)
-    for (const row of rows) found.push(row)
+    const left = count - found.length
+    for (const row of rows.all(tenant, id, ...keysFrom(type, after), left)) {
+      found.push(entityOfNode(type, row))
+    }
     if (found.length === count) break
   }
   return found
 }
 
-const walkSql = (store: ReadStore): string =>
-  `SELECT ?3, key, asserted, properties, aliases, ${store.revision} FROM node
-   WHERE tenant = ?1 AND type = ?2 AND key >= ?4 AND key IS NOT ?5 ORDER BY key`
+function* walk(store: ReadStore, tenant: number, only: string | undefined, after: After) {
+  const rows = store.query<NodeRow>(sqlBy[store.revision].walk)
+  for (const [id, type] of typesFrom(store, tenant, only, after)) {
+    for (const row of rows.iterate(tenant, id, ...keysFrom(type, after))) {
+      yield [type, ...row] as EntityRow
+    }
+  }
+}
 
 /** The key to begin at, and the one to leave out. */
 const keysFrom = (type: string, after: After): readonly [string, string | null] =>
   after?.[0] === type ? [after[1], after[1]] : ["", null]
 
-function typesFrom(store: ReadStore, tenant: number, only: string | undefined, after: After) {
+type TypeRow = readonly [id: number, name: string]
+
+/** In order, those that the walk may come to. */
+function typesFrom(
+  store: ReadStore,
+  tenant: number,
+  only: string | undefined,
+  after: After,
+): readonly TypeRow[] {
+  const from = after?.[0] ?? ""
+  if (only !== undefined) {
+    return compareUtf8(from, only) <= 0 ? [[store.type(tenant, only), only]] : []
+  }
   return store
     .query<[id: number, name: string]>(
-      `SELECT id, name FROM type WHERE tenant = ?1 AND name >= ?2 AND name = coalesce(?3, name)
-       ORDER BY name`,
+      "SELECT id, name FROM type WHERE tenant = ? AND name >= ? ORDER BY name",
     )
-    .all(tenant, after?.[0] ?? "", only ?? null)
-}
-
-function* walk(store: ReadStore, tenant: number, only: string | undefined, after: After) {
-  const rows = store.query<EntityRow>(walkSql(store))
-  for (const [id, type] of typesFrom(store, tenant, only, after)) {
-    yield* rows.iterate(tenant, id, type, ...keysFrom(type, after))
-  }
+    .all(tenant, from)
 }
 
 function checkFilter({ name, eq, in: among, gte, lte }: PropertyFilter): void {

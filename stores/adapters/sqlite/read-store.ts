@@ -12,6 +12,7 @@ import {
   StoreFailed,
   Unavailable,
 } from "../../../protocols/errors.ts"
+import { internedNamesMax } from "../../../protocols/limits.ts"
 import type { StoreBroken } from "../../graph/port.ts"
 import { storeError } from "./failure.ts"
 import { feedFormat, formatOf, readerPragmas } from "./schema.ts"
@@ -21,6 +22,9 @@ export class ReadStore {
   readonly path: string
   readonly #db: DatabaseSync
   readonly #queries = new Map<string, unknown>()
+  // Numbers of names never change and are never given again.
+  readonly #tenants = new Map<string, number>()
+  readonly #types = new Map<string, number>()
   readonly #versions = new Map<string, string>()
   #dataVersion: number | undefined
   #isShared = false
@@ -64,13 +68,20 @@ export class ReadStore {
 
   /** Number of a tenant; of one that the store does not know, a number that no row carries. */
   tenant(name: string): number {
-    return this.query<[id: number]>("SELECT id FROM tenant WHERE name = ?").get(name)?.[0] ?? -1
+    const known = this.#tenants.get(name)
+    if (known !== undefined) return known
+    const found = this.query<[id: number]>("SELECT id FROM tenant WHERE name = ?").get(name)?.[0]
+    return found === undefined ? -1 : remember(this.#tenants, name, found)
   }
 
   /** Number of a type, likewise. */
   type(tenant: number, name: string): number {
+    const own = `${tenant} ${name}`
+    const known = this.#types.get(own)
+    if (known !== undefined) return known
     const types = this.query<[id: number]>("SELECT id FROM type WHERE tenant = ? AND name = ?")
-    return types.get(tenant, name)?.[0] ?? -1
+    const found = types.get(tenant, name)?.[0]
+    return found === undefined ? -1 : remember(this.#types, own, found)
   }
 
   /** `use` in one snapshot, at once; refusals that it throws are failures of the effect. */
@@ -160,6 +171,12 @@ export class ReadStore {
     this.#queries.clear()
     if (this.#db.isOpen) this.#db.close()
   }
+}
+
+function remember(known: Map<string, number>, name: string, id: number): number {
+  if (known.size >= internedNamesMax) known.clear()
+  known.set(name, id)
+  return id
 }
 
 const versionSql = `

@@ -19,7 +19,7 @@ export function readsOf(store: ReadStore): GraphReadsShape {
   const steps = <A>(name: string, use: (own: ReadStore, tenant: number) => Generator<void, A>) =>
     readLong((own) => use(own, own.tenant(name)))
   return {
-    entity: (name, type, key) => store.read(() => entityNamed(store, name, { type, key })),
+    entity: (name, type, key) => of(name, (tenant) => entityNamed(store, tenant, { type, key })),
     assertions: (name, type, key) =>
       of(name, (tenant) => firstOf(assertionsNamed(store, tenant, [{ type, key }]))),
     entitiesAt: (name, names) => of(name, (tenant) => entitiesNamed(store, tenant, names)),
