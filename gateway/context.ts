@@ -18,6 +18,8 @@ export interface Sources {
   readonly writes?: WritesShape | undefined
   /** Keeps who did what. */
   readonly audit?: Audit | undefined
+  /** Whether an access has ended since its request came. */
+  readonly isOver?: ((access: Access) => boolean) | undefined
   readonly live?: LiveSource | undefined
 }
 

@@ -16,6 +16,7 @@ import {
 } from "../protocols/limits.ts"
 import type { MetricRegistry } from "../runtime/index.ts"
 import type { GraphReadsShape } from "../stores/index.ts"
+import type { Access } from "./access/access.ts"
 import type { Deed } from "./access/audit.ts"
 import { type CertificateFiles, readCertificate, versionOf } from "./access/certificate.ts"
 import { AccessControl } from "./access/control.ts"
@@ -90,9 +91,10 @@ export const startGateway = Effect.fn("gateway.start")(function* (options: Gatew
     options.onMasked?.(errorId, error)
   }
   const audit = (deed: Deed) => control.audit(deed)
+  const isOver = (access: Access) => control.isOver(access)
   const ending = endingWrites(options.node?.writes)
   const { writes } = ending
-  const engine = new Engine({ ...options, writes, audit }, onMasked)
+  const engine = new Engine({ ...options, writes, audit, isOver }, onMasked)
   const kept = new KeptAnswers(options.reads)
   const metrics = edgeMetrics(options.metrics, { documents: engine.documents, kept })
   if (options.node !== undefined) nodeMetrics(options.metrics, options.node)

@@ -119,6 +119,11 @@ export class AccessControl {
     }
   }
 
+  /** Whether an access that was given has ended since: revoked, expired, or open mode over. */
+  isOver({ by }: Access): boolean {
+    return this.#isOver(by)
+  }
+
   /** Throws `Invalid`, `LimitExceeded` or `StoreFailed`; nothing is made then. */
   create(by: string, request: GrantRequest): Created {
     const nowMillis = this.#nowMillis()

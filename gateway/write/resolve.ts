@@ -1,6 +1,7 @@
 /** Resolvers of writes and of their receipts. */
 import * as Effect from "effect/Effect"
 import type { WriteReceipt, WritesShape } from "../../actors/index.ts"
+import { unauthenticated } from "../access/admission.ts"
 import { run } from "../bridge.ts"
 import type { QueryContext } from "../context.ts"
 import { type Resolvers, resolver } from "../resolver.ts"
@@ -65,6 +66,8 @@ async function write(
     }),
   )
   const { access, sources } = context
+  // A mutation waits between its fields, and its token may end meanwhile.
+  if (sources.isOver?.(access)) throw unauthenticated()
   const action = format === "retract" ? ("retract" as const) : ("ingest" as const)
   await audited(sources.audit, { access, action, what: source }, () => run(taken))
   return shown(await run(writes.receipt(tenant, idempotencyKey, wait)))
