@@ -52,8 +52,10 @@ export async function serveStream(live: Live, exchange: StreamRequest): Promise<
   if (live.isFull) throw tooMany(503, socketsExceeded())
   const stream = streamOf(live, exchange)
   try {
-    if ("subscription" in prepared) await stream.subscribe(prepared.subscription)
-    else stream.answer((await live.engine.answer(request)).text)
+    if ("subscription" in prepared) return await stream.subscribe(prepared.subscription)
+    const { text, refused } = await live.engine.answer(request)
+    if (refused !== undefined) throw new StreamRefusal({ refused })
+    stream.answer(text)
   } catch (error) {
     stream.end()
     throw error

@@ -44,8 +44,10 @@ it("answers what is out of a token's scope with FORBIDDEN, and goes on", async (
     ])
   }
   const headers = { authorization: `Bearer ${text}` }
-  const { status } = await post(world.streamUrl, { query: changesDocument }, headers)
-  expect(status).toBe(403)
+  for (const document of [changesDocument, "{ stats { entities } }"]) {
+    const { status } = await post(world.streamUrl, { query: document }, headers)
+    expect(status, document).toBe(403)
+  }
   const operator = token("*", "operate").text
   const ofNode = clientOf(world.socketUrl, { connectionParams: { token: operator } })
   expect(await listen(ofNode, changesDocument).ended).toMatchObject([

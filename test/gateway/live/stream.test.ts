@@ -111,6 +111,8 @@ it("says by the status what is refused before the first event", async () => {
   const wrong: [answer: ReturnType<typeof send>, status: number, code: string][] = [
     [send({ query: "subscription { nothing }" }), 400, "INVALID"],
     [send({ query: 'subscription { entityChanged(after: "no") { id } }' }), 400, "INVALID"],
+    [send({ query: "{ nothing }" }), 400, "INVALID"],
+    [send({ query: "{ entities(first: 501) { end } }" }), 400, "LIMIT_EXCEEDED"],
     [send("{"), 400, "INVALID"],
     [send({ query: "{ a }" }, { accept: "text/html" }), 406, "INVALID"],
     [send({ query: "{ a }" }, { "content-type": "text/plain" }), 415, "INVALID"],
