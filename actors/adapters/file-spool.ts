@@ -7,7 +7,7 @@
  * start.
  */
 import { createHash, randomUUID } from "node:crypto"
-import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs"
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from "node:fs"
 import { type FileHandle, mkdir, open as openFile, rename, unlink } from "node:fs/promises"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
@@ -74,7 +74,9 @@ class FileSpool implements SpoolShape {
   }
 
   load(): void {
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
+    if (mkdirSync(this.#folder, { recursive: true, mode: 0o700 }) !== undefined) {
+      flushSync(join(this.#folder, ".."))
+    }
     for (const tenant of readdirSync(this.#folder)) {
       const folder = join(this.#folder, tenant)
       if (!statSync(folder).isDirectory()) continue
@@ -103,10 +105,9 @@ class FileSpool implements SpoolShape {
   }
 
   async #create(tenant: string, path: string): Promise<FileHandle> {
-    const folder = join(this.#folder, tenant)
-    if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined) {
-      await flushFolder(this.#folder)
-    }
+    await mkdir(join(this.#folder, tenant), { recursive: true, mode: 0o700 })
+    // Also where it was there: another write may have made it just now and not flushed it yet.
+    await flushFolder(this.#folder)
     return openFile(path, "wx", 0o600)
   }
 
@@ -230,16 +231,16 @@ class ArrivingFile implements Arriving {
       await flushFolder(join(to, ".."))
       this.#isKept = true
       this.#spool.named(this.#tenant, number, this.#bytes)
+      this.#spool.arrived(this.#tenant)
     })
   }
 
   /** What fails here leaves a file that the next start removes. */
   async release(): Promise<void> {
     await this.#handle.close().catch(() => undefined)
-    if (!this.#isKept) {
-      this.#spool.charge(this.#tenant, -this.#bytes)
-      await unlink(this.#path).catch(() => undefined)
-    }
+    if (this.#isKept) return
+    this.#spool.charge(this.#tenant, -this.#bytes)
+    await unlink(this.#path).catch(() => undefined)
     this.#spool.arrived(this.#tenant)
   }
 }
@@ -262,6 +263,15 @@ async function flushFolder(path: string): Promise<void> {
     await folder.sync()
   } finally {
     await folder.close()
+  }
+}
+
+function flushSync(path: string): void {
+  const folder = openSync(path, "r")
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
   }
 }
 

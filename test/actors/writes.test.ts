@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
-import type { Ports } from "../../actors/index.ts"
+import { openSpool, type Ports } from "../../actors/index.ts"
 import { shardCount } from "../../protocols/limits.ts"
 import { ingestAll } from "../support/embedded-node.ts"
 import { CommitGate } from "../support/node-faults.ts"
@@ -16,6 +16,7 @@ import {
   untilNone,
   withNode,
 } from "../support/node-world.ts"
+import { run } from "../support/run.ts"
 import { temporaryFolder } from "../support/scoped.ts"
 import { receiptOf, spooled, thing, things, took, writesOf, wrote } from "../support/writes.ts"
 
@@ -281,6 +282,19 @@ describe("a file that was read", () => {
 })
 
 describe("the spool", () => {
+  it("counts a write once, also in the moment between its name and its receipt", async () => {
+    const one = Effect.gen(function* () {
+      const spool = yield* openSpool(join(temporaryFolder(), "spool"), { writesPerTenant: 2 })
+      const first = yield* spool.receive("demo")
+      yield* first.append(Buffer.from("{}\n"))
+      yield* first.keep(1)
+      yield* spool.receive("demo")
+      return yield* Effect.flip(spool.receive("demo"))
+    })
+    const refused = await run(Effect.scoped(one))
+    expect(refused.message).toBe("2 writes of the tenant wait already.")
+  })
+
   it("lets nobody else read what it keeps", async () => {
     const folder = temporaryFolder()
     await withNode(folder, demo, (running) =>
