@@ -96,6 +96,32 @@ describe("GraphQL over HTTP", () => {
     expect(answer.split("\r\n")[0]).toBe("HTTP/1.1 413 Payload Too Large")
   })
 
+  it("answers requests that were sent at once one after another, in order", async () => {
+    const asked: string[] = []
+    const answers: (() => void)[] = []
+    const entity = (_tenant: string, _type: string, key: string) => {
+      asked.push(key)
+      return Effect.callback<undefined>((resume) => {
+        answers.push(() => resume(Effect.succeed(undefined)))
+      })
+    }
+    const { url } = await started({ reads: { ...graph.reads, entity } })
+    const keys = ["a", "b", "c"]
+    const requests = keys.map((key) => {
+      const document = encodeURIComponent(`{ ${key}: entity(type: "t", key: "${key}") { key } }`)
+      const close = key === "c" ? "connection: close\r\n" : ""
+      return `GET /graphql?query=${document} HTTP/1.1\r\nhost: ${new URL(url).host}\r\n${close}\r\n`
+    })
+    const answered = raw(url, requests.join(""))
+    for (const [n] of keys.entries()) {
+      await vi.waitFor(() => expect(answers).toHaveLength(n + 1))
+      expect(asked).toEqual(keys.slice(0, n + 1))
+      answers[n]?.()
+    }
+    const bodies = (await answered).match(/\{"data".*?\}\}/g)
+    expect(bodies).toEqual(keys.map((key) => `{"data":{"${key}":null}}`))
+  })
+
   it("answers 404 with the way to GraphQL, and 400 to what is not HTTP", async () => {
     const { url } = await started(graph)
     const nowhere = await ask(new URL("/graphiql", url).href)
