@@ -18,7 +18,18 @@ export function textTable(header: readonly string[], rows: readonly (readonly Ce
   return [line(header), ...cells.map(line)].join("\n")
 }
 
-const shownCell = (cell: Cell): string => (typeof cell === "number" ? figure(cell) : cell)
+const shownCell = (cell: Cell): string =>
+  typeof cell === "number" ? figure(cell) : printable(cell)
+
+/**
+ * On one line and from left to right, whatever data is in it: what moves a terminal's cursor or
+ * turns text around is written by its number, so that no name draws over what is beside it.
+ */
+export const printable = (text: string): string =>
+  text.replaceAll(
+    /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu,
+    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  )
 
 /** 24771 as 24,771: the same for everybody, whatever their locale. */
 export function figure(value: number): string {

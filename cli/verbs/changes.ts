@@ -15,6 +15,7 @@ import { loadSettings } from "../configuration.ts"
 import type { Io } from "../io.ts"
 import { wholeNumber } from "../readers.ts"
 import { noSuchTenant } from "../tenants.ts"
+import { printable } from "../text-table.ts"
 import { attemptInvalid, exit, type Given, isOn, type RunVerb, textFlag } from "../verb.ts"
 
 export const run: RunVerb = (given, io) =>
@@ -126,6 +127,3 @@ const textOutput = (io: Io): ChangeOutput => ({
 
 const lineOf = (kind: string, { revision, type, key }: VisibleEntity | EntityChange): string =>
   `${String(revision).padStart(10)}  ${kind.padEnd(8)}  ${printable(type)}  ${printable(key)}`
-
-/** On one line, whatever is in it. */
-const printable = (text: string): string => JSON.stringify(text).slice(1, -1)

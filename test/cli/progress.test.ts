@@ -100,6 +100,14 @@ describe("tables", () => {
     ).toEqual(["name               n", "a          1,234,567", "long name          5"])
   })
 
+  it("let no name move the cursor, begin a line or turn the rest around", () => {
+    const name = "a\n\u001b[2Jb\u009b1mc\u202ed\u2028é 👩‍💻"
+    expect(textTable(["name"], [[name]]).split("\n")).toEqual([
+      "name",
+      "a\\u000a\\u001b[2Jb\\u009b1mc\\u202ed\\u2028é 👩‍💻",
+    ])
+  })
+
   it("write figures the same everywhere", () => {
     expect([0, 999, 1000, -1_234_567, 1234.5].map(figure)).toEqual([
       "0",
