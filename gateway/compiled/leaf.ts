@@ -8,9 +8,7 @@ export type Writer = (value: unknown) => string
 export function writerOf(type: GraphQLLeafType): Writer {
   const write: Writer = (value) => textOf(type.coerceOutputValue(value))
   // What is already what its type asks for needs no coercion, and a number no serializer.
-  if (type === GraphQLString || type === GraphQLID) {
-    return (value) => (typeof value === "string" ? JSON.stringify(value) : write(value))
-  }
+  if (type === GraphQLString || type === GraphQLID) return textWriter(write)
   if (type === GraphQLBoolean) {
     return (value) => (value === true ? "true" : value === false ? "false" : write(value))
   }
@@ -22,6 +20,20 @@ export function writerOf(type: GraphQLLeafType): Writer {
     return (value) => (Number.isFinite(value) ? `${value}` : write(value))
   }
   return write
+}
+
+/** A text is often that of the row before, such as the type of an entity. */
+function textWriter(write: Writer): Writer {
+  let last = ""
+  let lastText = '""'
+  return (value) => {
+    if (typeof value !== "string") return write(value)
+    if (value !== last) {
+      lastText = JSON.stringify(value)
+      last = value
+    }
+    return lastText
+  }
 }
 
 function textOf(coerced: unknown): string {

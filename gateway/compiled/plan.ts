@@ -44,9 +44,9 @@ export interface FieldPlan {
 }
 
 export type ValuePlan =
-  | { readonly kind: "leaf"; readonly isNullable: boolean; readonly write: Writer }
-  | { readonly kind: "list"; readonly isNullable: boolean; readonly item: ValuePlan }
-  | { readonly kind: "object"; readonly isNullable: boolean; readonly object: ObjectPlan }
+  | { readonly kind: "leaf"; readonly isNullable: boolean; readonly of: Writer }
+  | { readonly kind: "list"; readonly isNullable: boolean; readonly of: ValuePlan }
+  | { readonly kind: "object"; readonly isNullable: boolean; readonly of: ObjectPlan }
 
 /** Thrown where an operation has no plan. */
 export class NoPlan extends Error {}
@@ -166,7 +166,7 @@ function typenameOf(parent: GraphQLObjectType, before: string): FieldPlan {
   const constant = JSON.stringify(parent.name)
   return {
     before,
-    value: { kind: "leaf", isNullable: false, write: () => constant },
+    value: { kind: "leaf", isNullable: false, of: () => constant },
     constant,
     resolver: undefined,
     property: "__typename",
@@ -183,10 +183,10 @@ function planOfValue(
 ): ValuePlan {
   if (isNonNullType(type)) return planOfValue(request, type.ofType, nodes, false)
   if (isListType(type)) {
-    return { kind: "list", isNullable, item: planOfValue(request, type.ofType, nodes, true) }
+    return { kind: "list", isNullable, of: planOfValue(request, type.ofType, nodes, true) }
   }
-  if (isLeafType(type)) return { kind: "leaf", isNullable, write: writerOf(type) }
+  if (isLeafType(type)) return { kind: "leaf", isNullable, of: writerOf(type) }
   if (!isObjectType(type) || type.isTypeOf != null) throw new NoPlan()
   const sets = nodes.flatMap(({ selectionSet }) => selectionSet ?? [])
-  return { kind: "object", isNullable, object: objectOf(request, type, sets) }
+  return { kind: "object", isNullable, of: objectOf(request, type, sets) }
 }

@@ -67,8 +67,9 @@ function assemble(plan: ObjectPlan, count: number, columns: readonly Texts[]): T
   for (let row = 0; row < count; row++) {
     let text = ""
     for (let at = 0; at < fields.length; at++) {
-      // Two concatenations a field: the pieces become one text when it is written.
-      text += (fields[at]?.before ?? "") + (columns[at]?.[row] ?? "")
+      // The pieces become one text when it is sent.
+      text += fields[at]?.before ?? ""
+      text += columns[at]?.[row] ?? ""
     }
     texts.push(`${text}}`)
   }
@@ -117,7 +118,7 @@ function textsOfValues(plan: ValuePlan, values: readonly unknown[], run: Run): M
 function leafText(plan: ValuePlan, value: unknown): string {
   if (value == null) return nullOf(plan)
   if (plan.kind !== "leaf") throw new Error("This is no leaf.")
-  return plan.write(value)
+  return plan.of(value)
 }
 
 function nullOf({ isNullable }: ValuePlan): "null" {
@@ -138,7 +139,7 @@ function textsOfParts(
       throw new Error("This is no object.")
     } else there.push(value)
   }
-  const texts = textsOfObjects(plan.object, there, run)
+  const texts = textsOfObjects(plan.of, there, run)
   if (there.length === values.length) return texts
   const spread = (found: Texts) => {
     let next = 0
@@ -159,15 +160,17 @@ function textsOfLists(
     else if (!Array.isArray(value)) throw new Error("This is no list.")
     else for (const item of value) items.push(item)
   }
-  const texts = textsOfValues(plan.item, items, run)
+  const texts = textsOfValues(plan.of, items, run)
   const gather = (found: Texts) => {
-    let from = 0
+    let next = 0
     return values.map((value) => {
       if (value == null) return "null"
-      const to = from + (value as readonly unknown[]).length
-      const text = `[${found.slice(from, to).join(",")}]`
-      from = to
-      return text
+      let text = "["
+      for (let at = 0; at < (value as readonly unknown[]).length; at++) {
+        if (at > 0) text += ","
+        text += found[next++] ?? ""
+      }
+      return `${text}]`
     })
   }
   return isPromise(texts) ? texts.then(gather) : gather(texts)
