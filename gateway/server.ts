@@ -10,7 +10,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import { STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
 import { Forbidden, type IntelGraphError, isIntelGraphError } from "../protocols/errors.ts"
-import { httpHeaderBytesMax, httpRequestMillisMax } from "../protocols/limits.ts"
+import { httpHeaderBytesMax, httpHeadersMax, httpRequestMillisMax } from "../protocols/limits.ts"
 import type { MetricRegistry } from "../runtime/index.ts"
 import type { Access } from "./access/access.ts"
 import { identified, requireOperator, unauthenticated, withTenant } from "./access/admission.ts"
@@ -271,7 +271,7 @@ function brokenBy(code: string | undefined): Broken {
   if (code === "HPE_HEADER_OVERFLOW") {
     return {
       status: 431,
-      message: `The headers have more than ${httpHeaderBytesMax} bytes.`,
+      message: `There are more than ${httpHeadersMax} headers, or ${httpHeaderBytesMax} bytes.`,
       limit: { limit: "httpHeaderBytesMax", bound: httpHeaderBytesMax },
     }
   }

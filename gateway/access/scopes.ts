@@ -6,7 +6,7 @@ import type { FragmentDefinitionNode, OperationDefinitionNode, SelectionSetNode 
 import { Kind } from "graphql"
 import { invariant } from "../../protocols/errors.ts"
 import type { Access, Scope } from "./access.ts"
-import { requireScope } from "./access.ts"
+import { requireScope, tenantOf } from "./access.ts"
 import type { Audit } from "./audit.ts"
 
 /** By operation type, then field. */
@@ -27,6 +27,9 @@ export const scopeOfField: { readonly [operation: string]: { readonly [field: st
   subscription: { entityChanged: "read", sourceProgress: "read", actorChanged: "operate" },
 }
 
+/** What the node's operator sees of all tenants; for any other field one is to be named. */
+const fieldsOfNode: ReadonlySet<string> = new Set(["actors", "actorChanged"])
+
 /** Throws `Forbidden` where any root field of the operation is out of reach; audits that. */
 export function checkScopes(
   access: Access,
@@ -35,10 +38,12 @@ export function checkScopes(
   audit: Audit | undefined,
 ): void {
   for (const [field, scope] of neededBy(operation, fragments)) {
-    if (!access.scopes.has(scope)) {
+    const isNowhere = access.tenant === undefined && !fieldsOfNode.has(field)
+    if (isNowhere || !access.scopes.has(scope)) {
       audit?.({ access, action: "ask", what: field, outcome: "refused" })
     }
     requireScope(access, scope, field)
+    if (isNowhere) tenantOf(access)
   }
 }
 

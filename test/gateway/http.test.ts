@@ -7,7 +7,12 @@ import * as Scope from "effect/Scope"
 import { auditServer } from "graphql-http"
 import { beforeAll, describe, expect, it, onTestFinished, vi } from "vitest"
 import { startGateway } from "../../gateway/index.ts"
-import { httpBodyBytesMax, httpHeaderBytesMax, httpUrlLengthMax } from "../../protocols/limits.ts"
+import {
+  httpBodyBytesMax,
+  httpHeaderBytesMax,
+  httpHeadersMax,
+  httpUrlLengthMax,
+} from "../../protocols/limits.ts"
 import { MetricRegistry } from "../../runtime/index.ts"
 import { parsePrometheus } from "../support/prometheus.ts"
 import { run, runExit } from "../support/run.ts"
@@ -81,6 +86,9 @@ describe("GraphQL over HTTP", () => {
       limit: "httpHeaderBytesMax",
       bound: httpHeaderBytesMax,
     })
+    const names = Array.from({ length: httpHeadersMax + 1 }, (_, n) => [`x-${n}`, "1"])
+    const many = await ask(url, { headers: Object.fromEntries(names) })
+    expect([many.status, many.text]).toEqual([431, expect.stringContaining(`${httpHeadersMax}`)])
   })
 
   it("bounds a body whose length was not told", async () => {

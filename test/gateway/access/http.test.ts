@@ -210,6 +210,8 @@ describe("the node's operator", () => {
     expect((await post(url, stats, operator)).status).toBe(403)
     const letters = await post(url, { query: "{ deadLetters { hasMore } }" }, operator)
     expect(letters.json().errors?.[0]?.extensions.code).toBe("FORBIDDEN")
+    expect(letters.status).toBe(403)
+    expect((await post(url, { query: "{ actors { address } }" }, operator)).status).toBe(200)
   })
 
   it("names a tenant by a header, and nobody else names another than their own", async () => {
