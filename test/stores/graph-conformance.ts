@@ -334,6 +334,32 @@ function whatIsVisible(open: Open): void {
     })
   })
 
+  it("has another version after each commit that can be seen, and no other one else", async () => {
+    const store = await open()
+    const versionOf = (name: string) => run(store.reads.version(name))
+    const before = await versionOf(tenant)
+    const seen = new Set([before])
+    const steps = [
+      () => commit(store, block(1, [thing("a", { name: "one" })])),
+      () => commit(store, block(2, [thing("a", { name: "one" })])),
+      () => commit(store, block(1, [thing("b", {})], { partition: 1 })),
+      () => run(store.sink.configureSource(tenant, "new", { priority: 0 })),
+      () => run(store.sink.configureSource(tenant, "new", { priority: 1 })),
+      () => commit(store, block(3, [thing("a", { name: "two" })])),
+    ]
+    for (const step of steps) {
+      await step()
+      const version = await versionOf(tenant)
+      expect(seen).not.toContain(version)
+      expect(await versionOf(tenant)).toBe(version)
+      seen.add(version)
+    }
+    const last = await versionOf(tenant)
+    await commit(store, block(3, [thing("a", { name: "two" })]))
+    await commit(store, block(1, [thing("a", {})], { tenant: "other" }))
+    expect(await versionOf(tenant)).toBe(last)
+  })
+
   it("replaces everything that a record said before", async () => {
     const store = await open()
     const both = record("r", {

@@ -98,8 +98,8 @@ export class ReadStore {
 
   /**
    * Told by SQLite whether anybody has committed; only then the tenant's own rows are looked at:
-   * each block that is committed raises a cursor, and nothing else but a source's priority changes
-   * what is visible.
+   * each block that is committed raises a cursor, and nothing else but a source that is configured
+   * changes what is visible.
    */
   version(tenant: string): string {
     const data = this.query<[version: number]>("PRAGMA data_version").get()?.[0]
@@ -183,6 +183,7 @@ const versionSql = `
   SELECT t.id
     || coalesce((SELECT group_concat(c.partition || ':' || c.sequence) FROM cursor c
                  WHERE c.tenant = t.id), '')
+    || (SELECT ';' || count(*) FROM source s WHERE s.tenant = t.id)
     || coalesce((SELECT ';' || group_concat(s.id || ':' || s.priority) FROM source s
                  WHERE s.tenant = t.id AND s.priority <> 0), '')
   FROM tenant t WHERE t.name = ?`
