@@ -51,6 +51,8 @@ export interface Settings {
   readonly tlsCert: Setting<string | undefined>
   readonly tlsKey: Setting<string | undefined>
   readonly tlsEndsBefore: Setting<boolean>
+  readonly persistedManifest: Setting<string | undefined>
+  readonly persistedOnly: Setting<boolean>
   readonly development: Setting<boolean>
   readonly level: Setting<LogLevel>
   readonly sampleRate: Setting<number>
@@ -74,6 +76,8 @@ export const variables = {
   tlsCert: "INTELGRAPH_TLS_CERT",
   tlsKey: "INTELGRAPH_TLS_KEY",
   tlsEndsBefore: "INTELGRAPH_TLS_ENDS_BEFORE",
+  persistedManifest: "INTELGRAPH_PERSISTED_MANIFEST",
+  persistedOnly: "INTELGRAPH_PERSISTED_ONLY",
   development: "INTELGRAPH_DEVELOPMENT",
   level: "INTELGRAPH_LOG_LEVEL",
   sampleRate: "INTELGRAPH_SAMPLE_RATE",
@@ -152,12 +156,34 @@ function edgeSettings(
       otherwise: false,
     }),
   }
+  const persisted = persistedSettings(choose, gateway, { fromFile, pathIn })
   const parts = [edge.tlsCert, edge.tlsKey].filter(({ value }) => value !== undefined)
   if (parts.length === 1) throw invalid("TLS needs both a certificate and its key.")
   if (parts.length > 0 && edge.tlsEndsBefore.value) {
     throw invalid("TLS ends at the node or before it; a certificate and tlsEndsBefore say both.")
   }
-  return edge
+  return { ...edge, ...persisted }
+}
+
+/** Which documents may be named, and whether nothing else is executed. */
+function persistedSettings(
+  choose: ReturnType<typeof chooser>,
+  gateway: ConfigurationDocument["gateway"],
+  { fromFile, pathIn }: Paths,
+) {
+  const given = gateway?.persistedQueries
+  const persistedManifest = choose<string | undefined>("", variables.persistedManifest, pathIn, {
+    file: given === undefined ? undefined : fromFile(given.manifest),
+    otherwise: undefined,
+  })
+  const persistedOnly = choose("", variables.persistedOnly, asBoolean, {
+    file: given?.only,
+    otherwise: false,
+  })
+  if (persistedOnly.value && persistedManifest.value === undefined) {
+    throw invalid("Only documents of a manifest may be asked, and no manifest is named.")
+  }
+  return { persistedManifest, persistedOnly }
 }
 
 function settingsOf(given: Given, place: Place, file: ConfigurationFile | undefined): Settings {

@@ -14,7 +14,7 @@ import type {
   SelectionSetNode,
 } from "graphql"
 import { GraphQLError, Kind, Lexer, parse, Source, TokenKind, validate } from "graphql"
-import { LimitExceeded } from "../protocols/errors.ts"
+import { type IntelGraphError, LimitExceeded } from "../protocols/errors.ts"
 import {
   documentCachedLengthMax,
   documentCacheMax,
@@ -27,6 +27,7 @@ import {
 export type Fragments = ReadonlyMap<string, FragmentDefinitionNode>
 
 export interface ReadyDocument {
+  readonly text: string
   readonly document: DocumentNode
   readonly operations: readonly OperationDefinitionNode[]
   readonly fragments: Fragments
@@ -34,7 +35,7 @@ export interface ReadyDocument {
 
 export type Preparation =
   | { readonly ready: ReadyDocument }
-  | { readonly refused: readonly (GraphQLError | LimitExceeded)[] }
+  | { readonly refused: readonly (GraphQLError | IntelGraphError)[] }
 
 export class Documents {
   readonly #schema: GraphQLSchema
@@ -72,7 +73,7 @@ export class Documents {
 function prepare(schema: GraphQLSchema, text: string): Preparation {
   const parsed = parseBounded(text)
   if (!("kind" in parsed)) return { refused: [parsed] }
-  const ready = readyOf(parsed)
+  const ready = readyOf(text, parsed)
   const tooMuch = ready.operations.map((operation) => refuseShape(operation, ready.fragments))
   const refused = tooMuch.filter((refusal) => refusal !== undefined)
   if (refused.length > 0) return { refused }
@@ -113,7 +114,7 @@ function hasTooManyTokens(text: string): boolean {
   }
 }
 
-function readyOf(document: DocumentNode): ReadyDocument {
+function readyOf(text: string, document: DocumentNode): ReadyDocument {
   const fragments = new Map<string, FragmentDefinitionNode>()
   const operations: OperationDefinitionNode[] = []
   for (const definition of document.definitions) {
@@ -122,7 +123,7 @@ function readyOf(document: DocumentNode): ReadyDocument {
     }
     if (definition.kind === Kind.OPERATION_DEFINITION) operations.push(definition)
   }
-  return { document, operations, fragments }
+  return { text, document, operations, fragments }
 }
 
 interface Shape {

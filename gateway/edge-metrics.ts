@@ -5,7 +5,7 @@
 import type { IntelNode } from "../actors/index.ts"
 import type { Counter, Histogram, Metric, MetricRegistry } from "../runtime/index.ts"
 import { collectActors } from "../runtime/index.ts"
-import type { Documents } from "./document.ts"
+import type { Engine } from "./execute.ts"
 import type { KeptAnswers } from "./kept-answers.ts"
 import type { LiveCounts } from "./live/outlet.ts"
 
@@ -21,11 +21,11 @@ export interface EdgeMetrics {
 
 /** What is kept between requests. */
 export interface Caches {
-  readonly documents: Documents
+  readonly engine: Engine
   readonly kept: KeptAnswers
 }
 
-export function edgeMetrics(registry: MetricRegistry, { documents, kept }: Caches): EdgeMetrics {
+export function edgeMetrics(registry: MetricRegistry, { engine, kept }: Caches): EdgeMetrics {
   const requests = registry.counter(
     "intelgraph_http_requests_total",
     "HTTP requests by route and status.",
@@ -36,6 +36,15 @@ export function edgeMetrics(registry: MetricRegistry, { documents, kept }: Cache
     "Documents by whether they were known.",
     ["found"],
   )
+  const executed = registry.counter("intelgraph_graphql_executions_total", "Operations by how.", [
+    "how",
+  ])
+  const named = registry.counter(
+    "intelgraph_persisted_documents_total",
+    "Documents that were named, by whether they were known; and those left by clients.",
+    ["what"],
+  )
+  const left = registry.gauge("intelgraph_persisted_documents", "Documents that clients have left.")
   const answers = registry.counter(
     "intelgraph_kept_answers_total",
     "Queries by GET by whether their answer was kept.",
@@ -44,8 +53,15 @@ export function edgeMetrics(registry: MetricRegistry, { documents, kept }: Cache
   const held = registry.gauge("intelgraph_kept_answers", "Answers that are kept.")
   const length = registry.gauge("intelgraph_kept_answers_characters", "Characters of them.")
   registry.onCollect(() => {
+    const { documents, persisted } = engine
     cache.with("hit").observe(documents.hits)
     cache.with("miss").observe(documents.misses)
+    executed.with("compiled").observe(engine.compiled)
+    executed.with("interpreted").observe(engine.interpreted)
+    named.with("found").observe(persisted.found)
+    named.with("not found").observe(persisted.notFound)
+    named.with("left").observe(persisted.kept)
+    left.with().set(persisted.count)
     answers.with("hit").observe(kept.hits)
     answers.with("miss").observe(kept.misses)
     held.with().set(kept.count)

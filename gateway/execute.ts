@@ -5,9 +5,9 @@
 import * as Effect from "effect/Effect"
 import type { ExecutionResult, GraphQLFormattedError, OperationDefinitionNode } from "graphql"
 import { execute } from "graphql"
-import { Invalid } from "../protocols/errors.ts"
+import { Invalid, isIntelGraphError } from "../protocols/errors.ts"
 import { queryAnswerLengthMax } from "../protocols/limits.ts"
-import { type Access, localAccess } from "./access/access.ts"
+import { localAccess } from "./access/access.ts"
 import { checkScopes, rootFieldsOf } from "./access/scopes.ts"
 import { isPromise } from "./bridge.ts"
 import { runCompiled } from "./compiled/executable.ts"
@@ -15,15 +15,14 @@ import type { Sources } from "./context.ts"
 import { QueryContext } from "./context.ts"
 import type { Variables } from "./cost.ts"
 import { checkCost, exceeded } from "./cost.ts"
-import type { Fragments, ReadyDocument } from "./document.ts"
+import type { Fragments, Preparation, ReadyDocument } from "./document.ts"
 import { Documents } from "./document.ts"
 import type { OnMasked } from "./errors.ts"
 import { formatErrors } from "./errors.ts"
+import { type DocumentRequest, type Manifest, PersistedDocuments } from "./persisted.ts"
 import { servedSchema } from "./schema.ts"
 
-export interface QueryRequest {
-  readonly access: Access
-  readonly document: string
+export interface QueryRequest extends DocumentRequest {
   readonly variables?: Variables | undefined
   readonly operationName?: string | undefined
 }
@@ -57,18 +56,35 @@ interface Asked {
 /** Keeps the documents that it has seen, so one is made per process and used for all requests. */
 export class Engine {
   readonly documents: Documents
+  readonly persisted: PersistedDocuments
   readonly sources: Sources
   readonly onMasked: OnMasked
+  /** Operations that were answered by their plan, and those that `execute` answered. */
+  compiled = 0
+  interpreted = 0
 
-  constructor(sources: Sources, onMasked: OnMasked) {
+  constructor(sources: Sources, onMasked: OnMasked, manifest?: Manifest) {
     this.documents = new Documents(servedSchema())
+    this.persisted = new PersistedDocuments(manifest)
     this.sources = sources
     this.onMasked = onMasked
   }
 
+  /** The request's document, which it sends or names. The one way to a document. */
+  prepare(request: DocumentRequest): Preparation {
+    try {
+      const prepared = this.documents.prepare(this.persisted.textOf(request))
+      if ("ready" in prepared) this.persisted.keep(request)
+      return prepared
+    } catch (error) {
+      if (isIntelGraphError(error)) return { refused: [error] }
+      throw error
+    }
+  }
+
   /** Never throws or rejects. A plain value where every read completed at once. */
   answer(request: QueryRequest): Answered | Promise<Answered> {
-    const prepared = this.documents.prepare(request.document)
+    const prepared = this.prepare(request)
     if ("refused" in prepared) return this.#refuse(prepared.refused)
     const { ready } = prepared
     try {
@@ -90,7 +106,10 @@ export class Engine {
     try {
       const data = runCompiled(ready, operation, variables, context)
       if (data === undefined) return this.#interpret(asked)
-      const told = (text: string) => this.#told(asked, text)
+      const told = (text: string) => {
+        this.compiled += 1
+        return this.#told(asked, text)
+      }
       if (!isPromise(data)) return told(data)
       return data.then(told, () => this.#interpret({ ...asked, context: context.again() }))
     } catch {
@@ -99,6 +118,7 @@ export class Engine {
   }
 
   #interpret(asked: Asked): Answered | Promise<Answered> {
+    this.interpreted += 1
     const { ready, operation, variables, context } = asked
     const show = (result: ExecutionResult) => this.#show(asked, result)
     const result = execute({
@@ -112,8 +132,9 @@ export class Engine {
   }
 
   /** Whether the operation that would be answered is a mutation. */
-  isMutation({ document, operationName }: Omit<QueryRequest, "access">): boolean {
-    const prepared = this.documents.prepare(document)
+  isMutation(request: QueryRequest): boolean {
+    const { operationName } = request
+    const prepared = this.prepare(request)
     if ("refused" in prepared) return false
     const { operations } = prepared.ready
     const asked = operations.filter(({ name }) => (operationName ?? name?.value) === name?.value)
@@ -196,13 +217,19 @@ export function operationOf(
   throw new Invalid({ what: "operationName", message })
 }
 
+/** One document about one tenant, asked by the owner of the data. */
+export interface OwnRequest extends Pick<QueryRequest, "variables" | "operationName"> {
+  readonly tenant: string
+  readonly document: string
+}
+
 /**
  * Answers one document, with or without a running node. Errors are part of the answer; the exit
  * code of a command is that of the first error's `extensions.code` in the catalogue.
  */
 export const executeQuery = (
   sources: Sources,
-  { tenant, ...request }: Omit<QueryRequest, "access"> & { readonly tenant: string },
+  { tenant, ...request }: OwnRequest,
   onMasked: OnMasked = ignore,
 ): Effect.Effect<QueryAnswer> =>
   Effect.suspend(() => {

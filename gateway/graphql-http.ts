@@ -10,7 +10,8 @@ import type { Variables } from "./cost.ts"
 import type { Answered } from "./execute.ts"
 
 export interface Parameters {
-  readonly document: string
+  readonly document: string | undefined
+  readonly documentId: string | undefined
   readonly variables: Variables | undefined
   readonly operationName: string | undefined
 }
@@ -117,21 +118,34 @@ function parametersOf(given: unknown): Parameters {
     throw new HttpRefusal(400, "The body must be one JSON object; batches are not taken.")
   }
   const { query, operationName, variables, extensions } = given
-  if (typeof query !== "string") throw new HttpRefusal(400, "The parameter query must be a text.")
+  if (extensions != null && !isRecord(extensions)) {
+    throw new HttpRefusal(400, "The parameter extensions must be an object.")
+  }
+  const documentId = documentIdOf(extensions?.persistedQuery)
+  const isMissing = query == null && documentId !== undefined
+  if (!isMissing && typeof query !== "string") {
+    throw new HttpRefusal(400, "The parameter query must be a text.")
+  }
   if (operationName != null && typeof operationName !== "string") {
     throw new HttpRefusal(400, "The parameter operationName must be a text.")
   }
   if (variables != null && !isRecord(variables)) {
     throw new HttpRefusal(400, "The parameter variables must be an object.")
   }
-  if (extensions != null && !isRecord(extensions)) {
-    throw new HttpRefusal(400, "The parameter extensions must be an object.")
-  }
   return {
-    document: query,
+    document: query ?? undefined,
+    documentId,
     variables: variables ?? undefined,
     operationName: operationName ?? undefined,
   }
+}
+
+/** Of `extensions.persistedQuery`, the form of Apollo's clients. */
+function documentIdOf(given: unknown): string | undefined {
+  if (given == null) return undefined
+  const { version, sha256Hash } = isRecord(given) ? given : {}
+  if (version === 1 && typeof sha256Hash === "string") return sha256Hash
+  throw new HttpRefusal(400, "extensions.persistedQuery must have version 1 and a sha256Hash.")
 }
 
 const isRecord = (value: unknown): value is { readonly [name: string]: unknown } =>

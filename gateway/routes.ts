@@ -92,7 +92,7 @@ function serveByGet(edge: Edge, exchange: Exchange, type: AnswerType): void | Pr
   const kept = asking.find()
   if (kept !== undefined) return send(kept)
   const parameters = parametersOfUrl(exchange.url.searchParams)
-  if (edge.engine.isMutation(parameters)) throw onlyByPost(response)
+  if (edge.engine.isMutation({ access, ...parameters })) throw onlyByPost(response)
   return answer(edge, exchange, parameters, (answered) => {
     if (answered.isComplete) send(asking.tagged(answered))
     else sendPlain(exchange, type, answered)

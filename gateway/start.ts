@@ -32,8 +32,10 @@ import { KeptAnswers } from "./kept-answers.ts"
 import { type Listener, makeListener, type Patience } from "./listener.ts"
 import { Live } from "./live/live.ts"
 import { Sockets } from "./live/sockets.ts"
+import { readManifest } from "./manifest.ts"
 import { pageFiles } from "./page/files.ts"
 import type { Page } from "./pages.ts"
+import type { Manifest } from "./persisted.ts"
 import { serveOn } from "./server.ts"
 import { endingWrites } from "./write/ending-writes.ts"
 import { Uploads, type UploadTimes } from "./write/upload.ts"
@@ -59,6 +61,8 @@ export interface GatewayOptions {
   /** How long a client may take to say what it wants. */
   readonly patience?: Patience
   readonly uploadTimes?: UploadTimes | undefined
+  /** A file of documents that clients may name by id; `only`: that nothing else is executed. */
+  readonly persistedQueries?: { readonly manifest: string; readonly only: boolean } | undefined
   /** Serves GraphiQL at /graphiql. */
   readonly development: boolean
   /** Whose data the open node answers with. */
@@ -94,9 +98,10 @@ export const startGateway = Effect.fn("gateway.start")(function* (options: Gatew
   const isOver = (access: Access) => control.isOver(access)
   const ending = endingWrites(options.node?.writes)
   const { writes } = ending
-  const engine = new Engine({ ...options, writes, audit, isOver }, onMasked)
+  const manifest = yield* manifestOf(options)
+  const engine = new Engine({ ...options, writes, audit, isOver }, onMasked, manifest)
   const kept = new KeptAnswers(options.reads)
-  const metrics = edgeMetrics(options.metrics, { documents: engine.documents, kept })
+  const metrics = edgeMetrics(options.metrics, { engine, kept })
   if (options.node !== undefined) nodeMetrics(options.metrics, options.node)
   const queryPages = options.development ? graphiqlPages() : new Map<string, Page>()
   const live = new Live(engine, (access, end) => control.watch(access, end))
@@ -144,6 +149,17 @@ const bindOf = (
   tls: tls === undefined ? "nowhere" : tls === "before" ? "before" : "here",
   isOpen,
 })
+
+const manifestOf = ({
+  persistedQueries,
+}: GatewayOptions): Effect.Effect<Manifest | undefined, Invalid> => {
+  if (persistedQueries === undefined) return Effect.succeed(undefined)
+  const { manifest, only } = persistedQueries
+  return Effect.try({
+    try: () => ({ documents: readManifest(manifest), only }),
+    catch: (error) => error as Invalid,
+  })
+}
 
 const listenerOf = ({ tls, patience }: GatewayOptions): Effect.Effect<Listener, Invalid> =>
   Effect.try({

@@ -89,6 +89,15 @@ const Tls = Schema.Struct({
   key: path("Its private key, as PEM without a passphrase; keep it readable for the node alone"),
 })
 
+const PersistedQueries = Schema.Struct({
+  manifest: path("The documents, as an apollo-persisted-query-manifest of version 1"),
+  only: Schema.optionalKey(
+    Schema.Boolean.annotate({
+      description: "Nothing but documents of the manifest is executed; default false",
+    }),
+  ),
+})
+
 const Gateway = Schema.Struct({
   port: Schema.optionalKey(whole(0, 65_535, "Default 4000; 0 takes any free port")),
   host: Schema.optionalKey(
@@ -106,6 +115,9 @@ const Gateway = Schema.Struct({
   tls: Schema.optionalKey(Tls.annotate({ description: "TLS that ends at the node" })),
   tlsEndsBefore: Schema.optionalKey(
     Schema.Boolean.annotate({ description: "TLS ends at a proxy before the node; default false" }),
+  ),
+  persistedQueries: Schema.optionalKey(
+    PersistedQueries.annotate({ description: "Documents that clients name by id" }),
   ),
   development: Schema.optionalKey(
     Schema.Boolean.annotate({ description: "Serves GraphiQL; default true" }),

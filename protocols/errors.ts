@@ -102,6 +102,11 @@ export class ResumeExpired extends Data.TaggedError("ResumeExpired")<
   readonly family = "Refused"
 }
 
+/** The node does not hold the document that was named; sent with its hash, it will. */
+export class PersistedQueryNotFound extends Data.TaggedError("PersistedQueryNotFound")<Told> {
+  readonly family = "Refused"
+}
+
 /** The actor crashed too often and is kept from running until an operator releases it. */
 export class Quarantined extends Data.TaggedError("Quarantined")<
   Told & { readonly mailbox: string }
@@ -173,6 +178,7 @@ export type Refused =
   | Forbidden
   | Conflict
   | ResumeExpired
+  | PersistedQueryNotFound
   | Quarantined
   | TooManyBad
 export type Terminal =
@@ -221,6 +227,11 @@ export const catalogue: { readonly [code in ErrorCode]: CatalogueEntry } = {
     family: "Refused",
     exitCode: 1,
     next: "Read the entities anew, then go on from the token in `resume`.",
+  },
+  PersistedQueryNotFound: {
+    family: "Refused",
+    exitCode: 1,
+    next: "Send the document together with its hash.",
   },
   Quarantined: {
     family: "Refused",

@@ -100,10 +100,14 @@ const openEdge = (settings: Settings, assembled: AssembledNode) => {
     hosts: settings.hosts.value,
     origins: settings.origins.value,
     tls: tlsOf(settings),
+    persistedQueries: persistedOf(settings),
     onMasked: (errorId, error) => logger.error("request failed", { errorId, error }),
     onCertificate: (error) => logger.error("the certificate was not renewed", { error }),
   })
 }
+
+const persistedOf = ({ persistedManifest: { value: manifest }, persistedOnly }: Settings) =>
+  manifest === undefined ? undefined : { manifest, only: persistedOnly.value }
 
 const tlsOf = ({ tlsCert, tlsKey, tlsEndsBefore }: Settings) =>
   tlsCert.value !== undefined && tlsKey.value !== undefined

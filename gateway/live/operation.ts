@@ -54,7 +54,7 @@ export function prepareSubscription(engine: Engine, request: QueryRequest): Prep
   const refuse = (errors: readonly unknown[]) => ({
     refused: formatErrors(errors, engine.onMasked),
   })
-  const prepared = engine.documents.prepare(request.document)
+  const prepared = engine.prepare(request)
   if ("refused" in prepared) return refuse(prepared.refused)
   try {
     const operation = operationOf(prepared.ready, request.operationName)
@@ -88,7 +88,7 @@ function subscriptionOf(
     access,
     field,
     args: definition ? getArgumentValues(definition, node, checked.variableValues) : {},
-    group: groupOf(request, checked, resumeVariable(ready, checked.operation, node)),
+    group: groupOf(request, ready, checked, resumeVariable(ready, checked.operation, node)),
     execute: (value) => {
       const executed = executeSubscriptionEvent({
         ...checked,
@@ -137,12 +137,13 @@ function resumeVariable(
 }
 
 function groupOf(
-  { access, document, operationName }: QueryRequest,
+  { access, operationName }: QueryRequest,
+  { text }: ReadyDocument,
   { variableValues }: ValidatedSubscriptionArgs,
   without: string | undefined,
 ): string {
   const variables = Object.entries(variableValues.coerced).filter(([name]) => name !== without)
-  const same = [reachOf(access), document, operationName ?? null, variables]
+  const same = [reachOf(access), text, operationName ?? null, variables]
   return hash("sha256", JSON.stringify(same), "base64url")
 }
 

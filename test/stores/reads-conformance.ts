@@ -27,6 +27,91 @@ export function conformanceOfReads(open: Open): void {
   waysThroughTheGraph(open)
   rankings(open)
   deadLetters(open)
+  manyAtOnce(open)
+  versions(open)
+}
+
+function manyAtOnce(open: Open): void {
+  /** Names that a text must carry unharmed. */
+  const keys = ["a", 'q"\\', "\u{1f600}é", "nul\0", "[1]", "\ud800", "", "stub"]
+
+  it("reads many entities, assertions and relationships as it reads each", async () => {
+    const { sink, reads } = await open()
+    const said = keys.slice(0, 5).map((key) => thing(key, { name: key }))
+    const pairs = keys
+      .slice(0, 5)
+      .flatMap((key) => [
+        relates(byKey(key), byKey("a")),
+        relates(byKey(key), byKey("stub"), { type: "other" }),
+        relates(byKey("a"), byKey(key), { discriminator: "2" }),
+      ])
+    await run(sink.commit([block(1, [...said, record("pairs", { relationships: pairs })])]))
+    const names = [...keys, ...keys].map(at).concat({ type: "nothing", key: "a" })
+    const entities = await run(reads.entitiesAt(tenant, names))
+    const assertions = await run(reads.assertionsOf(tenant, names))
+    const query = { direction: "both" } as const
+    const first = await run(reads.relationshipsOf(tenant, names, query, { first: 2 }))
+    for (const [n, { type, key }] of names.entries()) {
+      const one = await run(reads.entity(tenant, type, key))
+      expect(entities[n]?.properties).toEqual(one?.properties)
+      expect(entities[n]?.key).toBe(one?.key)
+      expect(assertions[n]).toEqual(await run(reads.assertions(tenant, type, key)))
+      const page = await run(reads.relationships(tenant, { type, key }, query, { first: 2 }))
+      expect(first[n]).toEqual(page)
+    }
+    expect(entities.filter((entity) => entity !== undefined)).toHaveLength(2 * 6)
+    expect(first.map(({ items }) => items.length)).toContain(2)
+    expect(await run(reads.entitiesAt("nobody", names))).toEqual(names.map(() => undefined))
+    expect(await run(reads.entitiesAt(tenant, []))).toEqual([])
+  })
+
+  it("pages through the relationships of each from the same place", async () => {
+    const { sink, reads } = await open()
+    await run(sink.commit([graphOf(["a", "b"], ["a", "c"], ["a", "d"], ["x", "c"], ["x", "e"])]))
+    const query = { direction: "out", type: "uses" } as const
+    const [begin] = await run(reads.relationshipsOf(tenant, [at("a")], query, { first: 2 }))
+    const after = begin?.end ?? ""
+    const pages = await run(
+      reads.relationshipsOf(tenant, [at("a"), at("x")], query, { first: 1, after }),
+    )
+    expect(pages.map(({ items }) => items.map(({ to }) => to.key))).toEqual([["d"], ["e"]])
+    const wrong = reads.relationshipsOf(tenant, [at("a")], query, { first: 1, after: "wrong" })
+    expect(await refused(wrong)).toMatchObject({ _tag: "Invalid" })
+  })
+}
+
+function versions(open: Open): void {
+  it("gives a tenant another version after each commit for it, and only then", async () => {
+    const { sink, reads } = await open()
+    const seen = new Set<string>()
+    const expectNew = async () => {
+      const version = await run(reads.version(tenant))
+      expect(seen.has(version)).toBe(false)
+      seen.add(version)
+      expect(await run(reads.version(tenant))).toBe(version)
+      return version
+    }
+    await expectNew()
+    await run(sink.commit([block(1, [thing("a")])]))
+    await expectNew()
+    await run(sink.commit([block(2, [record("pair", { relationships: [] })])]))
+    const before = await expectNew()
+    const theirs = { ...block(1, [thing("a")]), tenant: "other" }
+    await run(sink.commit([theirs]))
+    expect(await run(reads.version(tenant))).toBe(before)
+    await run(sink.configureSource(tenant, "source", { priority: 5 }))
+    await expectNew()
+  })
+
+  it("counts what is acknowledged before anybody is told of it", async () => {
+    const { sink, reads } = await open()
+    const before = reads.acknowledged()
+    const told = await run(
+      Effect.map(sink.commit([block(1, [thing("a")])]), () => reads.acknowledged()),
+    )
+    if (before !== undefined) expect(told).toBeGreaterThan(before)
+    expect(told === undefined).toBe(before === undefined)
+  })
 }
 
 function pagesAndSearch(open: Open): void {
