@@ -81,3 +81,7 @@ export interface IntelNode {
   /** An equation of contracts §4 that does not hold now, as a sentence; empty where all hold. */
   readonly brokenEquations: () => readonly string[]
 }
+
+/** A write or a retraction is not the source's file: what `start` may skip stays known. */
+export const isWrite = ({ write, format }: IngestRequest): boolean =>
+  write !== undefined || format === "retract"

@@ -23,7 +23,13 @@ import {
   retryMillisMin,
 } from "../protocols/limits.ts"
 import type { ActorContext, ActorType, Behavior, Ownership, Receipt } from "../runtime/index.ts"
-import type { ConnectorPhase, ConnectorProgress, IngestReport, IngestRequest } from "./api.ts"
+import {
+  type ConnectorPhase,
+  type ConnectorProgress,
+  type IngestReport,
+  type IngestRequest,
+  isWrite,
+} from "./api.ts"
 import type { ConnectorMessage } from "./messages.ts"
 import { Outbox, type Sealed } from "./outbox.ts"
 import { shardOfConnector } from "./partition.ts"
@@ -463,10 +469,6 @@ const goesOn = (
   before?.state === "open" &&
   before.contentHash === contentHash &&
   before.recipeDigest === recipeDigest
-
-/** A write or a retraction is not the source's file: what `start` may skip stays known. */
-const isWrite = ({ write, format }: IngestRequest): boolean =>
-  write !== undefined || format === "retract"
 
 /** Run numbers of a source rise for ever: the epoch first, then the count under it. */
 const nextRun = (before: RunRecord | undefined, epoch: number): Run => ({

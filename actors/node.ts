@@ -23,9 +23,16 @@ import {
   takeOver,
 } from "../runtime/index.ts"
 import { supervisor } from "../supervisors/index.ts"
-import type { ConnectorProgress, IngestReport, IngestRequest, IntelNode } from "./api.ts"
+import {
+  type ConnectorProgress,
+  type IngestReport,
+  type IngestRequest,
+  type IntelNode,
+  isWrite,
+} from "./api.ts"
 import { AskedIngest } from "./asked-ingest.ts"
 import { DurableMailboxes } from "./durable-mailboxes.ts"
+import { InterruptedFiles, type SourceName } from "./interrupted-files.ts"
 import { RecipeBook } from "./recipes.ts"
 import { RootMemory, type RootMessage, rootType } from "./root.ts"
 import { openShards, PulledBytes } from "./shard-memory.ts"
@@ -38,6 +45,8 @@ export interface NodeOptions {
   readonly tenants: readonly TenantSettings[]
   /** Who sees turns (telemetry), and crashes, restarts and quarantines (the log). */
   readonly watch?: Pick<SystemOptions, "observer" | "events">
+  /** Whose files will be asked for: one that was interrupted goes on before writes that wait. */
+  readonly sources?: readonly SourceName[]
   /** Bytes of pulled blocks that the node holds; `pulledBytesMax` where it is left out. */
   readonly pulledBytesMax?: number
   /** Stands in for the pipeline of the partitions. */
@@ -75,13 +84,17 @@ export const makeNode: (
     const tenants = new Tenants(world, root)
     for (const settings of options.tenants) yield* tenants.ensure(settings)
     for (const tail of yield* ports.log.tails) yield* tenants.ensure({ tenant: tail.tenant })
-    const node = new RunningNode({ world, memory, root, tenants, failure, ended, system })
+    const interrupted = new InterruptedFiles()
+    yield* interrupted.find(world, options.sources ?? [])
+    const parts = { world, memory, root, tenants, failure, ended, system, interrupted }
+    const node = new RunningNode(parts)
     const { spool } = ports
     if (spool === undefined) return node
     node.writes = yield* openWrites({
       world,
       spool,
       ingest: (request) => node.ingest(request),
+      interrupted,
       ensureTenant: (tenant) => tenants.ensure({ tenant }),
     })
     return node
@@ -111,6 +124,7 @@ interface NodeParts {
   /** All actors have stopped. */
   readonly ended: Deferred.Deferred<void>
   readonly system: ActorSystem
+  readonly interrupted: InterruptedFiles
 }
 
 class RunningNode implements IntelNode {
@@ -124,7 +138,7 @@ class RunningNode implements IntelNode {
   }
 
   ingest(request: IngestRequest): Effect.Effect<IngestReport> {
-    const { root, tenants, ended } = this.#parts
+    const { root, tenants, ended, interrupted } = this.#parts
     return Effect.gen({ self: this }, function* () {
       const answered = yield* Deferred.make<IngestReport>()
       const job = new AskedIngest(request, (report) =>
@@ -132,6 +146,11 @@ class RunningNode implements IntelNode {
       )
       const told = tenants.ensure({ tenant: request.tenant }).pipe(
         Effect.map(() => root.tell({ kind: "ingest", job })),
+        Effect.tap(() =>
+          Effect.sync(() => {
+            if (!isWrite(request)) interrupted.asked(request)
+          }),
+        ),
         Effect.flatMap((refused) => (refused === undefined ? Effect.never : Effect.fail(refused))),
         Effect.catch((error) => Effect.sync(() => job.fail(error))),
       )

@@ -76,6 +76,13 @@ const plainFileRead = ({ run, contentHash, recipeDigest }: FileRead): Json => ({
   recipeDigest,
 })
 
+/** What a write has in place of a file's content hash begins so. */
+export const writeIncarnation = "write:"
+
+/** Of a file, not of a write over the edge. */
+export const isOfFile = ({ contentHash }: RunRecord): boolean =>
+  !contentHash.startsWith(writeIncarnation)
+
 /** The file that need not be read again. */
 export function fileReadBy(record: RunRecord | undefined): FileRead | undefined {
   if (record === undefined || record.fileRead !== undefined) return record?.fileRead

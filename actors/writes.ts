@@ -3,9 +3,9 @@
  * connector like a file of their source.
  *
  * Promises: what is answered is on stable storage, its bytes in the spool and its receipt in the
- * actor state; a write that was taken and not finished goes on at the next start, before anything
- * else of its source, as the same run with the same counters; writes to one source follow each
- * other in the order in which they were taken; the same key with the same content is the same
+ * actor state; a write that was taken and not finished goes on at the next start, as the same run
+ * with the same counters, before anything else of its source but a file that was interrupted and
+ * will be asked for; writes to one source follow each other in the order in which they were taken; the same key with the same content is the same
  * write, with other content a `Conflict`. A receipt that says that a write is over was stored
  * before the run's end was, so no crash counts a record twice. What may fail beneath: the spool
  * (the write is refused), the state (the outcome is unknown; the client asks again under the same
@@ -32,6 +32,7 @@ import {
 import type { Mapping } from "../protocols/mapping.ts"
 import type { StateEntry, StatePath } from "../runtime/index.ts"
 import type { IngestReport, IngestRequest } from "./api.ts"
+import type { InterruptedFiles } from "./interrupted-files.ts"
 import { shardOfConnector } from "./partition.ts"
 import {
   decodeStored,
@@ -47,6 +48,7 @@ import {
   type WriteReceipt,
   writePath,
 } from "./receipt.ts"
+import { writeIncarnation } from "./run-record.ts"
 import type { SourceFormat } from "./source.ts"
 import type { Arriving, SpoolShape } from "./spool.ts"
 import type { World } from "./world.ts"
@@ -80,6 +82,7 @@ export interface WritesParts {
   readonly world: World
   readonly spool: SpoolShape
   readonly ingest: (request: IngestRequest) => Effect.Effect<IngestReport>
+  readonly interrupted: InterruptedFiles
   readonly ensureTenant: (tenant: string) => Effect.Effect<void, IntelGraphError>
 }
 
@@ -207,7 +210,7 @@ class Writes implements WritesShape {
   }
 
   #drive(live: Live): Effect.Effect<void> {
-    const { ingest } = this.#parts
+    const { ingest, interrupted } = this.#parts
     const request = this.#requestOf(live)
     const again: Effect.Effect<void> = Effect.flatMap(ingest(request), ({ error }) => {
       // Too many ingests of the tenant wait: commands brought them, and there will be room.
@@ -217,7 +220,7 @@ class Writes implements WritesShape {
       if (this.#isLive(live)) live.standing = { ...live.standing, trouble: troubleOf(error) }
       return Deferred.succeed(live.rests, undefined)
     })
-    return again
+    return Effect.andThen(interrupted.wait(request), again)
   }
 
   #isLive(live: Live): boolean {
@@ -235,7 +238,7 @@ class Writes implements WritesShape {
       file: `write:${key}`,
       write: {
         path: this.#parts.spool.pathOf({ tenant, number }),
-        incarnation: `write:${number}:${content}`,
+        incarnation: `${writeIncarnation}${number}:${content}`,
       },
       again: "once",
       // A record that is wrong is told of in the receipt; it does not fail the others.

@@ -61,6 +61,9 @@ export const assemble = (
         ...(partitions === undefined ? {} : { partitions }),
         priorities: Object.fromEntries(sources.map(({ name, priority = 0 }) => [name, priority])),
       })),
+      sources: settings.tenants.flatMap(({ tenant, sources }) =>
+        sources.map(({ name }) => ({ tenant, source: name })),
+      ),
       watch: {
         observer: observeTurns(metrics, yield* spansOf(settings)),
         events: logActorEvent(logger),

@@ -198,6 +198,38 @@ describe("a write that cannot be finished", () => {
     )
   })
 
+  it("comes behind the file of its source that was interrupted before it", async () => {
+    const folder = temporaryFolder()
+    const job = source(folder, "api", { records: 30_000 })
+    const back = { format: "retract" as const, lines: ["thing 0", "thing 29999"] }
+    await withNode(folder, demo, (running) =>
+      Effect.gen(function* () {
+        yield* Effect.forkChild(ingestAll(running, [job]))
+        const read = Effect.sync(() => running.node.progress()[0]?.counters.read ?? 0)
+        yield* untilNone(Effect.map(read, (count) => (count > 0 ? [] : [count])))
+        yield* took(running, { key: "back", ...back })
+        yield* running.node.drain(20_000)
+        expect(yield* receiptOf(running, "back")).toMatchObject({ state: "pending", read: 0 })
+      }),
+    )
+    const sources = [{ tenant: "demo", source: "api" }]
+    await withNode(folder, { ...demo, node: { sources } }, (running) =>
+      Effect.gen(function* () {
+        yield* took(running, { key: "more", lines: [{ id: "thing 1", of: "p", said: "by hand" }] })
+        const [report] = yield* ingestAll(running, [job])
+        const counters = { read: 30_000, accepted: 30_000, duplicates: 0 }
+        expect(report).toMatchObject({ phase: "done", counters })
+        expect(yield* receiptOf(running, "back")).toMatchObject({ accepted: 2 })
+        expect(yield* receiptOf(running, "more")).toMatchObject({ accepted: 1 })
+        const { entities, entity } = running.ports.reads
+        const { items } = yield* entities("demo", { type: "thing" }, { first: 2 })
+        expect(items.map(({ key }) => key)).toEqual(["thing 1", "thing 10"])
+        expect((yield* entity("demo", "thing", "thing 1"))?.properties.said).toBe("by hand")
+        expect(yield* entity("demo", "thing", "thing 29999")).toBeUndefined()
+      }),
+    )
+  })
+
   it("is none where its bytes are gone, as after a restore; its key is new then", async () => {
     const folder = temporaryFolder()
     const gate = new CommitGate()
