@@ -11,6 +11,8 @@ import type { Io } from "./io.ts"
 import { exit, type Given, type Verb } from "./verb.ts"
 import { version } from "./version.ts"
 
+// What a command makes is its owner's, also where somebody copies it out of its folder.
+process.umask(0o077)
 process.exitCode = await main(process.argv.slice(2))
 
 async function main(argv: readonly string[]): Promise<number> {

@@ -34,8 +34,19 @@ export function refuseAtDoor(request: IncomingMessage, door: Door): Refusal | un
   if (origin !== undefined && (isOwn(origin, host, door) || door.origins.has(origin))) {
     return undefined
   }
-  return { status: 403, message: "Pages of another origin may not speak to this node." }
+  return { status: 403, message: notFromElsewhere }
 }
+
+export const notFromElsewhere = "Pages of another origin may not speak to this node."
+
+/**
+ * A page elsewhere may make a browser ask without naming its origin, as for an image: it sees
+ * nothing of the answer, and the node would work for it. Browsers say where such a request is from.
+ */
+export const isFromElsewhere = ({ headers }: IncomingMessage): boolean =>
+  headers.origin === undefined && elsewhere.has(headers["sec-fetch-site"])
+
+const elsewhere: ReadonlySet<unknown> = new Set(["cross-site", "same-site"])
 
 /** The origin of a page elsewhere that is let in, which its browser must be told. */
 export function foreignOrigin(request: IncomingMessage, door: Door): string | undefined {

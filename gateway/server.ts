@@ -17,7 +17,7 @@ import { identified, requireOperator, unauthenticated, withTenant } from "./acce
 import type { AccessControl } from "./access/control.ts"
 import { allowOrigin, answerPreflight } from "./access/cors.ts"
 import type { Door, Refusal } from "./door.ts"
-import { foreignOrigin, refuseAtDoor } from "./door.ts"
+import { foreignOrigin, isFromElsewhere, notFromElsewhere, refuseAtDoor } from "./door.ts"
 import type { EdgeMetrics } from "./edge-metrics.ts"
 import type { OnMasked } from "./errors.ts"
 import { formatError } from "./errors.ts"
@@ -97,6 +97,7 @@ function serve(edge: Edge, request: IncomingMessage, response: ServerResponse): 
   if (foreign !== undefined) allowOrigin(response, foreign)
   if (path === undefined) refuseWith(400, "The request must name a path of this node.")
   else if (route === undefined) refuseWith(404, "There is nothing here; GraphQL is at /graphql.")
+  else if (route.needs !== "nobody" && isFromElsewhere(request)) refuseWith(403, notFromElsewhere)
   else if (takes(route, request)) follow(edge, { route, path, request, response })
   else if (foreign !== undefined && request.method === "OPTIONS") {
     answerPreflight(response, route.methods)

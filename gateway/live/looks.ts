@@ -1,4 +1,5 @@
 /** How actors and connectors look to those who subscribe to them. */
+import { basename, isAbsolute } from "node:path"
 import type { ConnectorProgress } from "../../actors/index.ts"
 import { formatAddress } from "../../protocols/address.ts"
 import type { ActorView } from "../../runtime/index.ts"
@@ -38,13 +39,14 @@ export function lookOfSources(all: readonly ConnectorProgress[], tenant: string)
   return sample
 }
 
-/** As `SourceProgress` of the schema. */
+/** As `SourceProgress` of the schema: who may read need not know the folders of the machine. */
 export function shownProgress(progress: ConnectorProgress, gap: number) {
   const { source, file, phase, counters, fileBytes, fileBytesRead } = progress
   const { refusedBlocks, mailboxDepth, seconds, error } = progress
+  const name = isAbsolute(file) ? basename(file) : file
   return {
     source,
-    file,
+    file: name,
     phase,
     ...counters,
     fileBytes,
@@ -52,7 +54,7 @@ export function shownProgress(progress: ConnectorProgress, gap: number) {
     refusedBlocks,
     mailboxDepth,
     seconds,
-    error: error?.message ?? null,
+    error: error?.message.replaceAll(file, name) ?? null,
     gap,
   }
 }

@@ -68,7 +68,7 @@ type ActorChange {
 type SourceProgress {
   "Name of the source."
   source: String!
-  "What it reads."
+  "Name of what it reads."
   file: String!
   "Waiting, hashing, reading, draining, done, skipped, failed or interrupted."
   phase: String!

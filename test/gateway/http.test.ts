@@ -210,6 +210,16 @@ describe("the door", () => {
     }
   })
 
+  it("works for no page elsewhere that asks without its Origin, as for an image", async () => {
+    const { url } = await started(graph)
+    const at = `${url}?query=${encodeURIComponent(simple)}`
+    const statusFrom = async (site: string, path = at) =>
+      (await ask(path, { headers: { "sec-fetch-site": site } })).status
+    for (const site of ["cross-site", "same-site"]) expect(await statusFrom(site)).toBe(403)
+    for (const site of ["same-origin", "none"]) expect(await statusFrom(site)).toBe(200)
+    expect(await statusFrom("cross-site", new URL("/", url).href)).toBe(200)
+  })
+
   it("refuses an upgrade to those outside before it looks at what they offer", async () => {
     const { host } = new URL(url)
     const upgrade = (headers: string) =>
