@@ -18,6 +18,7 @@ import { type IntelGraphError, LimitExceeded } from "../protocols/errors.ts"
 import {
   documentCachedLengthMax,
   documentCacheMax,
+  documentsCachedLengthMax,
   queryAliasesMax,
   queryDepthMax,
   queryErrorsShownMax,
@@ -40,6 +41,8 @@ export type Preparation =
 export class Documents {
   readonly #schema: GraphQLSchema
   readonly #ready = new Map<string, Preparation>()
+  /** Characters of all that are kept. */
+  #length = 0
   hits = 0
   misses = 0
 
@@ -55,16 +58,20 @@ export class Documents {
     }
     this.hits += 1
     // Order matters only where something is to be forgotten soon.
-    return this.#ready.size < documentCacheMax / 2 ? known : this.#keep(text, known)
+    const isRoomy =
+      this.#ready.size < documentCacheMax / 2 && this.#length < documentsCachedLengthMax / 2
+    return isRoomy ? known : this.#keep(text, known)
   }
 
   #keep(text: string, preparation: Preparation): Preparation {
     if ("refused" in preparation || text.length > documentCachedLengthMax) return preparation
-    this.#ready.delete(text)
+    if (!this.#ready.delete(text)) this.#length += text.length
     this.#ready.set(text, preparation)
-    if (this.#ready.size > documentCacheMax) {
-      const [oldest] = this.#ready.keys()
-      if (oldest !== undefined) this.#ready.delete(oldest)
+    for (const oldest of this.#ready.keys()) {
+      const isFull = this.#ready.size > documentCacheMax || this.#length > documentsCachedLengthMax
+      if (!isFull) break
+      this.#ready.delete(oldest)
+      this.#length -= oldest.length
     }
     return preparation
   }

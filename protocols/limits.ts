@@ -230,6 +230,8 @@ export const queryErrorsShownMax = 20
 /** Parsed documents that the edge keeps, and characters of one that is kept. */
 export const documentCacheMax = 500
 export const documentCachedLengthMax = 8 * 1024
+/** Characters of all kept documents together: each takes about 130 bytes in memory. */
+export const documentsCachedLengthMax = 256 * 1024
 /** Variables that `@skip` and `@include` ask of a compiled document: each combination is a plan. */
 export const planConditionsMax = 4
 /** Different `Accept` headers whose meaning is remembered. */
