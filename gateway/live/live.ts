@@ -103,18 +103,24 @@ export class Live {
       const value = liveSubscriptionsMax + 1
       throw exceeded("liveSubscriptionsMax", liveSubscriptionsMax, value, "subscriptions")
     }
-    const subscribed = await this.#subscribe(subscription, outlet, after)
+    // Counted before it is known whether it may be: many may be asked for at once.
     this.counts.subscribers += 1
-    let isLeft = false
-    const leave = () => {
-      if (isLeft) return
-      isLeft = true
-      this.counts.subscribers -= 1
-      subscribed.leave()
+    try {
+      const subscribed = await this.#subscribe(subscription, outlet, after)
+      let isLeft = false
+      const leave = () => {
+        if (isLeft) return
+        isLeft = true
+        this.counts.subscribers -= 1
+        subscribed.leave()
+        this.#countGroups()
+      }
       this.#countGroups()
+      return { leave, resume: subscribed.resume }
+    } catch (error) {
+      this.counts.subscribers -= 1
+      throw error
     }
-    this.#countGroups()
-    return { leave, resume: subscribed.resume }
   }
 
   /** Ends all that is open. */
@@ -179,7 +185,6 @@ export class Live {
     return { leave: () => hub.leave(subscriber), resume: () => undefined }
   }
 
-  /** A hub is kept as long as the node: there are few, and an idle one is small. */
   #hub<A extends Hub>(name: string, { group }: Subscription, make: () => A): A {
     const known = this.#hubs.get(name) as A | undefined
     const hub = known ?? make()
@@ -194,7 +199,11 @@ export class Live {
 
   #countGroups(): void {
     this.counts.groups = 0
-    for (const hub of this.#hubs.values()) this.counts.groups += hub.groups
+    for (const [name, hub] of this.#hubs) {
+      this.counts.groups += hub.groups
+      // One that somebody is about to join goes on for them alone.
+      if (hub.groups === 0) this.#hubs.delete(name)
+    }
   }
 }
 
