@@ -127,6 +127,9 @@ function stepsOf({ writer, places, subscribe, random }: HubWorld, listeners: Lis
   }
 }
 
+/** Of all schedules: which of them come to it depends on how fast the store commits. */
+let catchUps = 0
+
 it.each([1, 2, 3, 4, 5, 6])(
   "tells each change once, whatever the schedule (seed %i)",
   async (seed) => {
@@ -150,9 +153,13 @@ it.each([1, 2, 3, 4, 5, 6])(
       expect(listener.socket.mostHeld).toBeLessThanOrEqual(subscriberWaitingBytesMax)
     }
     expect(world.masked).toEqual([])
-    expect(world.live.counts.catchUps).toBeGreaterThan(0)
+    catchUps += world.live.counts.catchUps
   },
 )
+
+it("has come to where subscribers must catch up, in some of these schedules", () => {
+  expect(catchUps).toBeGreaterThan(0)
+})
 
 it("tells who begins behind a place while the last other one leaves", async () => {
   const { writer, subscribe } = await makeWorld(0)
