@@ -20,7 +20,7 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { formatAddress } from "../protocols/address.ts"
 import { canonicalJson, type Json } from "../protocols/canonical.ts"
-import { Conflict, type IntelGraphError } from "../protocols/errors.ts"
+import { Conflict, type IntelGraphError, MailboxFull } from "../protocols/errors.ts"
 import type { Run } from "../protocols/event.ts"
 import {
   receiptProblemsMax,
@@ -28,6 +28,7 @@ import {
   receiptsKeptMillisMax,
   receiptsTrimmedPerWrite,
   retryMillisMax,
+  spoolWritesPerSourceMax,
 } from "../protocols/limits.ts"
 import type { Mapping } from "../protocols/mapping.ts"
 import type { StateEntry, StatePath } from "../runtime/index.ts"
@@ -110,6 +111,8 @@ interface Live {
 interface TenantWrites {
   readonly turn: Semaphore.Semaphore
   readonly live: Map<string, Live>
+  /** How many of them each source has. */
+  readonly bySource: Map<string, number>
   numbers: WriteNumbers | undefined
 }
 
@@ -173,6 +176,8 @@ class Writes implements WritesShape {
       if (known !== undefined) {
         return known.hash === content ? undefined : yield* Effect.fail(otherContent(key))
       }
+      const waiting = own.bySource.get(source) ?? 0
+      if (waiting >= spoolWritesPerSourceMax) return yield* Effect.fail(sourceFull(tenant, source))
       yield* ensureTenant(tenant)
       const numbers = yield* this.#numbers(tenant)
       const number = numbers.next
@@ -204,7 +209,9 @@ class Writes implements WritesShape {
     return Effect.gen({ self: this }, function* () {
       const rests = yield* Deferred.make<void>()
       const live: Live = { tenant, key, stored, recipe, rests, standing: notBegun }
-      this.#of(tenant).live.set(key, live)
+      const { live: all, bySource } = this.#of(tenant)
+      all.set(key, live)
+      bySource.set(stored.source, (bySource.get(stored.source) ?? 0) + 1)
       yield* Effect.forkIn(this.#drive(live), this.#scope, { startImmediately: true })
     })
   }
@@ -268,11 +275,19 @@ class Writes implements WritesShape {
         entry(receiptPath(tenant, key), { ...stored, end }),
         entry(writePath(tenant, number), { idempotencyKey: key, recipe: null }),
       ])
-      this.#of(tenant).live.delete(key)
+      this.#forget(live)
       // A file that stays is removed at the next start.
       yield* Effect.ignore(this.#parts.spool.remove({ tenant, number }))
       yield* Deferred.succeed(rests, undefined)
     })
+  }
+
+  #forget({ tenant, key, stored: { source } }: Live): void {
+    const { live, bySource } = this.#of(tenant)
+    live.delete(key)
+    const left = (bySource.get(source) ?? 1) - 1
+    if (left > 0) bySource.set(source, left)
+    else bySource.delete(source)
   }
 
   #receipt(tenant: string, key: string): Effect.Effect<WriteReceipt | undefined, IntelGraphError> {
@@ -344,7 +359,8 @@ class Writes implements WritesShape {
   #of(tenant: string): TenantWrites {
     const known = this.#tenants.get(tenant)
     if (known !== undefined) return known
-    const own = { turn: Semaphore.makeUnsafe(1), live: new Map(), numbers: undefined }
+    const maps = { live: new Map(), bySource: new Map() }
+    const own = { turn: Semaphore.makeUnsafe(1), ...maps, numbers: undefined }
     this.#tenants.set(tenant, own)
     return own
   }
@@ -385,6 +401,14 @@ function contentHash(request: WriteRequest, bytesHash: string): string {
 const otherContent = (key: string) =>
   new Conflict({
     message: `The idempotency key ${JSON.stringify(key)} was used for another write.`,
+  })
+
+const sourceFull = (tenant: string, source: string) =>
+  new MailboxFull({
+    mailbox: formatAddress({ tenant, kind: "connector", key: source }),
+    limit: "depth",
+    retryAfterMillis: retryMillisMax,
+    message: `${spoolWritesPerSourceMax} writes to the source ${source} wait already.`,
   })
 
 /** Why a write waits for the next start; what is the node's own business stays in its log. */

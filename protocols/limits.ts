@@ -329,6 +329,8 @@ export const receiptsKeptMax = 10_000
 export const receiptsTrimmedPerWrite = 2
 /** Writes of one tenant that arrive or are not finished, and their bytes; and the bytes of all. */
 export const spoolWritesPerTenantMax = 1_000
+/** Of them to one source: the others of its tenant find room while it is slow. */
+export const spoolWritesPerSourceMax = 500
 export const spoolBytesPerTenantMax = 4 * 1024 ** 3
 export const spoolBytesMax = 16 * 1024 ** 3
 /** Bytes of one upload as it is sent, compressed where it is. */

@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { openSpool, type Ports } from "../../actors/index.ts"
-import { shardCount } from "../../protocols/limits.ts"
+import { shardCount, spoolWritesPerSourceMax } from "../../protocols/limits.ts"
 import { ingestAll } from "../support/embedded-node.ts"
 import { CommitGate } from "../support/node-faults.ts"
 import {
@@ -194,6 +194,22 @@ describe("a write that cannot be finished", () => {
         const receipt = yield* receiptOf(running, "k")
         expect(receipt).toMatchObject({ state: "committed", given: 30_000, accepted: 30_000 })
         expect(yield* receiptOf(running, "next")).toMatchObject({ accepted: 10 })
+      }),
+    )
+  })
+
+  it("finds no room behind too many of its source, and room in another source", async () => {
+    const gate = new CommitGate()
+    gate.close("demo")
+    await withNode(temporaryFolder(), { ...demo, wrap: gate.wrap }, (running) =>
+      Effect.gen(function* () {
+        for (let n = 0; n < spoolWritesPerSourceMax; n++) {
+          yield* took(running, { key: `k${n}`, lines: [thing(n)] })
+        }
+        const refused = yield* Effect.flip(took(running, { key: "more", lines: [thing(1)] }))
+        expect(refused).toMatchObject({ _tag: "MailboxFull", mailbox: "demo/connector/api" })
+        yield* took(running, { key: "k0", lines: [thing(0)] })
+        yield* took(running, { key: "other", source: "other", lines: [thing(1)] })
       }),
     )
   })
