@@ -5,7 +5,7 @@
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { Page } from "playwright-core"
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest"
 import { json, newWorld, put, start } from "../acceptance/world.ts"
 import { newBrowser, openTab } from "../support/browser.ts"
 
@@ -127,8 +127,8 @@ describe.each([
       document.body.append(frame)
     })`)
     expect(framed).toBe("blocked")
-    const inFrame = page.frames().map((frame) => frame.url())
-    expect(inFrame.filter((url) => url.startsWith("chrome-error:")).length).toBeGreaterThan(0)
+    const refused = () => page.frames().some((frame) => frame.url().startsWith("chrome-error:"))
+    await vi.waitFor(() => expect(refused()).toBe(true), 10_000)
   })
 
   it("opens no socket and no stream", async () => {
