@@ -5,10 +5,10 @@
  * Promises: what is answered is on stable storage, its bytes in the spool and its receipt in the
  * actor state; a write that was taken and not finished goes on at the next start, as the same run
  * with the same counters, before anything else of its source but a file that was interrupted and
- * will be asked for; writes to one source follow each other in the order in which they were taken; the same key with the same content is the same
- * write, with other content a `Conflict`. A receipt that says that a write is over was stored
- * before the run's end was, so no crash counts a record twice. What may fail beneath: the spool
- * (the write is refused), the state (the outcome is unknown; the client asks again under the same
+ * will be asked for; writes to one source follow each other in the order in which they were taken;
+ * the same key with the same content is the same write, with other content a `Conflict`. A receipt
+ * that says that a write is over was stored before the run's end was, so no crash counts a record
+ * twice. What may fail beneath: the spool (the write is refused), the state (the outcome is unknown; the client asks again under the same
  * key), a connector (the write stays pending until the node starts anew, and says why). Does not
  * promise receipts beyond `receiptsKeptMillisMax` and `receiptsKeptMax`, nor in a backup the bytes
  * of a write that was pending: after a restore its key is new.

@@ -10,6 +10,7 @@ const benches: { readonly [name: string]: () => Promise<Bench> } = {
   ingest: async () => (await import("./ingest.ts")).ingest,
   "ingest-large": async () => (await import("./ingest.ts")).ingestLarge,
   latency: async () => (await import("./ingest.ts")).latency,
+  gateway: async () => (await import("./gateway.ts")).gateway,
   restart: async () => (await import("./restart.ts")).restart,
   "actors-memory": async () => (await import("./actors-memory.ts")).actorsMemory,
 }

@@ -100,7 +100,7 @@ export class Engine {
     }
   }
 
-  /** The compiled operation answers where nothing goes wrong; else `execute`, from the beginning. */
+  /** The compiled operation, where nothing goes wrong; else `execute`, from the beginning. */
   #run(asked: Asked): Answered | Promise<Answered> {
     const { ready, operation, variables, context } = asked
     try {

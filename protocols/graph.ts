@@ -53,7 +53,6 @@ export function entityId(type: string, key: string): string {
 
 const isUrlSafe = (text: string) => !text.includes("+") && !text.includes("/")
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are ASCII, too.
 const isAscii = /^[\0-\x7f]*$/
 
 /**

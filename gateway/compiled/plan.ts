@@ -60,7 +60,7 @@ export interface PlanRequest {
 }
 
 interface Planning extends PlanRequest {
-  /** Of selections that stand alone: those of a fragment are planned once, wherever it is spread. */
+  /** Of selections that stand alone: a fragment's are planned once, wherever it is spread. */
   readonly known: Map<SelectionSetNode, ObjectPlan>
 }
 

@@ -1,4 +1,4 @@
-/** Documents that are valid for the served schema, with variables for them, as fast-check makes them. */
+/** Documents that are valid for the served schema, with variables, as fast-check makes them. */
 import fc from "fast-check"
 import type {
   GraphQLArgument,

@@ -30,7 +30,7 @@ const data = { data: { __typename: "Query" } }
 const codeOf = (text: string) => JSON.parse(text).errors?.[0]?.extensions.code
 
 describe("an automatic persisted query", () => {
-  it("is asked for once with its document, then by its hash alone, by POST and by GET", async () => {
+  it("is asked for once with its document, then by its hash alone, by POST and GET", async () => {
     const { url } = await started(graph)
     const extensions = named(idOf(document))
     const unknown = await post(url, { extensions })
@@ -45,7 +45,7 @@ describe("an automatic persisted query", () => {
     expect([byGet.json(), typeof byGet.headers.etag]).toEqual([data, "string"])
   })
 
-  it("is not kept under a hash that is not its own, nor where it is no valid document", async () => {
+  it("is not kept under a hash that is not its own, nor where it is not valid", async () => {
     const { url } = await started(graph)
     const wrong = await post(url, { query: document, extensions: named(idOf("{ other }")) })
     expect(codeOf(wrong.text)).toBe("INVALID")
@@ -63,7 +63,8 @@ describe("an automatic persisted query", () => {
       expect((await post(url, { extensions: { persistedQuery } })).status).toBe(400)
     }
     expect((await post(url, { extensions: {} })).status).toBe(400)
-    const mutation = `mutation { retract(source: "a", recordKeys: [], idempotencyKey: "k") { read } }`
+    const given = 'source: "a", recordKeys: [], idempotencyKey: "k"'
+    const mutation = `mutation { retract(${given}) { read } }`
     const extensions = named(idOf(mutation))
     await post(url, { query: mutation, extensions })
     const search = new URLSearchParams({ extensions: JSON.stringify(extensions) })

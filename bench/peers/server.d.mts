@@ -1,0 +1,2 @@
+/** Answers its port. */
+export function serveMercurius(schema: string, resolvers: object): Promise<number>
