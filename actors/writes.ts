@@ -8,10 +8,11 @@
  * will be asked for; writes to one source follow each other in the order in which they were taken;
  * the same key with the same content is the same write, with other content a `Conflict`. A receipt
  * that says that a write is over was stored before the run's end was, so no crash counts a record
- * twice. What may fail beneath: the spool (the write is refused), the state (the outcome is unknown; the client asks again under the same
- * key), a connector (the write stays pending until the node starts anew, and says why). Does not
- * promise receipts beyond `receiptsKeptMillisMax` and `receiptsKeptMax`, nor in a backup the bytes
- * of a write that was pending: after a restore its key is new.
+ * twice. What may fail beneath: the spool (the write is refused), the state (the outcome is
+ * unknown; the client asks again under the same key), a connector (the write stays pending until
+ * the node starts anew, and says why). Does not promise receipts beyond `receiptsKeptMillisMax` and
+ * `receiptsKeptMax`, nor in a backup the bytes of a write that was pending: after a restore its key
+ * is new.
  */
 import { hash } from "node:crypto"
 import * as Deferred from "effect/Deferred"
