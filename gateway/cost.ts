@@ -96,7 +96,7 @@ export function checkCost(
 ): void {
   const cost = costs.get(operation) ?? costOfOperation(schema, ready, operation)
   costs.set(operation, cost)
-  const { rows, scans } = totalOf(cost, variables, new Map())
+  const { rows, scans } = cost.fixed ?? totalOf(cost, variables, new Map())
   if (scans > queryScansMax) {
     throw exceeded(
       "queryScansMax",

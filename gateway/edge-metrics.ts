@@ -85,11 +85,11 @@ export function edgeMetrics(registry: MetricRegistry, { engine, kept }: Caches):
 function countersOf(requests: Metric<Counter>): EdgeMetrics["answered"] {
   const known = new Map<string, Map<number, Counter>>()
   return (route, status) => {
-    const statuses = known.get(route) ?? new Map<number, Counter>()
-    known.set(route, statuses)
-    const counter = statuses.get(status) ?? requests.with(route, String(status))
-    statuses.set(status, counter)
-    return counter
+    const counter = known.get(route)?.get(status)
+    if (counter !== undefined) return counter
+    const made = requests.with(route, String(status))
+    known.set(route, (known.get(route) ?? new Map<number, Counter>()).set(status, made))
+    return made
   }
 }
 

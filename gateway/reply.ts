@@ -29,11 +29,26 @@ export function reply(
   response.end(request.method === "HEAD" ? undefined : body)
 }
 
+/** An answer of GraphQL. Headers as a list cost less than an object that is put together. */
+export function replyJson(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  type: string,
+): void {
+  if (response.headersSent || response.destroyed) return
+  const length = Buffer.byteLength(text)
+  response.writeHead(status, [...securityList, "content-length", length, "content-type", type])
+  response.end(text)
+}
+
+const securityList = Object.entries(securityHeaders).flat()
+
 /** On answers that a client may hold, if it asks each time whether they still hold. */
-const taggedHeaders: Headers = {
+const taggedList = Object.entries({
   ...securityHeaders,
   "cache-control": "private, no-cache",
-}
+}).flat()
 
 /** An answer with a tag; without its body where the client holds it. */
 export function replyTagged(
@@ -44,17 +59,14 @@ export function replyTagged(
 ): void {
   if (response.headersSent || response.destroyed) return
   const origin = response.hasHeader("vary") ? ", Origin" : ""
-  const headers = {
-    ...taggedHeaders,
-    etag: tag,
-    vary: `Authorization, Accept, Intelgraph-Tenant${origin}`,
-  }
+  const vary = `Authorization, Accept, Intelgraph-Tenant${origin}`
+  const headers = [...taggedList, "etag", tag, "vary", vary]
   if (isHeld) {
     response.writeHead(304, headers)
     response.end()
   } else {
-    const length = Buffer.byteLength(text)
-    response.writeHead(200, { ...headers, "content-length": length, "content-type": type })
+    headers.push("content-length", String(Buffer.byteLength(text)), "content-type", type)
+    response.writeHead(200, headers)
     response.end(text)
   }
 }

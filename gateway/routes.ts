@@ -17,7 +17,7 @@ import {
 } from "./graphql-http.ts"
 import { isHeld, type TaggedAnswer } from "./kept-answers.ts"
 import { checkStreamAccepted, serveStream } from "./live/stream.ts"
-import { jsonType, reply, replyTagged } from "./reply.ts"
+import { jsonType, reply, replyJson, replyTagged } from "./reply.ts"
 import type { Edge } from "./server.ts"
 
 /** One request with who asks it. */
@@ -123,11 +123,8 @@ function answer(
   return answered instanceof Promise ? answered.then(timed) : timed(answered)
 }
 
-function sendPlain({ request, response }: Exchange, type: AnswerType, answered: Answered): void {
-  reply(request, response, statusOf(answered, type), answered.text, {
-    "content-type": contentTypeOf(type),
-  })
-}
+const sendPlain = ({ response }: Exchange, type: AnswerType, answered: Answered): void =>
+  replyJson(response, statusOf(answered, type), answered.text, contentTypeOf(type))
 
 /** One operation as server-sent events. */
 async function serveEvents(edge: Edge, exchange: Exchange): Promise<void> {

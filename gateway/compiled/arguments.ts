@@ -23,11 +23,15 @@ import type { Variables } from "../cost.ts"
 
 export type Arguments = { readonly [name: string]: unknown }
 
-/** Coerced variables; `all` where something needs to know where they came from. */
+/** Coerced variables. */
 export interface Given {
-  readonly coerced: Variables
+  /** In the order in which the operation defines them; `missing` where there is none. */
+  readonly values: readonly unknown[]
+  /** As graphql has them, for what it does itself. */
   readonly all: () => VariableValues
 }
+
+export const missing = Symbol("missing")
 
 /** `undefined` where a variable is refused. */
 export type CoerceVariables = (given: Variables) => Given | undefined
@@ -38,7 +42,12 @@ export function variablesOf(
 ): CoerceVariables {
   const coerceAll = (given: Variables): Given | undefined => {
     const { variableValues } = getVariableValues(schema, variableDefinitions, given)
-    return variableValues && { coerced: variableValues.coerced, all: () => variableValues }
+    if (variableValues === undefined) return undefined
+    const { coerced } = variableValues
+    const values = variableDefinitions.map(({ variable: { name } }) =>
+      Object.hasOwn(coerced, name.value) ? coerced[name.value] : missing,
+    )
+    return { values, all: () => variableValues }
   }
   const checks = variableDefinitions.map(({ variable, type, defaultValue }) => {
     const isRequired = type.kind === Kind.NON_NULL_TYPE
@@ -48,13 +57,14 @@ export function variablesOf(
   })
   if (checks.some(({ isOf }) => isOf === undefined)) return coerceAll
   return (given) => {
-    const coerced: { [name: string]: unknown } = Object.create(null)
+    const values: unknown[] = []
     for (const { name, isOf, mayBeMissing } of checks) {
       const value = Object.hasOwn(given, name) ? given[name] : undefined
-      if (isOf?.(value) === true) coerced[name] = value
-      else if (value !== undefined || !mayBeMissing) return coerceAll(given)
+      if (isOf?.(value) === true) values.push(value)
+      else if (value === undefined && mayBeMissing) values.push(missing)
+      else return coerceAll(given)
     }
-    return { coerced, all: () => coerceAll(given)?.all() ?? refused() }
+    return { values, all: () => coerceAll(given)?.all() ?? refused() }
   }
 }
 
@@ -76,9 +86,11 @@ export type CoerceArguments = (given: Given) => Arguments
 const none: Arguments = Object.freeze(Object.create(null))
 export const noArguments: CoerceArguments = () => none
 
+/** `places` are those of the variables in the operation, by their names. */
 export function argumentsOf(
   field: GraphQLField<unknown, unknown>,
   node: FieldNode,
+  places: Places,
 ): CoerceArguments {
   if (field.args.length === 0) return noArguments
   const nodes = node.arguments ?? []
@@ -92,39 +104,53 @@ export function argumentsOf(
   if (nodes.some(({ value }) => value.kind !== Kind.VARIABLE && usesVariables(value))) {
     return ({ all }) => getArgumentValues(field, node, all())
   }
-  return argumentsOfVariables(field, node)
+  return argumentsOfVariables(field, node, places)
 }
+
+export type Places = ReadonlyMap<string, number>
+
+export const placesOf = ({ variableDefinitions = [] }: OperationDefinitionNode): Places =>
+  new Map(variableDefinitions.map(({ variable }, place) => [variable.name.value, place]))
 
 /** Of arguments that are literals or variables: what is the same each time, then the variables. */
 function argumentsOfVariables(
   field: GraphQLField<unknown, unknown>,
   node: FieldNode,
+  places: Places,
 ): CoerceArguments {
-  const variableOf = new Map<string, string>()
+  const placeOf = new Map<string, number>()
   for (const { name, value } of node.arguments ?? []) {
-    if (value.kind === Kind.VARIABLE) variableOf.set(name.value, value.name.value)
+    if (value.kind !== Kind.VARIABLE) continue
+    placeOf.set(name.value, places.get(value.name.value) ?? -1)
   }
-  const isSame = ({ name }: GraphQLArgument) => !variableOf.has(name)
+  const isSame = ({ name }: GraphQLArgument) => !placeOf.has(name)
   const literals = node.arguments?.filter(({ value }) => value.kind !== Kind.VARIABLE) ?? []
   const same = coerced(field, field.args.filter(isSame), { ...node, arguments: literals })
   const missing = field.args.filter((argument) => !isRequiredArgument(argument))
   const usual = coerced(field, missing, { ...node, arguments: [] })
   const variable = field.args.flatMap((argument) => {
     const { name, type } = argument
-    const from = variableOf.get(name)
+    const place = placeOf.get(name)
     const mayBeMissing = !isRequiredArgument(argument)
-    return from === undefined ? [] : [{ name, from, mayBeNull: !isNonNullType(type), mayBeMissing }]
+    return place === undefined
+      ? []
+      : [{ name, place, mayBeNull: !isNonNullType(type), mayBeMissing }]
   })
-  return (given) => {
-    const values: { [name: string]: unknown } = { ...same }
-    for (const { name, from, mayBeNull, mayBeMissing } of variable) {
-      if (Object.hasOwn(given.coerced, from)) {
-        if (given.coerced[from] == null && !mayBeNull) refused()
-        values[name] = given.coerced[from]
-      } else if (!mayBeMissing) refused()
-      else if (Object.hasOwn(usual, name)) values[name] = usual[name]
+  // Every argument has its place from the beginning: to add members one by one costs more.
+  const template = { ...same, ...Object.fromEntries(variable.map(({ name }) => [name, undefined])) }
+  return ({ values }) => {
+    const given: { [name: string]: unknown } = { ...template }
+    for (const { name, place, mayBeNull, mayBeMissing } of variable) {
+      const value = values[place]
+      if (value === missing || value === undefined) {
+        if (!mayBeMissing) refused()
+        given[name] = usual[name]
+      } else {
+        if (value === null && !mayBeNull) refused()
+        given[name] = value
+      }
     }
-    return values
+    return given
   }
 }
 

@@ -6,7 +6,13 @@ import type { QueryContext } from "../context.ts"
 import type { Variables } from "../cost.ts"
 import type { ReadyDocument } from "../document.ts"
 import { servedSchema } from "../schema.ts"
-import { type CoerceVariables, variablesOf } from "./arguments.ts"
+import {
+  type CoerceVariables,
+  type Given,
+  type Places,
+  placesOf,
+  variablesOf,
+} from "./arguments.ts"
 import { NoPlan, type ObjectPlan, planOf } from "./plan.ts"
 import { runPlan } from "./run.ts"
 
@@ -28,13 +34,14 @@ export function runCompiled(
     executables.set(operation, executable)
   }
   const variables = executable.variablesOf(given)
-  const plan = variables && executable.planFor(variables.coerced)
+  const plan = variables && executable.planFor(variables)
   return plan && runPlan(plan, { context, variables })
 }
 
 class Executable {
   readonly #ready: ReadyDocument
   readonly #operation: OperationDefinitionNode
+  readonly #places: Places
   readonly variablesOf: CoerceVariables
   /** Variables that `@skip` and `@include` ask. */
   readonly #conditions: readonly string[]
@@ -44,14 +51,15 @@ class Executable {
     this.#ready = ready
     this.#operation = operation
     this.#conditions = conditionsOf(ready)
+    this.#places = placesOf(operation)
     this.variablesOf = variablesOf(servedSchema(), operation)
   }
 
-  planFor(coerced: Variables): ObjectPlan | undefined {
+  planFor({ values }: Given): ObjectPlan | undefined {
     if (this.#conditions.length > planConditionsMax) return undefined
     let key = ""
     for (const name of this.#conditions) {
-      const value = coerced[name]
+      const value = values[this.#places.get(name) ?? -1]
       key += value === true ? "1" : value === false ? "0" : "-"
     }
     const known = this.#plans.get(key)
@@ -67,8 +75,9 @@ class Executable {
       if (key[at] !== "-") conditions.set(name, key[at] === "1")
     }
     const { fragments } = this.#ready
+    const [schema, operation, places] = [servedSchema(), this.#operation, this.#places]
     try {
-      return planOf({ schema: servedSchema(), operation: this.#operation, fragments, conditions })
+      return planOf({ schema, operation, fragments, places, conditions })
     } catch (error) {
       if (error instanceof NoPlan) return undefined
       throw error

@@ -21,7 +21,7 @@ import { isLeafType, isListType, isNonNullType, isObjectType, Kind } from "graph
 import type { Fragments } from "../document.ts"
 import { type Asks, asksOf, type Resolver } from "../resolver.ts"
 import { resolverOf } from "../schema.ts"
-import { argumentsOf, type CoerceArguments, noArguments } from "./arguments.ts"
+import { argumentsOf, type CoerceArguments, noArguments, type Places } from "./arguments.ts"
 import { type Writer, writerOf } from "./leaf.ts"
 
 /** Fields of one object. The first field's text opens the object, the others go on with it. */
@@ -55,6 +55,7 @@ export interface PlanRequest {
   readonly schema: GraphQLSchema
   readonly operation: OperationDefinitionNode
   readonly fragments: Fragments
+  readonly places: Places
   /** Values of the variables that `@skip` and `@include` ask. */
   readonly conditions: ReadonlyMap<string, boolean>
 }
@@ -157,7 +158,7 @@ function fieldOf(
     constant: undefined,
     resolver: resolverOf(field),
     property,
-    argumentsOf: argumentsOf(field, node),
+    argumentsOf: argumentsOf(field, node, request.places),
     asks: asksOf(nodes, (name) => request.fragments.get(name)),
   }
 }
