@@ -38,10 +38,12 @@ export class InterruptedFiles {
   }
 
   /** The file of the source stands in the tenant's queue: what waited comes behind it. */
-  asked({ tenant, source }: SourceName): void {
-    const waited = this.#waited.get(nameOf(tenant, source))
+  asked(of: SourceName): void {
+    if (this.#waited.size === 0) return
+    const name = nameOf(of.tenant, of.source)
+    const waited = this.#waited.get(name)
     if (waited === undefined) return
-    this.#waited.delete(nameOf(tenant, source))
+    this.#waited.delete(name)
     Deferred.doneUnsafe(waited, Effect.void)
   }
 
