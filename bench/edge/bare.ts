@@ -1,7 +1,7 @@
 /** Bare `node:http` that answers with bytes which it was told before: the floor of what is paid. */
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { serveParent } from "./contestant-child.ts"
+import { idleMillisMax, serveParent } from "./contestant-child.ts"
 
 export interface Told {
   readonly status: number
@@ -25,6 +25,7 @@ const server = createServer((request, response) => {
   request.on("end", answer)
 })
 
+server.keepAliveTimeout = idleMillisMax
 server.listen(0, "127.0.0.1", () => {
   serveParent(server.address() as AddressInfo, (said) => {
     replies = said as readonly Told[]

@@ -1,5 +1,8 @@
 /** The server's side of `contestant.ts`. */
 
+/** Contestants that wait for their turn keep their connections. */
+export const idleMillisMax = 60_000
+
 export interface Listening {
   readonly port: number
   /** Headers that its clients must send. */

@@ -59,6 +59,7 @@ class Gun {
   }
 
   fire(next: () => Shot | undefined): Promise<void> {
+    if (this.#socket.destroyed) throw new Error("the server closed an idle connection")
     this.#next = next
     return new Promise((resolve, reject) => {
       this.#done = resolve

@@ -13,7 +13,15 @@ import { type Contestant, startContestant } from "./contestant.ts"
 import { writeGraph } from "./graph.ts"
 import { ask, Gunner, type Shot } from "./load.ts"
 import { startMercurius } from "./mercurius.ts"
-import { type Client, oneField, pageSize, pages, pagesByGet, pagesHeld } from "./shots.ts"
+import {
+  type Client,
+  oneField,
+  oneFieldRead,
+  pageSize,
+  pages,
+  pagesByGet,
+  pagesHeld,
+} from "./shots.ts"
 
 const ourServer = new URL("./ours.ts", import.meta.url)
 const bareServer = new URL("./bare.ts", import.meta.url)
@@ -71,6 +79,12 @@ async function runRaces(servers: Servers): Promise<readonly Figure[]> {
   const page = `${pageSize} entities × 6 fields`
   const races: readonly Race[] = [
     { name: "one field", shots: oneField(client), goal: 2, besides: peers },
+    {
+      name: "one field of an entity",
+      shots: oneFieldRead(client),
+      goal: undefined,
+      besides: peers,
+    },
     { name: page, shots: pages(client), goal: 6, besides: peers },
     { name: "304", shots: pagesHeld(client, tags), goal: 1.5, besides: [] },
     { name: `${page}, answer kept`, shots: byGet, goal: undefined, besides: [] },

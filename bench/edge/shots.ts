@@ -12,8 +12,12 @@ const shotsEach = 400
 export const pageSize = 50
 const fields = "id type key name stub properties"
 
-/** One field of one entity, read by its key. */
+/** One field, and nothing is read for it. */
 export const oneField = (client: Client): readonly Shot[] =>
+  shots((n) => post(client, `query One${n % documents} { __typename }`, {}))
+
+/** One field of one entity, read by its key. */
+export const oneFieldRead = (client: Client): readonly Shot[] =>
   shots((n) => {
     const document =
       `query One${n % documents}($key: String!) ` +

@@ -9,7 +9,7 @@ import { QueryContext } from "../../gateway/context.ts"
 import { servedSchema } from "../../gateway/schema.ts"
 import { openGraphReads } from "../../stores/index.ts"
 import { runMain } from "../../test/support/run-main.ts"
-import { serveParent } from "./contestant-child.ts"
+import { idleMillisMax, serveParent } from "./contestant-child.ts"
 import { tenant } from "./graph.ts"
 
 type Run = (args: ExecutionArgs) => unknown
@@ -35,6 +35,7 @@ runMain(
       logging: false,
     })
     const server = createServer(yoga)
+    server.keepAliveTimeout = idleMillisMax
     server.listen(0, "127.0.0.1", () => serveParent(server.address() as AddressInfo))
     yield* Effect.never
   }),
