@@ -6,11 +6,14 @@ import { invariant } from "../../protocols/errors.ts"
 import type { Alias, Properties } from "../../protocols/graph.ts"
 import type { VisibleEntity } from "./port.ts"
 
-export interface EntityTexts {
-  /** A flat object as canonical JSON. */
-  readonly properties: string
-  readonly aliases: string
-}
+/** What a store holds of an entity, its type aside; properties are a flat object, canonical. */
+export type StoredRow = readonly [
+  key: string,
+  asserted: number,
+  properties: string,
+  aliases: string,
+  revision: number,
+]
 
 export interface ParseTexts {
   readonly properties: (text: string) => Properties
@@ -23,36 +26,32 @@ export class StoredEntity implements VisibleEntity {
   readonly key: string
   readonly stub: boolean
   readonly revision: number
-  readonly #texts: EntityTexts
+  readonly #row: StoredRow
   readonly #parse: ParseTexts
   #properties: Properties | undefined
   #aliases: readonly Alias[] | undefined
 
-  constructor(
-    of: Pick<VisibleEntity, "type" | "key" | "stub" | "revision">,
-    texts: EntityTexts,
-    parse: ParseTexts,
-  ) {
-    this.type = of.type
-    this.key = of.key
-    this.stub = of.stub
-    this.revision = of.revision
-    this.#texts = texts
+  constructor(type: string, row: StoredRow, parse: ParseTexts) {
+    this.type = type
+    this.key = row[0]
+    this.stub = row[1] === 0
+    this.revision = row[4]
+    this.#row = row
     this.#parse = parse
   }
 
   get properties(): Properties {
-    this.#properties ??= this.#parse.properties(this.#texts.properties)
+    this.#properties ??= this.#parse.properties(this.#row[2])
     return this.#properties
   }
 
   get aliases(): readonly Alias[] {
-    this.#aliases ??= this.#parse.aliases(this.#texts.aliases)
+    this.#aliases ??= this.#parse.aliases(this.#row[3])
     return this.#aliases
   }
 
   get propertiesText(): string {
-    return this.#texts.properties
+    return this.#row[2]
   }
 }
 

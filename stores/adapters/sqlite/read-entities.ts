@@ -3,7 +3,7 @@ import { Invalid } from "../../../protocols/errors.ts"
 import type { Properties, PropertyValue } from "../../../protocols/graph.ts"
 import { filteredRowsMax } from "../../../protocols/limits.ts"
 import { compareUtf8 } from "../../../protocols/visible.ts"
-import { StoredEntity } from "../../graph/entity-text.ts"
+import { StoredEntity, type StoredRow } from "../../graph/entity-text.ts"
 import type {
   EntityName,
   GraphReadsShape,
@@ -26,14 +26,7 @@ import { aliasesOf, propertiesOf } from "./text.ts"
 
 type EntityQuery = Parameters<GraphReadsShape["entities"]>[1]
 
-export type EntityRow = readonly [
-  type: string,
-  key: string,
-  asserted: number,
-  properties: string,
-  aliases: string,
-  revision: number,
-]
+export type EntityRow = readonly [type: string, ...row: StoredRow]
 
 /** Number of the entity; of one that is not there, undefined. */
 export function nodeAt(
@@ -62,19 +55,9 @@ export function entityAt(
   return row === undefined ? undefined : entityOfRow(row)
 }
 
-export const entityOfRow = ([type, key, asserted, properties, aliases, revision]: EntityRow) =>
-  new StoredEntity({ type, key, stub: asserted === 0, revision }, { properties, aliases }, parse)
+export const entityOfRow = ([type, ...row]: EntityRow) => new StoredEntity(type, row, parse)
 
 const parse = { properties: propertiesOf, aliases: aliasesOf }
-
-/** What a row of `node` tells, its type aside. */
-type NodeRow = readonly [
-  key: string,
-  asserted: number,
-  properties: string,
-  aliases: string,
-  revision: number,
-]
 
 /** Made once: to put a text together, and look it up, costs more than to run a small statement. */
 const sqlFor = (revision: ReadStore["revision"]) => {
@@ -87,18 +70,15 @@ const sqlFor = (revision: ReadStore["revision"]) => {
 
 const sqlBy = { revision: sqlFor("revision"), "0": sqlFor("0") }
 
-const entityOfNode = (type: string, [key, asserted, properties, aliases, revision]: NodeRow) =>
-  new StoredEntity({ type, key, stub: asserted === 0, revision }, { properties, aliases }, parse)
-
 export function entityNamed(
   store: ReadStore,
   tenant: number,
   { type, key }: EntityName,
 ): VisibleEntity | undefined {
   const row = store
-    .query<NodeRow>(sqlBy[store.revision].named)
+    .query<StoredRow>(sqlBy[store.revision].named)
     .get(tenant, store.type(tenant, type), key)
-  return row === undefined ? undefined : entityOfNode(type, row)
+  return row === undefined ? undefined : new StoredEntity(type, row, parse)
 }
 
 export function entitiesPage(
@@ -158,12 +138,12 @@ function plainPage(
   after: After,
   count: number,
 ): readonly VisibleEntity[] {
-  const rows = store.query<NodeRow>(sqlBy[store.revision].page)
+  const rows = store.query<StoredRow>(sqlBy[store.revision].page)
   const found: VisibleEntity[] = []
   for (const [id, type] of typesFrom(store, tenant, only, after)) {
     const left = count - found.length
     for (const row of rows.all(tenant, id, ...keysFrom(type, after), left)) {
-      found.push(entityOfNode(type, row))
+      found.push(new StoredEntity(type, row, parse))
     }
     if (found.length === count) break
   }
@@ -171,7 +151,7 @@ function plainPage(
 }
 
 function* walk(store: ReadStore, tenant: number, only: string | undefined, after: After) {
-  const rows = store.query<NodeRow>(sqlBy[store.revision].walk)
+  const rows = store.query<StoredRow>(sqlBy[store.revision].walk)
   for (const [id, type] of typesFrom(store, tenant, only, after)) {
     for (const row of rows.iterate(tenant, id, ...keysFrom(type, after))) {
       yield [type, ...row] as EntityRow
