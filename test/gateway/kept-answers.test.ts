@@ -37,6 +37,35 @@ it("answers from what it keeps until something is committed, and never after", a
   expect(await world.metrics()).toMatch(/kept_answers_total\{found="hit"\} 19\n/)
 })
 
+it("shows a write from the moment that it is acknowledged, whoever reads meanwhile", async () => {
+  const world = await liveWorld()
+  const address = addressOf(world.url, names)
+  const seenIn = (text: string) => Number(JSON.parse(text).data.entities.items[0]?.name ?? 0)
+  let acknowledged = 0
+  let isOver = false
+  let reads = 0
+  const reader = async () => {
+    let [tag, seen] = ["", 0]
+    while (!isOver) {
+      const due = acknowledged
+      const { status, text, headers } = await ask(address, hold(tag))
+      if (status === 200) [tag, seen] = [String(headers.etag), seenIn(text)]
+      expect(seen).toBeGreaterThanOrEqual(due)
+      reads += 1
+    }
+  }
+  const readers = Promise.all([reader(), reader(), reader()])
+  for (let name = 1; name <= 50; name++) {
+    await world.say([{ key: "a", name: String(name) }])
+    acknowledged = name
+    // The first of the two makes what is kept, the second may be given it.
+    for (const _ of ["made", "kept"]) expect(seenIn((await ask(address)).text)).toBe(name)
+  }
+  isOver = true
+  await readers
+  expect(reads).toBeGreaterThan(20)
+})
+
 const hold = (tag: string) => ({ headers: { "if-none-match": tag } })
 
 it("keeps what tenants and scopes see apart, though it be the same", async () => {
