@@ -126,7 +126,7 @@ function follow(edge: Edge, { route, path, request, response }: Followed): void 
     refuseError(edge, request, response, error)
   }
   try {
-    if (route.needs !== "nobody") access = identified(edge.control, request.headers)
+    if (route.needs !== "nobody") access = identified(edge.control, request)
     if (route.needs === "operator") requireOperator(access)
     const reached = route.needs === "nobody" ? access : withTenant(access, request.headers)
     const served = route.serve(edge, new Exchange(request, response, reached))

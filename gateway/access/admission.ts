@@ -1,5 +1,6 @@
 /** From a request's headers to who asks it, and for whose data. */
-import type { IncomingHttpHeaders } from "node:http"
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http"
+import type { Socket } from "node:net"
 import { isToken } from "../../protocols/address.ts"
 import { Forbidden, Invalid, Unauthenticated } from "../../protocols/errors.ts"
 import type { Access } from "./access.ts"
@@ -12,10 +13,31 @@ export const tenantHeader = "intelgraph-tenant"
 export const unauthenticated = () =>
   new Unauthenticated({ message: "This node answers those who bring a token that is good." })
 
-/** Throws `Unauthenticated`. */
-export function identified(control: AccessControl, headers: IncomingHttpHeaders): Access {
-  const access = control.authenticate(headers.authorization)
+/** What a connection has shown: the header as it came, and the access that it was good for. */
+interface Shown {
+  readonly header: string | undefined
+  readonly access: Access
+}
+
+const shown = new WeakMap<Socket, Shown>()
+
+/**
+ * Throws `Unauthenticated`. A connection that sends the same header again is not asked for its
+ * secret again, which costs more than the rest of the door; whether the access has ended is asked
+ * each time.
+ */
+export function identified(
+  control: AccessControl,
+  { socket, headers }: Pick<IncomingMessage, "socket" | "headers">,
+): Access {
+  const { authorization: header } = headers
+  const before = shown.get(socket)
+  if (before !== undefined && before.header === header && !control.isOver(before.access)) {
+    return before.access
+  }
+  const access = control.authenticate(header)
   if (access === undefined) throw unauthenticated()
+  shown.set(socket, { header, access })
   return access
 }
 

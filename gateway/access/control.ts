@@ -113,9 +113,9 @@ export class AccessControl {
     this.#watches.set(by, watching)
     watching.add(onEnd)
     this.#sweeping ??= setInterval(() => this.#sweep(), accessSweepMillis).unref()
+    // The set stays until the next sweep: most who ask once ask again.
     return () => {
       watching.delete(onEnd)
-      if (watching.size === 0 && this.#watches.get(by) === watching) this.#watches.delete(by)
     }
   }
 
@@ -208,7 +208,7 @@ export class AccessControl {
 
   #sweep(): void {
     for (const [by, watching] of this.#watches) {
-      if (!this.#isOver(by)) continue
+      if (watching.size > 0 && !this.#isOver(by)) continue
       this.#watches.delete(by)
       for (const onEnd of watching) onEnd()
     }
