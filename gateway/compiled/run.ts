@@ -27,12 +27,13 @@ export function runPlan(plan: ObjectPlan, run: Run): MaybeLater<string> {
   return isPromise(texts) ? texts.then(([text]) => text ?? "") : (texts[0] ?? "")
 }
 
-/** One text for each source. */
+/** One text for each source; of none, nothing is asked. */
 function textsOfObjects(
   plan: ObjectPlan,
   sources: readonly unknown[],
   run: Run,
 ): MaybeLater<Texts> {
+  if (sources.length === 0) return []
   const columns = gathered(plan.fields, (field) => columnOf(field, sources, run))
   return isPromise(columns)
     ? columns.then((all) => assemble(plan, sources.length, all))

@@ -103,17 +103,16 @@ function readyOf(document: string): ReadyDocument {
 const isAllowed = ({ document }: Asked) =>
   validate(servedSchema(), parse(document)).length === 0 && "ready" in known.prepare(document)
 
-const seen = { compiled: 0, failed: 0, all: 0 }
+const seen = { compiled: 0, failed: 0 }
 
 function expectSame({ compiled, executed }: Both): void {
-  seen.all += 1
   if (executed.errors !== undefined) {
     seen.failed += 1
     expect(compiled).toBeUndefined()
     return
   }
-  if (compiled === undefined) return
   seen.compiled += 1
+  if (compiled === undefined) throw new Error("Left to execute, though it has no errors.")
   // Members of JSON values stand in the order of the store, or in that of this engine.
   expect(JSON.stringify(JSON.parse(compiled))).toBe(JSON.stringify(executed.data))
 }
@@ -126,8 +125,8 @@ describe("a compiled operation", () => {
       fc.asyncProperty(asked, async (one) => expectSame(await both(graph, one))),
       { numRuns: 400 },
     )
-    expect(seen.compiled / (seen.all - seen.failed)).toBeGreaterThan(0.95)
-    expect(seen.failed).toBeGreaterThan(5)
+    expect(seen.compiled).toBeGreaterThan(20)
+    expect(seen.failed).toBeGreaterThan(20)
   })
 
   it("is the same where reads come later, fail, or tell nonsense", async () => {
