@@ -24,6 +24,7 @@ import {
   queryErrorsShownMax,
   queryTokensMax,
 } from "../protocols/limits.ts"
+import { Recent } from "./recent.ts"
 
 export type Fragments = ReadonlyMap<string, FragmentDefinitionNode>
 
@@ -40,9 +41,11 @@ export type Preparation =
 
 export class Documents {
   readonly #schema: GraphQLSchema
-  readonly #ready = new Map<string, Preparation>()
-  /** Characters of all that are kept. */
-  #length = 0
+  readonly #ready = new Recent<Preparation>({
+    countMax: documentCacheMax,
+    lengthMax: documentsCachedLengthMax,
+    lengthOf: (text) => text.length,
+  })
   hits = 0
   misses = 0
 
@@ -51,27 +54,15 @@ export class Documents {
   }
 
   prepare(text: string): Preparation {
-    const known = this.#ready.get(text)
-    if (known === undefined) {
-      this.misses += 1
-      return this.#keep(text, prepare(this.#schema, text))
+    const known = this.#ready.use(text)
+    if (known !== undefined) {
+      this.hits += 1
+      return known
     }
-    this.hits += 1
-    // Order matters only where something is to be forgotten soon.
-    const isRoomy =
-      this.#ready.size < documentCacheMax / 2 && this.#length < documentsCachedLengthMax / 2
-    return isRoomy ? known : this.#keep(text, known)
-  }
-
-  #keep(text: string, preparation: Preparation): Preparation {
-    if ("refused" in preparation || text.length > documentCachedLengthMax) return preparation
-    if (!this.#ready.delete(text)) this.#length += text.length
-    this.#ready.set(text, preparation)
-    for (const oldest of this.#ready.keys()) {
-      const isFull = this.#ready.size > documentCacheMax || this.#length > documentsCachedLengthMax
-      if (!isFull) break
-      this.#ready.delete(oldest)
-      this.#length -= oldest.length
+    this.misses += 1
+    const preparation = prepare(this.#schema, text)
+    if ("ready" in preparation && text.length <= documentCachedLengthMax) {
+      this.#ready.keep(text, preparation)
     }
     return preparation
   }

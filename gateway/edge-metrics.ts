@@ -64,8 +64,8 @@ export function edgeMetrics(registry: MetricRegistry, { engine, kept }: Caches):
     left.with().set(persisted.count)
     answers.with("hit").observe(kept.hits)
     answers.with("miss").observe(kept.misses)
-    held.with().set(kept.count)
-    length.with().set(kept.length)
+    held.with().set(kept.recent.count)
+    length.with().set(kept.recent.length)
   })
   return {
     answered: countersOf(requests),

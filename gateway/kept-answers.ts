@@ -12,6 +12,7 @@ import type { GraphReadsShape } from "../stores/index.ts"
 import { type Access, reachOf } from "./access/access.ts"
 import { isPromise, run } from "./bridge.ts"
 import type { Answered } from "./execute.ts"
+import { Recent } from "./recent.ts"
 
 /** One that is sent: with a tag that no other answer, tenant or reach of access has. */
 export interface TaggedAnswer {
@@ -31,8 +32,12 @@ interface Kept extends TaggedAnswer {
 
 export class KeptAnswers {
   readonly #reads: GraphReadsShape
-  readonly #kept = new Map<string, Kept>()
-  #length = 0
+  readonly recent = new Recent<Kept>({
+    countMax: answersKeptMax,
+    lengthMax: answersKeptLengthMax,
+    lengthOf: (name, { text, tag, version }) =>
+      name.length + text.length + tag.length + version.length,
+  })
   hits = 0
   misses = 0
 
@@ -40,55 +45,15 @@ export class KeptAnswers {
     this.#reads = reads
   }
 
-  get count(): number {
-    return this.#kept.size
-  }
-
-  /** Characters of all that is kept. */
-  get length(): number {
-    return this.#length
-  }
-
   /** `target` is the request's address as it came, `type` that of the answer. */
   ask(access: Access, type: string, target: string): Asking {
     return new Asking(this, this.#reads, { access, type, target })
-  }
-
-  find(name: string): Kept | undefined {
-    return this.#kept.get(name)
   }
 
   /** Each request by GET is one or the other. */
   counted(isHit: boolean): void {
     if (isHit) this.hits += 1
     else this.misses += 1
-  }
-
-  keep(name: string, answer: Kept): void {
-    const weight = weightOf(name, answer)
-    if (weight > answerKeptLengthMax) return
-    this.#forget(name)
-    this.#kept.set(name, answer)
-    this.#length += weight
-    for (const oldest of this.#kept.keys()) {
-      if (this.#kept.size <= answersKeptMax && this.#length <= answersKeptLengthMax) return
-      this.#forget(oldest)
-    }
-  }
-
-  /** It was asked for: others are forgotten before it. */
-  renew(name: string, kept: Kept): void {
-    // Order matters only where something is to be forgotten soon.
-    if (this.#kept.size < answersKeptMax / 2 && this.#length < answersKeptLengthMax / 2) return
-    this.#kept.delete(name)
-    this.#kept.set(name, kept)
-  }
-
-  #forget(name: string): void {
-    const kept = this.#kept.get(name)
-    if (kept === undefined) return
-    this.#kept.delete(name)
-    this.#length -= weightOf(name, kept)
   }
 }
 
@@ -124,7 +89,7 @@ export class Asking {
   }
 
   #found(): TaggedAnswer | undefined {
-    const kept = this.#answers.find(this.#name)
+    const kept = this.#answers.recent.find(this.#name)
     this.#acknowledged = this.#reads.acknowledged()
     const isSame = this.#acknowledged !== undefined && kept?.acknowledged === this.#acknowledged
     if (kept === undefined || !isSame) {
@@ -132,23 +97,20 @@ export class Asking {
       if (kept === undefined || kept.version !== this.#version) return undefined
       kept.acknowledged = this.#acknowledged
     }
-    this.#answers.renew(this.#name, kept)
-    return kept
+    return this.#answers.recent.use(this.#name)
   }
 
   /** The answer with its tag, kept where the graph alone decides it. */
   tagged({ text, isOfGraph }: Answered): TaggedAnswer {
     const tag = tagOf(`${this.#seenBy}\n${text}`)
     const [version, acknowledged] = [this.#version, this.#acknowledged]
-    if (isOfGraph && version !== undefined) {
-      this.#answers.keep(this.#name, { text, tag, version, acknowledged })
+    const isKept = isOfGraph && text.length <= answerKeptLengthMax
+    if (isKept && version !== undefined) {
+      this.#answers.recent.keep(this.#name, { text, tag, version, acknowledged })
     }
     return { text, tag }
   }
 }
-
-const weightOf = (name: string, { text, tag, version }: Kept): number =>
-  name.length + text.length + tag.length + version.length
 
 const reaches = new WeakMap<Access, string>()
 

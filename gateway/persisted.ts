@@ -16,6 +16,7 @@ import {
   persistedTenantsMax,
 } from "../protocols/limits.ts"
 import type { Access } from "./access/access.ts"
+import { Recent } from "./recent.ts"
 
 export interface Manifest {
   /** Documents by their ids. */
@@ -32,15 +33,22 @@ export interface DocumentRequest {
   readonly documentId?: string | undefined
 }
 
-interface Left {
-  readonly documents: Map<string, string>
-  length: number
-}
+/** What a tenant's clients left: documents by their hashes. */
+const left = () =>
+  new Recent<string>({
+    countMax: persistedDocumentsMax,
+    lengthMax: persistedLengthMax,
+    lengthOf: (_id, document) => document.length,
+  })
 
 export class PersistedDocuments {
   readonly #manifest: Manifest
   readonly #listed: ReadonlySet<string>
-  readonly #left = new Map<string, Left>()
+  readonly #left = new Recent<Recent<string>>({
+    countMax: persistedTenantsMax,
+    lengthMax: persistedTenantsMax,
+    lengthOf: () => 1,
+  })
   found = 0
   notFound = 0
   kept = 0
@@ -53,7 +61,7 @@ export class PersistedDocuments {
   /** Documents that clients have left. */
   get count(): number {
     let count = 0
-    for (const { documents } of this.#left.values()) count += documents.size
+    for (const documents of this.#left.values()) count += documents.count
     return count
   }
 
@@ -63,7 +71,7 @@ export class PersistedDocuments {
     if (documentId === undefined) {
       throw new Invalid({ what: "query", message: "The parameter query must be a text." })
     }
-    const text = this.#manifest.documents.get(documentId) ?? this.#leftBy(access, documentId)
+    const text = this.#manifest.documents.get(documentId) ?? this.#leftBy(access)?.use(documentId)
     if (text === undefined) {
       this.notFound += 1
       throw new PersistedQueryNotFound({ message: "PersistedQueryNotFound" })
@@ -76,21 +84,11 @@ export class PersistedDocuments {
   keep({ access, document, documentId }: DocumentRequest): void {
     if (document === undefined || documentId === undefined) return
     if (this.#manifest.only || document.length > persistedLengthMax) return
-    const left = this.#used(nameOf(access)) ?? { documents: new Map(), length: 0 }
-    if (left.documents.get(documentId) === document) return
-    left.documents.set(documentId, document)
-    left.length += document.length
+    const documents = this.#leftBy(access) ?? left()
+    if (documents.find(documentId) === document) return
+    documents.keep(documentId, document)
+    this.#left.keep(nameOf(access), documents)
     this.kept += 1
-    for (const [id, text] of left.documents) {
-      if (left.documents.size <= persistedDocumentsMax && left.length <= persistedLengthMax) break
-      left.documents.delete(id)
-      left.length -= text.length
-    }
-    this.#left.set(nameOf(access), left)
-    for (const tenant of this.#left.keys()) {
-      if (this.#left.size <= persistedTenantsMax) break
-      this.#left.delete(tenant)
-    }
   }
 
   #sent(document: string, documentId: string | undefined): string {
@@ -104,22 +102,8 @@ export class PersistedDocuments {
     return document
   }
 
-  #leftBy(access: Access, documentId: string): string | undefined {
-    const left = this.#used(nameOf(access))
-    const text = left?.documents.get(documentId)
-    if (left === undefined || text === undefined) return undefined
-    left.documents.delete(documentId)
-    left.documents.set(documentId, text)
-    return text
-  }
-
-  /** What the tenant's clients left, which is used now. */
-  #used(tenant: string): Left | undefined {
-    const left = this.#left.get(tenant)
-    if (left === undefined) return undefined
-    this.#left.delete(tenant)
-    this.#left.set(tenant, left)
-    return left
+  #leftBy(access: Access): Recent<string> | undefined {
+    return this.#left.use(nameOf(access))
   }
 }
 

@@ -24,6 +24,7 @@ import type {
 } from "../../stores/index.ts"
 import { andThen, isPromise, run } from "../bridge.ts"
 import { bytesOf, Frame } from "./frame.ts"
+import { type Grouped, Groups } from "./groups.ts"
 import type { Subscription } from "./operation.ts"
 import type { LiveCounts, Outlet } from "./outlet.ts"
 import { covers } from "./position.ts"
@@ -34,10 +35,8 @@ export interface ShownChange extends EntityChange {
   readonly resume: string
 }
 
-interface Group {
-  readonly subscription: Subscription
+interface Group extends Grouped<ChangeSubscriber> {
   readonly types: readonly string[] | undefined
-  readonly members: Set<ChangeSubscriber>
   readonly live: Set<ChangeSubscriber>
 }
 
@@ -69,8 +68,8 @@ export interface ChangeHubOptions {
 }
 
 export class ChangeHub {
+  readonly groups = new Groups<ChangeSubscriber, Group>()
   readonly #options: ChangeHubOptions
-  readonly #groups = new Map<string, Group>()
   /** Behind the last change that was told to the live ones; of no meaning without any. */
   #place: FeedPosition | undefined
   #live = 0
@@ -81,14 +80,6 @@ export class ChangeHub {
 
   constructor(options: ChangeHubOptions) {
     this.#options = options
-  }
-
-  get groups(): number {
-    return this.#groups.size
-  }
-
-  hasGroup(group: string): boolean {
-    return this.#groups.has(group)
   }
 
   /**
@@ -105,8 +96,9 @@ export class ChangeHub {
       // With the group, since the last of all may have left meanwhile; what was committed by now
       // is found when the subscriber joins.
       this.#stopWatching ??= this.#options.feed.watch(this.#options.tenant, () => this.#wake())
-      const subscriber = new ChangeSubscriber(outlet, this.#groupOf(subscription, types), place)
-      subscriber.group.members.add(subscriber)
+      const group = this.groups.of(subscription, () => groupOf(subscription, types))
+      const subscriber = new ChangeSubscriber(outlet, group, place)
+      group.members.add(subscriber)
       if (after === undefined) this.#join(subscriber)
       if (subscriber.state !== "live") void this.#catchUp(subscriber)
       return subscriber
@@ -117,9 +109,8 @@ export class ChangeHub {
     const { group, state } = subscriber
     if (state === "ended") return
     this.#setState(subscriber, "ended")
-    group.members.delete(subscriber)
-    if (group.members.size === 0) this.#groups.delete(group.subscription.group)
-    if (this.#groups.size > 0) return
+    this.groups.remove(subscriber, group)
+    if (this.groups.count > 0) return
     this.#stopWatching?.()
     this.#stopWatching = undefined
   }
@@ -127,14 +118,6 @@ export class ChangeHub {
   /** The token by which the subscriber goes on. */
   tokenOf = ({ group, place }: ChangeSubscriber): string =>
     this.#options.tokenOf(group.types, place)
-
-  #groupOf(subscription: Subscription, types: readonly string[] | undefined): Group {
-    const known = this.#groups.get(subscription.group)
-    if (known !== undefined) return known
-    const group = { subscription, types, members: new Set<never>(), live: new Set<never>() }
-    this.#groups.set(subscription.group, group)
-    return group
-  }
 
   #end(): FeedPosition | Promise<FeedPosition> {
     return run(this.#options.feed.position(this.#options.tenant))
@@ -215,7 +198,7 @@ export class ChangeHub {
   /** What the live groups want to see together; `undefined` for all. */
   #typesWanted(): readonly string[] | undefined {
     const wanted = new Set<string>()
-    for (const { types, live } of this.#groups.values()) {
+    for (const { types, live } of this.groups.all()) {
       if (live.size === 0) continue
       if (types === undefined) return undefined
       for (const type of types) wanted.add(type)
@@ -233,7 +216,7 @@ export class ChangeHub {
   async #tell(page: ChangesPage): Promise<void> {
     this.#isSending = true
     try {
-      const groups = [...this.#groups.values()].filter(({ live }) => live.size > 0)
+      const groups = [...this.groups.all()].filter(({ live }) => live.size > 0)
       const batches = groups.map((): Frame[] => [])
       const limit = turnLimit()
       let place = page.position
@@ -342,7 +325,7 @@ export class ChangeHub {
   }
 
   async #expireAll(): Promise<void> {
-    for (const group of this.#groups.values()) {
+    for (const group of this.groups.all()) {
       if (group.live.size === 0) continue
       const error = await this.#expired(group.types)
       for (const { outlet } of [...group.live]) outlet.fail(error)
@@ -350,11 +333,18 @@ export class ChangeHub {
   }
 
   #failAll(error: unknown): void {
-    for (const { live } of [...this.#groups.values()]) {
+    for (const { live } of [...this.groups.all()]) {
       for (const { outlet } of [...live]) outlet.fail(error)
     }
   }
 }
+
+const groupOf = (subscription: Subscription, types: readonly string[] | undefined): Group => ({
+  subscription,
+  types,
+  members: new Set(),
+  live: new Set(),
+})
 
 // A function, since the state may change while something is waited for.
 const isCatchingUp = ({ state }: ChangeSubscriber): boolean => state === "catching up"

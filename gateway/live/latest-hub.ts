@@ -9,6 +9,7 @@
 import { liveSampleMillis, liveTurnBytesMax, liveTurnChangesMax } from "../../protocols/limits.ts"
 import { andThen, isPromise } from "../bridge.ts"
 import { bytesOf, Frame } from "./frame.ts"
+import { type Grouped, Groups } from "./groups.ts"
 import type { Subscription } from "./operation.ts"
 import type { LiveCounts, Outlet } from "./outlet.ts"
 import type { Turns } from "./turns.ts"
@@ -33,10 +34,8 @@ export interface LatestHubOptions {
   readonly counts: LiveCounts
 }
 
-interface Group {
-  readonly subscription: Subscription
+interface Group extends Grouped<LatestSubscriber> {
   readonly kind: string | undefined
-  readonly members: Set<LatestSubscriber>
 }
 
 export class LatestSubscriber {
@@ -54,22 +53,14 @@ export class LatestSubscriber {
 }
 
 export class LatestHub {
+  readonly groups = new Groups<LatestSubscriber, Group>()
   readonly #options: LatestHubOptions
-  readonly #groups = new Map<string, Group>()
   #seen: Sample = new Map()
   #timer: NodeJS.Timeout | undefined
   #isLooking = false
 
   constructor(options: LatestHubOptions) {
     this.#options = options
-  }
-
-  get groups(): number {
-    return this.#groups.size
-  }
-
-  hasGroup(group: string): boolean {
-    return this.#groups.has(group)
   }
 
   subscribe(
@@ -81,7 +72,7 @@ export class LatestHub {
       this.#seen = this.#options.look()
       this.#timer = setInterval(() => void this.#look(), liveSampleMillis)
     }
-    const group = this.#groupOf(subscription, kind)
+    const group = this.groups.of(subscription, () => ({ subscription, kind, members: new Set() }))
     const subscriber = new LatestSubscriber(outlet, group)
     group.members.add(subscriber)
     for (const [name, seen] of this.#seen) {
@@ -94,20 +85,10 @@ export class LatestHub {
   leave(subscriber: LatestSubscriber): void {
     if (subscriber.isEnded) return
     subscriber.isEnded = true
-    const { group } = subscriber
-    group.members.delete(subscriber)
-    if (group.members.size === 0) this.#groups.delete(group.subscription.group)
-    if (this.#groups.size > 0) return
+    this.groups.remove(subscriber, subscriber.group)
+    if (this.groups.count > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
-  }
-
-  #groupOf(subscription: Subscription, kind: string | undefined): Group {
-    const known = this.#groups.get(subscription.group)
-    if (known !== undefined) return known
-    const group = { subscription, kind, members: new Set<never>() }
-    this.#groups.set(subscription.group, group)
-    return group
   }
 
   async #look(): Promise<void> {
@@ -120,7 +101,7 @@ export class LatestHub {
       const changed = [...now].filter(([name, { look }]) => before.get(name)?.look !== look)
       const gone =
         this.#options.gone === undefined ? [] : [...before].filter(([name]) => !now.has(name))
-      for (const group of this.#groups.values()) {
+      for (const group of this.groups.all()) {
         const names = [...changed, ...gone].filter(([, seen]) => isOf(group, seen))
         if (names.length > 0)
           await this.#tell(
@@ -136,7 +117,7 @@ export class LatestHub {
   }
 
   #members(): readonly LatestSubscriber[] {
-    return [...this.#groups.values()].flatMap(({ members }) => [...members])
+    return [...this.groups.all()].flatMap(({ members }) => [...members])
   }
 
   async #tell(group: Group, names: readonly string[]): Promise<void> {

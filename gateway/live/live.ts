@@ -188,8 +188,8 @@ export class Live {
   #hub<A extends Hub>(name: string, { group }: Subscription, make: () => A): A {
     const known = this.#hubs.get(name) as A | undefined
     const hub = known ?? make()
-    if (!hub.hasGroup(group) && hub.groups >= liveGroupsPerTenantMax) {
-      const value = hub.groups + 1
+    if (!hub.groups.has(group) && hub.groups.count >= liveGroupsPerTenantMax) {
+      const value = hub.groups.count + 1
       const what = "different subscriptions of a tenant"
       throw exceeded("liveGroupsPerTenantMax", liveGroupsPerTenantMax, value, what)
     }
@@ -200,9 +200,9 @@ export class Live {
   #countGroups(): void {
     this.counts.groups = 0
     for (const [name, hub] of this.#hubs) {
-      this.counts.groups += hub.groups
+      this.counts.groups += hub.groups.count
       // One that somebody is about to join goes on for them alone.
-      if (hub.groups === 0) this.#hubs.delete(name)
+      if (hub.groups.count === 0) this.#hubs.delete(name)
     }
   }
 }

@@ -27,7 +27,7 @@ export async function buildPage(): Promise<ReadonlyMap<string, string>> {
     bundle: true,
     splitting: true,
     format: "esm",
-    target: ["chrome111", "firefox113", "safari16.4"],
+    target: ["chrome123", "firefox120", "safari17.5"],
     jsx: "automatic",
     jsxImportSource: "preact",
     minify: true,

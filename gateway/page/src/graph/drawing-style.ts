@@ -1,7 +1,6 @@
 /** How a drawing looks, in the colours and the font that the page has now. */
 import type { StylesheetJson } from "cytoscape"
-
-type Colour = (name: string) => string
+import type { Colour } from "./page-colours.ts"
 
 interface Text {
   readonly "font-family": string
@@ -9,10 +8,9 @@ interface Text {
   readonly color: string
 }
 
-export function drawingStyle(container: HTMLElement): StylesheetJson {
-  const page = getComputedStyle(container)
-  const colour: Colour = (name) => page.getPropertyValue(`--${name}`).trim()
-  const text = { "font-family": page.fontFamily, "font-size": 12, color: colour("text") }
+export function drawingStyle(container: HTMLElement, colour: Colour): StylesheetJson {
+  const { fontFamily } = getComputedStyle(container)
+  const text = { "font-family": fontFamily, "font-size": 12, color: colour("text") }
   return [...entityStyles(colour, text), ...groupStyles(colour, text), ...edgeStyles(colour)]
 }
 

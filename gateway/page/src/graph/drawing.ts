@@ -7,6 +7,7 @@ import cytoscape from "cytoscape"
 import { compact, nameOf, plainName } from "../format.ts"
 import { drawingStyle } from "./drawing-style.ts"
 import type { MindMap, PlacedEdge, PlacedNode } from "./mind-map.ts"
+import { coloursOf } from "./page-colours.ts"
 
 export interface DrawnGraph {
   readonly draw: (map: MindMap, moves: boolean) => void
@@ -24,7 +25,7 @@ export interface DrawnGraph {
 
 interface Given {
   readonly container: HTMLElement
-  readonly colourOf: (type: string) => string
+  readonly slotOf: (type: string) => number
   readonly onTap: (node: PlacedNode) => void
   readonly onOpen: (node: PlacedNode) => void
 }
@@ -35,7 +36,9 @@ const zoomMax = 2.5
 const firstZoomMin = 0.72
 const firstZoomMax = 1.15
 
-export function drawGraph({ container, colourOf, onTap, onOpen }: Given): DrawnGraph {
+export function drawGraph({ container, slotOf, onTap, onOpen }: Given): DrawnGraph {
+  const colour = coloursOf(container)
+  const colourOf = (type: string) => colour(`c${slotOf(type)}`)
   const core = cytoscape({
     container,
     minZoom: zoomMin,
@@ -43,7 +46,7 @@ export function drawGraph({ container, colourOf, onTap, onOpen }: Given): DrawnG
     autoungrabify: true,
     boxSelectionEnabled: false,
     selectionType: "single",
-    style: drawingStyle(container),
+    style: drawingStyle(container, colour),
   })
   let nodes: ReadonlyMap<string, PlacedNode> = new Map()
   let edges: readonly PlacedEdge[] = []
@@ -63,7 +66,7 @@ export function drawGraph({ container, colourOf, onTap, onOpen }: Given): DrawnG
       if (isFirst) showFirst(core)
     },
     restyle: () => {
-      core.style(drawingStyle(container))
+      core.style(drawingStyle(container, colour))
       core.nodes("[type]").forEach((node) => {
         node.data("colour", colourOf(node.data("type")))
       })

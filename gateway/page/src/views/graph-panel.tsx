@@ -203,10 +203,7 @@ function useDrawing({ map, chosen, onTap, onOpen }: Drawn) {
       if (ended || container === null) return
       drawn.current = drawGraph({
         container,
-        colourOf: (type) =>
-          getComputedStyle(container)
-            .getPropertyValue(`--c${slotOf(type)}`)
-            .trim(),
+        slotOf,
         onTap: (node) => told.current.onTap(node),
         onOpen: (node) => told.current.onOpen(node),
       })
