@@ -19,8 +19,11 @@ export interface Published {
   readonly millis: number
   /** When each block's commit was known to the node, of the machine's clock. */
   readonly committedMillis: readonly number[]
-  /** Bytes of buffers that it holds half a second later, beyond those before. */
-  readonly heldBytes: number
+}
+
+/** To a server: how many bytes do your buffers hold, garbage aside? */
+export interface Weigh {
+  readonly weigh: true
 }
 
 /** To the listeners: forget what was heard, and answer after so many messages. */
@@ -60,12 +63,16 @@ export class Child {
   /** The next thing that it says. */
   says<A>(): Promise<A> {
     return new Promise((resolve, reject) => {
-      this.#process.once("message", (said) => resolve(said as A))
-      this.#process.once("exit", () => reject(new Error("a process of the bench ended early")))
+      const ended = () => reject(new Error("a process of the bench ended early"))
+      this.#process.once("exit", ended)
+      this.#process.once("message", (said) => {
+        this.#process.off("exit", ended)
+        resolve(said as A)
+      })
     })
   }
 
-  ask<A>(what: Publish | Hear | Judge): Promise<A> {
+  ask<A>(what: Publish | Weigh | Hear | Judge): Promise<A> {
     const said = this.says<A>()
     this.#process.send(what)
     return said
@@ -83,21 +90,35 @@ export function answerParent<A>(answer: (asked: A) => Promise<unknown>): void {
   process.on("disconnect", () => process.exit())
 }
 
+/** In a server: says where it listens, publishes and weighs. */
+export function servePublisher(port: number, publish: (asked: Publish) => Promise<Published>) {
+  answerParent<Publish | Weigh>((asked) => ("weigh" in asked ? weigh() : publish(asked)))
+  process.send?.(port)
+}
+
 setFlagsFromString("--expose-gc")
 const collect = runInNewContext("gc") as () => void
 
-/** What buffers hold, garbage aside, beyond what they held at the beginning. */
-export function watchBuffers(): () => Promise<number> {
-  const bytes = () => {
-    collect()
-    return process.memoryUsage().arrayBuffers
+async function weigh(): Promise<number> {
+  // Others read what is on its way to them; one that reads nothing leaves it.
+  await pause(500)
+  collect()
+  return process.memoryUsage().arrayBuffers
+}
+
+/** Publishes blocks one after the other; `commit` makes the block of that number known. */
+export async function publishBlocks(
+  { changes, perBlock, pauseMillis }: Publish,
+  commit: (block: number) => Promise<unknown> | undefined,
+): Promise<Published> {
+  const committedMillis: number[] = []
+  const beganMillis = performance.now()
+  for (let made = 0; made < changes; made += perBlock) {
+    await commit(committedMillis.length)
+    committedMillis.push(nowMillis())
+    await pause(pauseMillis)
   }
-  const before = bytes()
-  return async () => {
-    // Others read what is on its way to them; one that reads nothing leaves it.
-    await pause(500)
-    return bytes() - before
-  }
+  return { millis: performance.now() - beganMillis, committedMillis }
 }
 
 export const pause = (millis: number): Promise<void> =>

@@ -10,14 +10,7 @@ import { MetricRegistry } from "../../runtime/index.ts"
 import { openGraphStore } from "../../stores/index.ts"
 import { run } from "../../test/support/run.ts"
 import { runMain } from "../../test/support/run-main.ts"
-import {
-  answerParent,
-  nameOf,
-  nowMillis,
-  type Publish,
-  pause,
-  watchBuffers,
-} from "./fanout-child.ts"
+import { nameOf, type Publish, publishBlocks, servePublisher } from "./fanout-child.ts"
 
 const tenant = "demo"
 const folder = mkdtempSync(join(tmpdir(), "intelgraph-fanout-"))
@@ -65,19 +58,9 @@ runMain(
     const edge = { reads, live, metrics, port: 0, development: false, tenant }
     const { url } = yield* startGateway(edge)
     yield* sink.guard("log", [{ shard: 0, epoch: 1 }])
-    answerParent(async (asked: Publish) => {
-      const held = watchBuffers()
-      const committedMillis: number[] = []
-      const beganMillis = performance.now()
-      for (let made = 0; made < asked.changes; made += asked.perBlock) {
-        await run(sink.commit([blockOf(asked, committedMillis.length)]))
-        committedMillis.push(nowMillis())
-        if (asked.pauseMillis > 0) await pause(asked.pauseMillis)
-      }
-      const millis = performance.now() - beganMillis
-      return { millis, committedMillis, heldBytes: await held() }
-    })
-    process.send?.(Number(new URL(url).port))
+    servePublisher(Number(new URL(url).port), (asked) =>
+      publishBlocks(asked, async (block) => run(sink.commit([blockOf(asked, block)]))),
+    )
     yield* Effect.never
   }),
 )

@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net"
 import { buildSchema } from "graphql"
 import { useServer as serveOn } from "graphql-ws/use/ws"
 import { WebSocketServer } from "ws"
-import { answerParent, nameOf, type Publish, pause, watchBuffers } from "./fanout-child.ts"
+import { nameOf, type Publish, publishBlocks, servePublisher } from "./fanout-child.ts"
 
 const schema = buildSchema(`
   type Query { nothing: Int }
@@ -78,17 +78,14 @@ function eventOf(textLength: number): Event {
   return { entityChanged: { kind: "UPDATED", key: `T${revision}`, revision, resume, entity } }
 }
 
-answerParent(async ({ changes, perBlock, pauseMillis, textLength }: Publish) => {
-  const held = watchBuffers()
-  const beganMillis = performance.now()
-  for (let made = 0; made < changes; made += perBlock) {
-    for (let i = 0; i < perBlock; i++) {
-      const event = eventOf(textLength)
+const publish = (asked: Publish) =>
+  publishBlocks(asked, async () => {
+    for (let i = 0; i < asked.perBlock; i++) {
+      const event = eventOf(asked.textLength)
       for (const subscriber of subscribers) subscriber.push(event)
     }
-    await pause(pauseMillis)
-  }
-  const millis = performance.now() - beganMillis
-  return { millis, committedMillis: [], heldBytes: await held() }
+  })
+
+server.listen(0, "127.0.0.1", () => {
+  servePublisher((server.address() as AddressInfo).port, publish)
 })
-server.listen(0, "127.0.0.1", () => process.send?.((server.address() as AddressInfo).port))

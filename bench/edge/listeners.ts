@@ -43,6 +43,9 @@ const request = [
   "\r\n",
 ].join("\r\n")
 
+const ping = 0x89
+const pong = Buffer.from([0x8a, 0x80, 0, 0, 0, 0])
+
 /** Masked with zeros. */
 function frameOf(message: unknown): Buffer {
   const text = Buffer.from(JSON.stringify(message))
@@ -50,33 +53,43 @@ function frameOf(message: unknown): Buffer {
   return Buffer.concat([header, text])
 }
 
+const none = Buffer.alloc(0)
+
+/** What a socket has read, looked at before another reads: no memory is taken for each read. */
+const read = Buffer.alloc(64 * 1024)
+
 function listen(id: string, readsNothing: boolean): Promise<Socket> {
-  const socket = connect(port, "127.0.0.1")
-  let rest: Buffer = Buffer.alloc(0)
+  let rest = none
   let isUpgraded = false
+  let isSubscribed = false
   return new Promise((resolve) => {
-    socket.on("connect", () => socket.write(request))
-    socket.on("data", (bytes) => {
-      rest = rest.length === 0 ? Buffer.from(bytes) : Buffer.concat([rest, Buffer.from(bytes)])
+    const take = (length: number) => {
+      let bytes = read.subarray(0, length)
+      if (rest.length > 0) bytes = Buffer.concat([rest, bytes])
       if (!isUpgraded) {
-        const end = rest.indexOf("\r\n\r\n")
-        if (end < 0) return
+        const end = bytes.indexOf("\r\n\r\n")
+        if (end < 0) throw new Error("The answer to the upgrade came in pieces.")
         isUpgraded = true
-        rest = rest.subarray(end + 4)
         socket.write(frameOf({ type: "connection_init" }))
+        bytes = bytes.subarray(end + 4)
       }
-      for (let end = endOfFrame(rest); end > 0; end = endOfFrame(rest)) {
-        const body = rest.subarray(0, end)
-        rest = rest.subarray(end)
-        if (!body.includes("connection_ack")) hear(body)
-        else {
-          const payload = { query: subscription }
-          socket.write(frameOf({ id, type: "subscribe", payload }))
-          if (readsNothing) socket.pause()
-          resolve(socket)
-        }
+      for (let end = endOfFrame(bytes); end > 0; end = endOfFrame(bytes)) {
+        if (bytes[0] === ping) socket.write(pong)
+        else if (isSubscribed) hear(bytes.subarray(0, end))
+        else subscribe()
+        bytes = bytes.subarray(end)
       }
-    })
+      rest = bytes.length > 0 ? Buffer.from(bytes) : none
+      return !(isSubscribed && readsNothing)
+    }
+    const subscribe = () => {
+      isSubscribed = true
+      socket.write(frameOf({ id, type: "subscribe", payload: { query: subscription } }))
+      resolve(socket)
+    }
+    const onread = { buffer: read, callback: take }
+    const socket = connect({ port, host: "127.0.0.1", onread })
+    socket.on("connect", () => socket.write(request))
   })
 }
 
