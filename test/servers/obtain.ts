@@ -1,0 +1,159 @@
+/**
+ * Programs that are not on the machine: each is made once into a folder of the cache, outside the
+ * checkout, and used from there by every later run.
+ *
+ * A step that says nothing for a while is taken for hung, ended and tried again; so is one that
+ * fails. A folder appears under its name only when it is whole. Several processes that want the
+ * same one wait for the first.
+ */
+import { spawn } from "node:child_process"
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { homedir } from "node:os"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { forget, watch } from "./guarded.ts"
+import { isAlive } from "./process-tree.ts"
+
+const triesMax = 4
+const retryMillis = [2_000, 10_000, 30_000]
+/** A step that prints nothing for so long is ended; none takes longer than the second in all. */
+const silentMillisMax = 120_000
+const stepMillisMax = 600_000
+const sayEveryMillis = 5_000
+const waitMillisMax = 1_200_000
+const outputLinesShown = 20
+
+export interface Program {
+  /** Folder of the cache, with the pinned version: `nats-server-2.15.2`. */
+  readonly name: string
+  /** What would provide it, for a machine that cannot: a part of a sentence. */
+  readonly providedBy: string
+  /** Makes the program into an empty folder. */
+  readonly make: (folder: string, run: Run) => Promise<void>
+}
+
+/** Runs one step, with progress, and rejects where it fails. */
+export type Run = (command: string, args: readonly string[], options?: RunOptions) => Promise<void>
+
+interface RunOptions {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** Where programs are kept: for root in a place that a server's own user can read. */
+export function cacheFolder(): string {
+  const own = process.getuid?.() === 0 ? "/var/cache" : join(homedir(), ".cache")
+  return join(process.env.XDG_CACHE_HOME ?? own, "intelgraph")
+}
+
+/** The folder of a program, made now where it is not yet in the cache. */
+export async function obtain(program: Program): Promise<string> {
+  const folder = join(cacheFolder(), program.name)
+  if (existsSync(folder)) return folder
+  mkdirSync(cacheFolder(), { recursive: true })
+  const lock = `${folder}.lock`
+  const until = Date.now() + waitMillisMax
+  for (let told = false; !takeLock(lock); told = true) {
+    if (!told) say(program, "another process obtains it")
+    if (Date.now() > until) throw new Error(`${lock} is held by another process: end it`)
+    await pause(200)
+  }
+  try {
+    if (!existsSync(folder)) await makeWithRetries(program, folder)
+  } finally {
+    rmSync(lock, { force: true })
+  }
+  return folder
+}
+
+async function makeWithRetries(program: Program, folder: string): Promise<void> {
+  const part = `${folder}.part-${process.pid}`
+  for (let tries = 1; ; tries++) {
+    rmSync(part, { recursive: true, force: true })
+    mkdirSync(part)
+    try {
+      await program.make(part, (command, args, options) => step(program, command, args, options))
+      return renameSync(part, folder)
+    } catch (error) {
+      rmSync(part, { recursive: true, force: true })
+      const reason = error instanceof Error ? error.message : String(error)
+      const isFinal = tries >= triesMax || error instanceof CommandMissing
+      if (isFinal) throw new Error(`${program.name} needs ${program.providedBy}: ${reason}`)
+      say(program, `${reason}; trying again`)
+      await pause(retryMillis[tries - 1] ?? 0)
+    }
+  }
+}
+
+class CommandMissing extends Error {}
+
+function step(
+  program: Program,
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const began = Date.now()
+    const child = spawn(command, args, {
+      cwd: options.cwd,
+      env: { ...process.env, ...options.env },
+      stdio: ["ignore", "pipe", "pipe"],
+    })
+    if (child.pid !== undefined) watch(child.pid, "SIGKILL")
+    const lines: string[] = []
+    let heard = began
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on("line", (line) => {
+        heard = Date.now()
+        if (lines.push(line) > outputLinesShown) lines.shift()
+      })
+    }
+    say(program, `${command} ${args[0] ?? ""}`)
+    const teller = setInterval(() => {
+      const seconds = Math.round((Date.now() - began) / 1_000)
+      say(program, `${command}, ${seconds} s: ${lines.at(-1)?.trim().slice(0, 80) ?? ""}`)
+      const isHung = Date.now() - heard > silentMillisMax || Date.now() - began > stepMillisMax
+      if (isHung) child.kill("SIGKILL")
+    }, sayEveryMillis)
+    const done = (error?: Error) => {
+      clearInterval(teller)
+      if (child.pid !== undefined) forget(child.pid)
+      error === undefined ? resolve() : reject(error)
+    }
+    child.once("error", () => done(new CommandMissing(`\`${command}\` is not on the PATH`)))
+    child.once("close", (code, signal) =>
+      done(code === 0 ? undefined : new Error(failure(command, code ?? signal, lines))),
+    )
+  })
+}
+
+const failure = (command: string, how: number | string | null, lines: readonly string[]): string =>
+  `${command} ended with ${how}\n${lines.join("\n")}`
+
+/** A file with the holder's process id; one whose holder is gone is taken over. */
+function takeLock(lock: string): boolean {
+  try {
+    writeFileSync(lock, `${process.pid}`, { flag: "wx" })
+    return true
+  } catch {
+    const holder = Number(readIfThere(lock))
+    if (holder > 0 && !isAlive(holder)) rmSync(lock, { force: true })
+    return false
+  }
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, "utf8")
+  } catch {
+    return ""
+  }
+}
+
+const pause = (millis: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, millis))
+
+const say = (program: Program, line: string): void => {
+  process.stderr.write(`${program.name}: ${line}\n`)
+}

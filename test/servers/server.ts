@@ -1,0 +1,169 @@
+/**
+ * One server process that tests can kill, pause and start again over the same files and port.
+ *
+ * It dies with the process that started it, and its folder is removed then (`guarded.ts`). A start
+ * that does not come to answer fails with the end of the server's own log.
+ */
+import { type ChildProcess, spawn } from "node:child_process"
+import { closeSync, openSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { forget, watch } from "./guarded.ts"
+import { isAlive, signalTree } from "./process-tree.ts"
+
+/** How one kind of server is started, asked and ended. */
+export interface Launch {
+  /** As a person calls it: `nats-server`. */
+  readonly name: string
+  readonly version: string
+  readonly url: string
+  readonly user?: string
+  readonly password?: string
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  /** The user and group that the server runs as, where it refuses to run as root. */
+  readonly runAs?: { readonly uid: number; readonly gid: number }
+  /** Holds the server's files and its log. */
+  readonly folder: string
+  /** Rejects as long as the server does not answer. */
+  readonly answers: () => Promise<void>
+  /** Asks the server to end in order; SIGTERM unless told. */
+  readonly endSignal?: NodeJS.Signals
+  /** Run once before the first start comes back, with the server answering. */
+  readonly prepare?: () => Promise<unknown>
+}
+
+const startMillisMax = 90_000
+const stopMillisMax = 20_000
+const askEveryMillis = 50
+const logCharactersShown = 2_000
+
+export class Server {
+  readonly url: string
+  readonly version: string
+  readonly user: string | undefined
+  readonly password: string | undefined
+  readonly #launch: Launch
+  readonly #endSignal: NodeJS.Signals
+  #child: ChildProcess | undefined
+  #ended: Promise<void> = Promise.resolve()
+  #prepared = false
+  #isEnding = false
+
+  constructor(launch: Launch) {
+    this.#launch = launch
+    this.url = launch.url
+    this.version = launch.version
+    this.user = launch.user
+    this.password = launch.password
+    this.#endSignal = launch.endSignal ?? "SIGTERM"
+  }
+
+  /** Process id of the running server; that of the last one where it does not run. */
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+
+  /** Holds the server's files and its log, `server.log`. */
+  get folder(): string {
+    return this.#launch.folder
+  }
+
+  /** Starts it, again after `kill` or `stop`: same port, same data. Resolves when it answers. */
+  async start(): Promise<void> {
+    if (this.pid > 0 && isAlive(this.pid) && !this.#isEnding) return
+    await this.#ended
+    const { name, version, url, prepare } = this.#launch
+    this.#spawn()
+    await this.#untilItAnswers()
+    if (!this.#prepared) await prepare?.()
+    this.#prepared = true
+    process.stderr.write(`${name} ${version}, process ${this.pid}, ${url}\n`)
+  }
+
+  /** Ends it in order and waits for its end; the data stay until this process ends. */
+  async stop(): Promise<void> {
+    const child = this.#child
+    if (child === undefined || !isAlive(this.pid)) return this.#ended
+    this.#isEnding = true
+    this.resume()
+    child.kill(this.#endSignal)
+    const late = setTimeout(() => this.kill(), stopMillisMax)
+    await this.#ended
+    clearTimeout(late)
+  }
+
+  /** SIGKILL: as when the machine loses power, but for what the kernel still writes. */
+  kill(): void {
+    this.#isEnding = true
+    this.#signal("SIGKILL")
+  }
+
+  /** SIGSTOP: it holds its connections and answers nothing. */
+  pause(): void {
+    this.#signal("SIGSTOP")
+  }
+
+  /** SIGCONT after `pause`. */
+  resume(): void {
+    this.#signal("SIGCONT")
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    if (this.pid > 0) signalTree(this.pid, signal)
+  }
+
+  #spawn(): void {
+    const { command, args, env, runAs, folder } = this.#launch
+    const log = openSync(join(folder, "server.log"), "a")
+    const child = spawn(command, args, {
+      cwd: folder,
+      env: { PATH: process.env.PATH, HOME: folder, ...env },
+      stdio: ["ignore", log, log],
+      detached: true,
+      ...runAs,
+    })
+    closeSync(log)
+    this.#child = child
+    this.#isEnding = false
+    const pid = child.pid
+    if (pid !== undefined) watch(pid, this.#endSignal)
+    this.#ended = new Promise((resolve) => {
+      child.once("error", () => resolve())
+      child.once("exit", () => {
+        if (pid !== undefined) forget(pid)
+        resolve()
+      })
+    })
+    child.unref()
+  }
+
+  async #untilItAnswers(): Promise<void> {
+    const { name, version, answers } = this.#launch
+    const until = Date.now() + startMillisMax
+    let hasEnded = false
+    void this.#ended.then(() => {
+      hasEnded = true
+    })
+    let reason: unknown
+    while (Date.now() < until && !hasEnded) {
+      try {
+        return await answers()
+      } catch (error) {
+        reason = error
+      }
+      await new Promise((resolve) => setTimeout(resolve, askEveryMillis))
+    }
+    this.kill()
+    const how = hasEnded ? "ended at its start" : `did not answer in ${startMillisMax / 1_000} s`
+    throw new Error(`${name} ${version} ${how}\n${this.#logEnd()}`, { cause: reason })
+  }
+
+  #logEnd(): string {
+    return readFileSync(join(this.folder, "server.log"), "utf8").slice(-logCharactersShown)
+  }
+}
