@@ -1,7 +1,17 @@
-/** The launcher of real servers: each can be killed, paused and started again, and leaves nothing. */
+/** The launcher of real servers: each is killed, paused, started again, and leaves nothing. */
 import { connect } from "@nats-io/transport-node"
+import { Redis } from "ioredis"
+import neo4j from "neo4j-driver"
+import { Client } from "pg"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { type NatsCluster, startNats, startNatsCluster } from "../servers/index.ts"
+import {
+  type NatsCluster,
+  startNats,
+  startNatsCluster,
+  startNeo4j,
+  startPostgres,
+  startRedis,
+} from "../servers/index.ts"
 import { isAlive } from "../servers/process-tree.ts"
 import type { Server } from "../servers/server.ts"
 
@@ -14,7 +24,12 @@ interface Kind {
 
 const askMillisMax = 2_000
 
-const kinds: readonly Kind[] = [{ name: "nats", start: () => startNats(), ask: askNats }]
+const kinds: readonly Kind[] = [
+  { name: "nats", start: () => startNats(), ask: askNats },
+  { name: "redis", start: () => startRedis(), ask: askRedis },
+  { name: "postgres", start: () => startPostgres(), ask: askPostgres },
+  { name: "neo4j", start: () => startNeo4j(), ask: askNeo4j },
+]
 
 describe.each(kinds)("the $name server", ({ start, ask }) => {
   let server: Server
@@ -85,4 +100,40 @@ async function askNats({ url }: Server): Promise<void> {
     ignoreClusterUpdates: true,
   })
   await connection.close()
+}
+
+async function askRedis({ url }: Server): Promise<void> {
+  const client = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: askMillisMax,
+    commandTimeout: askMillisMax,
+    retryStrategy: () => null,
+  })
+  client.on("error", () => {})
+  try {
+    await client.connect()
+    await client.ping()
+  } finally {
+    client.disconnect()
+  }
+}
+
+async function askPostgres({ url }: Server): Promise<void> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: askMillisMax })
+  client.on("error", () => {})
+  await client.connect()
+  await client.query("SELECT 1")
+  await client.end()
+}
+
+async function askNeo4j({ url, user = "", password = "" }: Server): Promise<void> {
+  const driver = neo4j.driver(url, neo4j.auth.basic(user, password), {
+    connectionTimeout: askMillisMax,
+    connectionAcquisitionTimeout: askMillisMax,
+  })
+  try {
+    await driver.verifyAuthentication()
+  } finally {
+    await driver.close()
+  }
 }

@@ -3,4 +3,7 @@
  * that started it. `npm run servers` starts the same ones for a person.
  */
 export { type NatsCluster, type NatsOptions, startNats, startNatsCluster } from "./nats.ts"
+export { type Neo4jOptions, startNeo4j } from "./neo4j.ts"
+export { type PostgresOptions, startPostgres } from "./postgres.ts"
+export { type RedisOptions, startRedis } from "./redis.ts"
 export type { Server } from "./server.ts"

@@ -21,10 +21,16 @@ export function onPath(name: string, args: readonly string[], least: string): Fo
 }
 
 /** The first number with dots in what a program prints about itself. */
-export function versionOf(command: string, args: readonly string[]): string | undefined {
+export function versionOf(
+  command: string,
+  args: readonly string[],
+  { env, argv0 }: { env?: Readonly<Record<string, string>>; argv0?: string } = {},
+): string | undefined {
   const { stdout, stderr } = spawnSync(command, args, {
     encoding: "utf8",
     timeout: answerMillisMax,
+    env: { ...process.env, ...env },
+    ...(argv0 === undefined ? {} : { argv0 }),
   })
   return /\d+(\.\d+)+/.exec(`${stdout}${stderr}`)?.[0]
 }

@@ -58,7 +58,7 @@ function stateOf(pid: number): string | undefined {
   return spawnSync("ps", ["-o", "stat=", "-p", `${pid}`], { encoding: "utf8" }).stdout.trim()[0]
 }
 
-/** State, parent, … of a process: the fields after its name, which may hold blanks and brackets. */
+/** State, parent, … of a process: what follows its name, which may hold blanks and brackets. */
 function statOf(pid: number): readonly string[] {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8")

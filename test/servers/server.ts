@@ -19,6 +19,8 @@ export interface Launch {
   readonly user?: string
   readonly password?: string
   readonly command: string
+  /** The name that the program is called by, where it matters. */
+  readonly argv0?: string
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   /** The user and group that the server runs as, where it refuses to run as root. */
@@ -29,8 +31,8 @@ export interface Launch {
   readonly answers: () => Promise<void>
   /** Asks the server to end in order; SIGTERM unless told. */
   readonly endSignal?: NodeJS.Signals
-  /** Run once before the first start comes back, with the server answering. */
-  readonly prepare?: () => Promise<unknown>
+  /** Clears away what the server leaves on the machine when it is killed. */
+  readonly afterEnd?: () => void
 }
 
 const startMillisMax = 90_000
@@ -47,7 +49,6 @@ export class Server {
   readonly #endSignal: NodeJS.Signals
   #child: ChildProcess | undefined
   #ended: Promise<void> = Promise.resolve()
-  #prepared = false
   #isEnding = false
 
   constructor(launch: Launch) {
@@ -73,11 +74,9 @@ export class Server {
   async start(): Promise<void> {
     if (this.pid > 0 && isAlive(this.pid) && !this.#isEnding) return
     await this.#ended
-    const { name, version, url, prepare } = this.#launch
+    const { name, version, url } = this.#launch
     this.#spawn()
     await this.#untilItAnswers()
-    if (!this.#prepared) await prepare?.()
-    this.#prepared = true
     process.stderr.write(`${name} ${version}, process ${this.pid}, ${url}\n`)
   }
 
@@ -118,13 +117,14 @@ export class Server {
   }
 
   #spawn(): void {
-    const { command, args, env, runAs, folder } = this.#launch
+    const { command, argv0, args, env, runAs, folder, afterEnd } = this.#launch
     const log = openSync(join(folder, "server.log"), "a")
     const child = spawn(command, args, {
       cwd: folder,
       env: { PATH: process.env.PATH, HOME: folder, ...env },
       stdio: ["ignore", log, log],
       detached: true,
+      ...(argv0 === undefined ? {} : { argv0 }),
       ...runAs,
     })
     closeSync(log)
@@ -136,6 +136,7 @@ export class Server {
       child.once("error", () => resolve())
       child.once("exit", () => {
         if (pid !== undefined) forget(pid)
+        afterEnd?.()
         resolve()
       })
     })
