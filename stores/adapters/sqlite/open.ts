@@ -10,13 +10,15 @@ import type {
   GraphSinkShape,
   StoreBroken,
 } from "../../graph/port.ts"
+import { sinkOf } from "../thread/sink.ts"
+import { copyStore } from "./backup.ts"
 import { feedOf, watchNothing } from "./changes.ts"
+import { cursorsOf } from "./cursors.ts"
 import { openError } from "./failure.ts"
 import { ReadStore } from "./read-store.ts"
 import { readsOf } from "./reads.ts"
 import { formatOf, graphFormat, migrate, writerPragmas } from "./schema.ts"
-import { sinkOf } from "./sink.ts"
-import { WriterThread } from "./writer-thread.ts"
+import { writerThread } from "./writer-thread.ts"
 
 /** The graph as whoever does not write sees it. */
 export interface GraphView {
@@ -52,14 +54,20 @@ export const openGraphStore = (
     const { path } = options
     yield* attempt(path, () => prepare(path))
     const thread = yield* Effect.acquireRelease(
-      attempt(path, () => new WriterThread(path, pragmasOf(options), options.changesKept)),
+      attempt(path, () =>
+        writerThread({ path, pragmas: pragmasOf(options), retention: options.changesKept ?? {} }),
+      ),
       (opened) => opened.close,
     )
     const store = yield* openReadStore(path)
     store.share()
     thread.beforeAnswers(() => store.answered())
     const feed = feedOf(store, (tenant, changed) => thread.watch(tenant, changed))
-    return { sink: sinkOf(path, thread, store), reads: readsOf(store), feed }
+    const sink = sinkOf(thread, {
+      cursors: (tenant) => store.run(() => cursorsOf(store, tenant)),
+      backup: (target) => copyStore(path, target),
+    })
+    return { sink, reads: readsOf(store), feed }
   })
 
 /** Opens the store at `path` for reading; a node may be writing to it, or have died doing so. */

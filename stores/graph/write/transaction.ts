@@ -7,7 +7,7 @@
 import { invariant } from "../../../protocols/errors.ts"
 import { internedNamesMax, nodesPerTenantMax, tenantsMax } from "../../../protocols/limits.ts"
 import { FeedWriter, type Retention } from "./feed-writer.ts"
-import type { Statements } from "./statements.ts"
+import type { Rows } from "./rows.ts"
 
 /** Per tenant: what a count is of, and the id that it is for (0 where there is none). */
 export type Tally =
@@ -52,7 +52,7 @@ export interface Touched {
 export const firstNodeOf = (tenant: number): number => tenant * nodesPerTenantMax
 
 export class Transaction {
-  readonly statements: Statements
+  readonly rows: Rows
   readonly feed: FeedWriter
   readonly #tenants = new Map<string, number>()
   readonly #sources = new Map<number, Map<string, number>>()
@@ -67,9 +67,9 @@ export class Transaction {
   readonly #tallies = new Map<Tally, Map<number, Map<number, number>>>()
   readonly #touched = new Map<number, Touched>()
 
-  constructor(statements: Statements, retention: Retention) {
-    this.statements = statements
-    this.feed = new FeedWriter(statements, retention)
+  constructor(rows: Rows, retention: Retention) {
+    this.rows = rows
+    this.feed = new FeedWriter(rows, retention)
     this.forget()
   }
 
@@ -80,7 +80,7 @@ export class Transaction {
     this.#lastNodes.clear()
     this.#tallies.clear()
     this.#touched.clear()
-    const { lastRecord, lastAlias, lastEdge, lastLink } = this.statements
+    const { lastRecord, lastAlias, lastEdge, lastLink } = this.rows
     this.#lastRecord = lastRecord.get()?.[0] ?? 0
     this.#lastAlias = lastAlias.get()?.[0] ?? 0
     this.#lastEdge = lastEdge.get()?.[0] ?? 0
@@ -88,7 +88,7 @@ export class Transaction {
   }
 
   tenant(name: string): number {
-    const { tenantByName, insertTenant } = this.statements
+    const { tenantByName, insertTenant } = this.rows
     return this.#intern(this.#tenants, name, () => {
       const id = tenantByName.get(name)?.[0] ?? insertTenant.get(name)?.[0]
       invariant(id !== undefined && id < tenantsMax, `The store holds ${tenantsMax} tenants.`)
@@ -97,14 +97,14 @@ export class Transaction {
   }
 
   source(tenant: number, name: string): number {
-    const { sourceByName, insertSource } = this.statements
+    const { sourceByName, insertSource } = this.rows
     return this.#intern(under(this.#sources, tenant), name, () =>
       idOf(sourceByName.get(tenant, name) ?? insertSource.get(tenant, name)),
     )
   }
 
   type(tenant: number, name: string): number {
-    const { typeByName, insertType } = this.statements
+    const { typeByName, insertType } = this.rows
     return this.#intern(under(this.#types, tenant), name, () =>
       idOf(typeByName.get(tenant, name) ?? insertType.get(tenant, name)),
     )
@@ -154,7 +154,7 @@ export class Transaction {
   /** Remembered before anything is written: the numbers of new nodes have no gap. */
   #findLastNode(tenant: number): number {
     const [begin, end] = [firstNodeOf(tenant), firstNodeOf(tenant + 1)]
-    const there = this.statements.lastNode.get(begin, end - 1, tenant)?.[0] ?? begin
+    const there = this.rows.lastNode.get(begin, end - 1, tenant)?.[0] ?? begin
     const last = Math.max(this.feed.lastNode(tenant), there)
     this.#lastNodes.set(tenant, last)
     return last
@@ -167,7 +167,7 @@ export class Transaction {
 
   tallyOf(tenant: number, what: Tally): number {
     const added = this.#tallies.get(what)?.get(tenant)?.get(0) ?? 0
-    return added + (this.statements.tallyOf.get(tenant, what, 0)?.[0] ?? 0)
+    return added + (this.rows.tallyOf.get(tenant, what, 0)?.[0] ?? 0)
   }
 
   #intern(names: Map<string, number>, name: string, find: () => number): number {
@@ -223,7 +223,7 @@ export class Transaction {
     for (const [what, tenants] of this.#tallies) {
       for (const [tenant, counts] of tenants) {
         for (const [of, count] of counts) {
-          if (count !== 0) this.statements.addTally(tenant, what, of, count)
+          if (count !== 0) this.rows.addTally(tenant, what, of, count)
         }
       }
     }

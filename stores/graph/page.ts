@@ -2,9 +2,9 @@
  * Cursors of pages: base64url of a JSON list. They hold only what the page itself showed, nothing
  * of the tenant or of the store; one that the store never made is refused.
  */
-import { Invalid, LimitExceeded } from "../../../protocols/errors.ts"
-import { pageSizeMax } from "../../../protocols/limits.ts"
-import type { Page, PageRequest } from "../../graph/port.ts"
+import { Invalid, LimitExceeded } from "../../protocols/errors.ts"
+import { pageSizeMax } from "../../protocols/limits.ts"
+import type { Page, PageRequest } from "./port.ts"
 
 type CursorPart = string | number
 

@@ -15,10 +15,9 @@ import type {
   RecordEffect,
   RelationshipAssertion,
 } from "../../../protocols/graph.ts"
-import type { BlockOutcome, Guard } from "../../graph/port.ts"
-import type { Failure } from "./failure.ts"
-import type { Retention } from "./feed-writer.ts"
-import { searchedText, textOfAliases, textOfProperties } from "./text.ts"
+import type { Failure } from "../failure.ts"
+import type { BlockOutcome, Guard } from "../port.ts"
+import { searchedText, textOfAliases, textOfProperties } from "../text.ts"
 
 export type WireEntity = readonly [
   type: string,
@@ -89,12 +88,6 @@ export type Request =
       readonly priority: number
     }
   | { readonly id: number; readonly kind: "close" }
-
-export interface WriterSettings {
-  readonly path: string
-  readonly pragmas: readonly string[]
-  readonly retention: Partial<Pick<Retention, "changesMax" | "millisMax">>
-}
 
 export type GuardAnswer =
   | { readonly kind: "guarded" }

@@ -9,8 +9,8 @@
  */
 import { invariant } from "../../../protocols/errors.ts"
 import { changeRowsTrimmedMax, changesPerRowMax } from "../../../protocols/limits.ts"
-import { EntriesText, type Entry } from "./feed-entries.ts"
-import type { Statements } from "./statements.ts"
+import { EntriesText, type Entry } from "../feed-entries.ts"
+import type { Rows } from "./rows.ts"
 
 /** How much of a feed is kept at least, and what time it is. */
 export interface Retention {
@@ -66,15 +66,15 @@ interface Feed {
 }
 
 export class FeedWriter {
-  readonly #statements: Statements
+  readonly #rows: Rows
   readonly #retention: Retention
   readonly #feeds = new Map<number, Feed>()
   /** The one that was asked for last: nearly always the one that is asked for next. */
   #tenant = -1
   #last: Feed | undefined
 
-  constructor(statements: Statements, retention: Retention) {
-    this.#statements = statements
+  constructor(rows: Rows, retention: Retention) {
+    this.#rows = rows
     this.#retention = retention
   }
 
@@ -85,7 +85,7 @@ export class FeedWriter {
       known.partition = partition
       return
     }
-    const row = this.#statements.feedOf.get(tenant)
+    const row = this.#rows.feedOf.get(tenant)
     const [revision, node, changes, sequences] = row ?? [0, 0, 0, "[]"]
     this.#feeds.set(tenant, {
       name,
@@ -139,13 +139,13 @@ export class FeedWriter {
       feed.made.revisions[node - feed.made.first] = 0
       return
     }
-    const key = this.#statements.keyOf.get(node, tenant)?.[0]
+    const key = this.#rows.keyOf.get(node, tenant)?.[0]
     invariant(key !== undefined, "A node that vanishes is there before.")
     feed.notes.delete(node)
     // One of before the feed may be the highest, and the feed knows only of those made since.
     feed.node = Math.max(feed.node, node)
     const revision = note(feed, { node, type, kind: "removed" }, undefined)
-    this.#statements.keepGone(node, tenant, revision, key)
+    this.#rows.keepGone(node, tenant, revision, key)
   }
 
   /** Writes what was noted, lets go what is old, and answers whose feeds went on. */
@@ -182,7 +182,7 @@ export class FeedWriter {
     const close = () => {
       const { revision } = entries
       const text = entries.text()
-      this.#statements.insertChanges(tenant, feed.changes, begin, revision, at, before, text)
+      this.#rows.insertChanges(tenant, feed.changes, begin, revision, at, before, text)
       before = JSON.stringify(sequences)
       ;[begin, entries] = [feed.changes + 1, new EntriesText()]
       rows++
@@ -196,7 +196,7 @@ export class FeedWriter {
     })
     if (feed.changes >= begin) close()
     if (rows > 0) {
-      this.#statements.moveFeed(tenant, feed.revision, feed.node, feed.changes, before)
+      this.#rows.moveFeed(tenant, feed.revision, feed.node, feed.changes, before)
     }
     return rows
   }
@@ -206,7 +206,7 @@ export class FeedWriter {
    * transaction wrote stays.
    */
   #trim(tenant: number, feed: Feed, begin: number, rowsMax: number): void {
-    const { oldestChanges, deleteChanges, deleteGone } = this.#statements
+    const { oldestChanges, deleteChanges, deleteGone } = this.#rows
     const { changesMax, millisMax, nowMillis } = this.#retention
     const since = nowMillis() - millisMax
     for (let rows = 0; rows < rowsMax; rows++) {

@@ -5,7 +5,7 @@
  */
 import { invariant } from "../../../protocols/errors.ts"
 import { type End, endOf, type Origin } from "./nodes.ts"
-import type { EdgeRow, LinkRow } from "./statements.ts"
+import type { EdgeRow, LinkRow } from "./rows.ts"
 import type { Transaction } from "./transaction.ts"
 import type { WireLink } from "./wire.ts"
 
@@ -19,7 +19,7 @@ export function replaceLinks(
   const { tenant } = origin
   const held = new Map<string, LinkRow[]>()
   for (const id of heldIds) {
-    const link = tx.statements.linkById.get(id, tenant)
+    const link = tx.rows.linkById.get(id, tenant)
     invariant(link !== undefined, "A link stands as long as a record asserts it.")
     const name = nameOfRow(tx, tenant, link)
     const same = held.get(name)
@@ -58,17 +58,16 @@ export function attach(
   name: EdgeName,
   properties: string,
 ): readonly [edge: number, own: string | null] {
-  const { statements } = tx
   const { type, from, to, discriminator, derived, source } = name
-  const edge = statements.edgeByEnds.get(from, type, to, discriminator, tenant)
+  const edge = tx.rows.edgeByEnds.get(from, type, to, discriminator, tenant)
   if (edge !== undefined) {
     touchEdge(tx, tenant, edge)
-    if (edge[5] === 1) statements.spellOutLink(edge[6], edge[0], tenant)
-    statements.countEdge(1, edge[0], tenant)
+    if (edge[5] === 1) tx.rows.spellOutLink(edge[6], edge[0], tenant)
+    tx.rows.countEdge(1, edge[0], tenant)
     return [edge[0], properties]
   }
   const id = tx.nextEdge()
-  statements.insertEdge(id, tenant, type, from, to, discriminator, derived, properties)
+  tx.rows.insertEdge(id, tenant, type, from, to, discriminator, derived, properties)
   tx.add(tenant, derived === 1 ? "derived" : "relationship", 0, 1)
   tx.add(tenant, "relationshipOfType", type, 1)
   tx.add(tenant, derived === 1 ? "derivedOfSource" : "relationshipOfSource", source, 1)
@@ -78,7 +77,7 @@ export function attach(
 /** Takes a link off its edge and answers its properties; the edge is decided when all settles. */
 export function detach(tx: Transaction, tenant: number, link: LinkRow, edge: EdgeRow): string {
   touchEdge(tx, tenant, edge)
-  tx.statements.countEdge(-1, edge[0], tenant)
+  tx.rows.countEdge(-1, edge[0], tenant)
   return link[9] ?? edge[6]
 }
 
@@ -87,13 +86,13 @@ export function touchEdge(tx: Transaction, tenant: number, edge: EdgeRow): void 
   const [id, , , , derived] = edge
   const { edges } = tx.touched(tenant)
   if (edges.has(id)) return
-  const rows = tx.statements.sourcesOfEdge.all(id, tenant)
+  const rows = tx.rows.sourcesOfEdge.all(id, tenant)
   const sources = new Map(rows.map(([source, own]) => [source, own === 1]))
   edges.set(id, { derived: derived === 1, sources })
 }
 
 export function edgeOf(tx: Transaction, tenant: number, id: number): EdgeRow {
-  const edge = tx.statements.edgeById.get(id, tenant)
+  const edge = tx.rows.edgeById.get(id, tenant)
   invariant(edge !== undefined, "An edge stands as long as a link is attached to it.")
   return edge
 }
@@ -118,7 +117,7 @@ function assertLink(
     ;[edge, own] = attach(tx, tenant, name, properties)
   }
   const row = [record, type, from.node, from.alias, to.node, to.alias] as const
-  tx.statements.insertLink(id, tenant, ...row, discriminator, derived, edge, own)
+  tx.rows.insertLink(id, tenant, ...row, discriminator, derived, edge, own)
   tx.add(tenant, "assertion", 0, 1)
   return id
 }
@@ -130,7 +129,7 @@ function dropLink(tx: Transaction, tenant: number, link: LinkRow): void {
   touched.links.delete(id)
   if (fromAlias !== null) touched.aliases.add(fromAlias)
   if (toAlias !== null) touched.aliases.add(toAlias)
-  tx.statements.deleteLink(id, tenant)
+  tx.rows.deleteLink(id, tenant)
   tx.add(tenant, "assertion", 0, -1)
 }
 

@@ -6,9 +6,9 @@
 
 import { invariant } from "../../../protocols/errors.ts"
 import { aliasStubKey } from "../../../protocols/graph.ts"
+import { aliasesOf, isRevoked, noAliases, noProperties, typeToken } from "../text.ts"
 import type { Seen } from "./feed-writer.ts"
-import type { NodeRow } from "./statements.ts"
-import { aliasesOf, isRevoked, noAliases, noProperties, typeToken } from "./text.ts"
+import type { NodeRow } from "./rows.ts"
 import type { Transaction } from "./transaction.ts"
 import type { WireEnd, WireEntity } from "./wire.ts"
 
@@ -29,14 +29,13 @@ export function assertEntity(
   entity: WireEntity,
   held: ReadonlySet<number>,
 ): number {
-  const { statements } = tx
   const { tenant, record } = origin
   const [typeName, key, properties, aliases] = entity
   const type = tx.type(tenant, typeName)
   // A record that spoke of nothing before is most often the first to speak of its entity.
   const created = held.size === 0 ? createDescribed(tx, origin, type, entity) : undefined
   if (created !== undefined) return created
-  const node = statements.nodeByKey.get(tenant, type, key)
+  const node = tx.rows.nodeByKey.get(tenant, type, key)
   if (node === undefined) return assertEntity(tx, origin, entity, nothingHeld)
   const [id, , asserted, seenProperties, seenAliases] = node
   const isHeld = held.has(id)
@@ -46,12 +45,12 @@ export function assertEntity(
   }
   touchNode(tx, tenant, node)
   if (isHeld) {
-    statements.updateAssertion(properties, aliases, id, record, tenant)
+    tx.rows.updateAssertion(properties, aliases, id, record, tenant)
     return id
   }
-  if (asserted === 1) statements.spellOutAssertion(seenProperties, seenAliases, id, tenant)
-  statements.insertAssertion(id, record, tenant, properties, aliases)
-  statements.countNode(1, id, tenant)
+  if (asserted === 1) tx.rows.spellOutAssertion(seenProperties, seenAliases, id, tenant)
+  tx.rows.insertAssertion(id, record, tenant, properties, aliases)
+  tx.rows.countNode(1, id, tenant)
   tx.add(tenant, "assertion", 0, 1)
   return id
 }
@@ -59,11 +58,11 @@ export function assertEntity(
 /** The record does not speak of this node any more. */
 export function dropAssertion(tx: Transaction, origin: Origin, id: number): void {
   const { tenant, record } = origin
-  const node = tx.statements.nodeById.get(id, tenant)
+  const node = tx.rows.nodeById.get(id, tenant)
   invariant(node !== undefined, "A node stands as long as a record asserts it.")
   touchNode(tx, tenant, node)
-  tx.statements.deleteAssertion(id, record, tenant)
-  tx.statements.countNode(-1, id, tenant)
+  tx.rows.deleteAssertion(id, record, tenant)
+  tx.rows.countNode(-1, id, tenant)
   tx.add(tenant, "assertion", 0, -1)
 }
 
@@ -72,17 +71,17 @@ export function touchNode(tx: Transaction, tenant: number, node: NodeRow): void 
   const [id, , asserted] = node
   const { nodes } = tx.touched(tenant)
   if (nodes.has(id)) return
-  const sources = tx.statements.sourcesOfNode.all(id, tenant).map(([source]) => source)
+  const sources = tx.rows.sourcesOfNode.all(id, tenant).map(([source]) => source)
   nodes.set(id, { asserted: asserted > 0, sources: new Set(sources) })
 }
 
 /** The node of a key, made as a stub where nobody has spoken of it. */
 export function nodeOf(tx: Transaction, tenant: number, type: number, key: string): number {
-  const known = tx.statements.nodeIdByKey.get(tenant, type, key)
+  const known = tx.rows.nodeIdByKey.get(tenant, type, key)
   if (known !== undefined) return known[0]
   const id = tx.nextNode(tenant)
   const revision = tx.feed.coming(tenant)
-  tx.statements.insertNode(id, tenant, type, key, 0, noProperties, noAliases, revision)
+  tx.rows.insertNode(id, tenant, type, key, 0, noProperties, noAliases, revision)
   tx.feed.created(tenant, id, type)
   tx.add(tenant, "stub", 0, 1)
   tx.touched(tenant).orphans.add(id)
@@ -106,14 +105,14 @@ export function endOf(tx: Transaction, tenant: number, end: WireEnd): End {
 
 /** The node that stands for an alias: who has won it, else its stub. */
 export function nodeOfAlias(tx: Transaction, tenant: number, alias: number): number {
-  const row = tx.statements.aliasById.get(alias, tenant)
+  const row = tx.rows.aliasById.get(alias, tenant)
   invariant(row !== undefined, "An alias stands as long as a link names it.")
   const [type, scheme, value, node] = row
   return node ?? nodeOf(tx, tenant, type, aliasStubKey({ scheme, value }))
 }
 
 function aliasOf(tx: Transaction, tenant: number, type: number, scheme: string, value: string) {
-  const { aliasByName, insertAlias } = tx.statements
+  const { aliasByName, insertAlias } = tx.rows
   const known = aliasByName.get(tenant, type, scheme, value)
   if (known !== undefined) return known[0]
   const id = tx.nextAlias()
@@ -132,7 +131,7 @@ export function changeClaims(
   const [id, type, , seenProperties, seenAliases] = node
   if (aliases === seenAliases && aliases === noAliases) return
   if (aliases === seenAliases && isRevoked(properties) === isRevoked(seenProperties)) return
-  const { insertClaim, deleteClaim } = tx.statements
+  const { insertClaim, deleteClaim } = tx.rows
   const touched = tx.touched(tenant).aliases
   const idsOf = (text: string) =>
     new Set(aliasesOf(text).map(({ scheme, value }) => aliasOf(tx, tenant, type, scheme, value)))
@@ -149,7 +148,7 @@ export function changeClaims(
 
 /** Puts the text of a node that is in the index in place of what stands there. */
 export function reindexText(tx: Transaction, id: number, type: number, searched: string): void {
-  tx.statements.reindex(id, indexedText(type, searched))
+  tx.rows.reindex(id, indexedText(type, searched))
 }
 
 const indexedText = (type: number, searched: string): string => `${searched}${typeToken(type)}`
@@ -165,7 +164,7 @@ function createDescribed(
   const [, key, properties, aliases, searched] = entity
   const id = tx.freeNode(tenant)
   const revision = tx.feed.coming(tenant)
-  const { insertNewNode } = tx.statements
+  const { insertNewNode } = tx.rows
   if (insertNewNode(id, tenant, type, key, 1, properties, aliases, revision) === 0) return undefined
   tx.nextNode(tenant)
   tx.feed.created(tenant, id, type)
@@ -179,7 +178,7 @@ function describeStub(tx: Transaction, origin: Origin, stub: NodeRow, entity: Wi
   const [id, type] = stub
   const now = { described: true, properties, aliases }
   const revision = tx.feed.updated(tenant, id, type, seenOf(stub), now)
-  tx.statements.updateNode(1, properties, aliases, revision, id, tenant)
+  tx.rows.updateNode(1, properties, aliases, revision, id, tenant)
   tx.add(tenant, "stub", 0, -1)
   return firstAssertion(tx, origin, stub, properties, aliases, searched)
 }
@@ -193,8 +192,8 @@ function firstAssertion(
   searched: string,
 ): number {
   const [id, type] = before
-  tx.statements.insertAssertion(id, record, tenant, null, null)
-  tx.statements.index(id, indexedText(type, searched))
+  tx.rows.insertAssertion(id, record, tenant, null, null)
+  tx.rows.index(id, indexedText(type, searched))
   changeClaims(tx, tenant, before, properties, aliases)
   tx.add(tenant, "assertion", 0, 1)
   tx.add(tenant, "entity", type, 1)
@@ -216,7 +215,7 @@ function rewriteSole(tx: Transaction, tenant: number, node: NodeRow, entity: Wir
   if (properties === seenProperties && aliases === seenAliases) return id
   const now = { described: true, properties, aliases }
   const revision = tx.feed.updated(tenant, id, type, seenOf(node), now)
-  tx.statements.updateNode(asserted, properties, aliases, revision, id, tenant)
+  tx.rows.updateNode(asserted, properties, aliases, revision, id, tenant)
   if (properties !== seenProperties) reindexText(tx, id, type, searched)
   changeClaims(tx, tenant, node, properties, aliases)
   return id

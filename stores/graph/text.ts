@@ -2,11 +2,11 @@
  * Properties and aliases as the texts that are stored: canonical JSON, so that equal values are
  * equal texts and unchanged rows are seen without parsing.
  */
-import { byCodeUnits } from "../../../protocols/canonical.ts"
-import { invariant } from "../../../protocols/errors.ts"
-import type { Alias, Properties, PropertyValue } from "../../../protocols/graph.ts"
-import { searchedCharactersMax } from "../../../protocols/limits.ts"
-import { compareUtf8 } from "../../../protocols/visible.ts"
+import { byCodeUnits } from "../../protocols/canonical.ts"
+import { invariant } from "../../protocols/errors.ts"
+import type { Alias, Properties, PropertyValue } from "../../protocols/graph.ts"
+import { searchedCharactersMax } from "../../protocols/limits.ts"
+import { compareUtf8 } from "../../protocols/visible.ts"
 
 export const noProperties = "{}"
 export const noAliases = "[]"

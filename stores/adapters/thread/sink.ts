@@ -1,21 +1,21 @@
-/** `GraphSink` over the writer's thread. */
+/** `GraphSink` over a writer's thread, whatever it writes to. */
 import * as Effect from "effect/Effect"
 import { Fenced, InvariantBroken, LogDamaged } from "../../../protocols/errors.ts"
 import type { BlockEffects } from "../../../protocols/graph.ts"
-import type { Cursor, GraphSinkShape, PreparedBlock, StoreBroken } from "../../graph/port.ts"
-import { copyStore } from "./backup.ts"
-import type { ReadStore } from "./read-store.ts"
-import { encodeBlock, type GuardAnswer } from "./wire.ts"
+import type { GraphSinkShape, PreparedBlock, StoreBroken } from "../../graph/port.ts"
+import { encodeBlock, type GuardAnswer } from "../../graph/write/wire.ts"
 import type { Result, WriterThread } from "./writer-thread.ts"
 
-export function sinkOf(path: string, thread: WriterThread, store: ReadStore): GraphSinkShape {
+export function sinkOf(
+  thread: WriterThread,
+  rest: Pick<GraphSinkShape, "cursors" | "backup">,
+): GraphSinkShape {
   return {
     guard: (logId, guards) =>
       expect(
         thread.request(() => ({ kind: "guard", logId, guards })),
         "guard",
       ).pipe(Effect.flatMap(({ answer }) => answerOfGuard(answer))),
-    cursors: (tenant) => store.run(() => cursorsOf(store, tenant)),
     configureSource: (tenant, source, { priority }) =>
       Effect.asVoid(thread.request(() => ({ kind: "configure", tenant, source, priority }))),
     prepare,
@@ -30,7 +30,7 @@ export function sinkOf(path: string, thread: WriterThread, store: ReadStore): Gr
           "committed",
         ).pipe(Effect.map(({ outcomes }) => outcomes))
       }),
-    backup: (target) => copyStore(path, target),
+    ...rest,
   }
 }
 
@@ -65,20 +65,4 @@ function answerOfGuard(answer: GuardAnswer): Effect.Effect<void, Fenced | LogDam
       return Effect.fail(new LogDamaged({ partition: "", sequence: 0, message }))
     }
   }
-}
-
-export function cursorsOf(store: ReadStore, tenant: string | undefined): readonly Cursor[] {
-  const rows = store
-    .query<[tenant: string, partition: number, sequence: number, epoch: number]>(
-      `SELECT t.name, c.partition, c.sequence, c.epoch
-       FROM cursor c JOIN tenant t ON t.id = c.tenant
-       WHERE ?1 IS NULL OR t.name = ?1 ORDER BY t.name, c.partition`,
-    )
-    .all(tenant ?? null)
-  return rows.map(([name, partition, sequence, epoch]) => ({
-    tenant: name,
-    partition,
-    sequence,
-    epoch,
-  }))
 }

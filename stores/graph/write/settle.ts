@@ -6,9 +6,6 @@
  */
 import type { Alias, Properties } from "../../../protocols/graph.ts"
 import { mergeProperties } from "../../../protocols/visible.ts"
-import { attach, detach, edgeOf } from "./links.ts"
-import { changeClaims, nodeOfAlias, reindexText } from "./nodes.ts"
-import type { RankedRow } from "./statements.ts"
 import {
   aliasesOf,
   noAliases,
@@ -17,7 +14,10 @@ import {
   searchedText,
   textOfAliases,
   textOfProperties,
-} from "./text.ts"
+} from "../text.ts"
+import { attach, detach, edgeOf } from "./links.ts"
+import { changeClaims, nodeOfAlias, reindexText } from "./nodes.ts"
+import type { RankedRow } from "./rows.ts"
 import type { EdgeBefore, NodeBefore, Touched, Transaction } from "./transaction.ts"
 
 export function settle(tx: Transaction): void {
@@ -39,23 +39,22 @@ function settleNode(
   id: number,
   before: NodeBefore,
 ): void {
-  const { statements } = tx
-  const node = statements.nodeById.get(id, tenant)
+  const node = tx.rows.nodeById.get(id, tenant)
   if (node === undefined) return
   const [, type, , seenProperties, seenAliases, seenRevision] = node
-  const rows = statements.assertionsOf.all(id, tenant)
+  const rows = tx.rows.assertionsOf.all(id, tenant)
   const [sole] = rows
   const { properties, aliases } = visibleOf(rows, seenProperties, seenAliases)
   const asserted = rows.length > 0
   const now = { described: asserted, properties, aliases }
   const seen = { described: before.asserted, properties: seenProperties, aliases: seenAliases }
   const revision = tx.feed.updated(tenant, id, type, { ...seen, revision: seenRevision }, now)
-  statements.updateNode(rows.length, properties, aliases, revision, id, tenant)
+  tx.rows.updateNode(rows.length, properties, aliases, revision, id, tenant)
   if (rows.length === 1 && sole !== undefined && sole[4] !== null) {
-    statements.updateAssertion(null, null, id, sole[7], tenant)
+    tx.rows.updateAssertion(null, null, id, sole[7], tenant)
   }
   changeClaims(tx, tenant, node, properties, aliases)
-  if (!asserted) statements.unindex(id)
+  if (!asserted) tx.rows.unindex(id)
   else if (properties !== seenProperties || !before.asserted) {
     reindexText(tx, id, type, searchedText(propertiesOf(properties)))
   }
@@ -99,25 +98,24 @@ function mergedText(rows: readonly RankedRow[]): string {
 }
 
 function settleAlias(tx: Transaction, tenant: number, touched: Touched, alias: number): void {
-  const { statements } = tx
-  const row = statements.aliasById.get(alias, tenant)
+  const row = tx.rows.aliasById.get(alias, tenant)
   if (row === undefined) return
   const [, , , seenNode, seenClaims] = row
-  const claims = statements.claimsOf.get(alias, tenant)?.[0] ?? 0
-  const node = claims === 0 ? null : (statements.winnerOf.get(alias, tenant)?.[0] ?? null)
+  const claims = tx.rows.claimsOf.get(alias, tenant)?.[0] ?? 0
+  const node = claims === 0 ? null : (tx.rows.winnerOf.get(alias, tenant)?.[0] ?? null)
   tx.add(tenant, "ambiguous", 0, Number(claims > 1) - Number(seenClaims > 1))
   if (node !== seenNode) {
-    for (const [link] of statements.linksOfAlias.all(alias, tenant)) touched.links.add(link)
+    for (const [link] of tx.rows.linksOfAlias.all(alias, tenant)) touched.links.add(link)
   }
-  if (claims === 0 && statements.linksOfAlias.get(alias, tenant) === undefined) {
-    statements.deleteAlias(alias, tenant)
+  if (claims === 0 && tx.rows.linksOfAlias.get(alias, tenant) === undefined) {
+    tx.rows.deleteAlias(alias, tenant)
   } else if (node !== seenNode || claims !== seenClaims) {
-    statements.decideAlias(node, claims, alias, tenant)
+    tx.rows.decideAlias(node, claims, alias, tenant)
   }
 }
 
 function settleLink(tx: Transaction, tenant: number, id: number): void {
-  const link = tx.statements.linkById.get(id, tenant)
+  const link = tx.rows.linkById.get(id, tenant)
   if (link === undefined) return
   const [, , fromNode, fromAlias, toNode, toAlias, , , edgeId, own] = link
   const from = fromAlias === null ? Number(fromNode) : nodeOfAlias(tx, tenant, fromAlias)
@@ -131,7 +129,7 @@ function settleLink(tx: Transaction, tenant: number, id: number): void {
   const [, type, , , , , discriminator, derived, , , source] = link
   const name = { type, from, to, discriminator, derived, source }
   const [edge, kept] = attach(tx, tenant, name, properties)
-  tx.statements.attachLink(edge, kept, id, tenant)
+  tx.rows.attachLink(edge, kept, id, tenant)
 }
 
 function settleEdge(
@@ -141,16 +139,15 @@ function settleEdge(
   id: number,
   before: EdgeBefore,
 ): void {
-  const { statements } = tx
   const [, type, from, to, seenDerived, , seenProperties] = edgeOf(tx, tenant, id)
-  const rows = statements.linksOf.all(id, tenant)
+  const rows = tx.rows.linksOf.all(id, tenant)
   const [sole] = rows
   const own = new Map<number, boolean>()
   for (const row of rows) own.set(row[6], row[5] === 1 && (own.get(row[6]) ?? true))
   countSources(tx, tenant, before.sources, own)
   tx.add(tenant, before.derived ? "derived" : "relationship", 0, -1)
   if (sole === undefined) {
-    statements.deleteEdge(id, tenant)
+    tx.rows.deleteEdge(id, tenant)
     tx.add(tenant, "relationshipOfType", type, -1)
     touched.orphans.add(from).add(to)
     return
@@ -159,9 +156,9 @@ function settleEdge(
   tx.add(tenant, derived === 1 ? "derived" : "relationship", 0, 1)
   const properties = rows.length === 1 ? (sole[4] ?? seenProperties) : mergedText(rows)
   if (derived !== seenDerived || properties !== seenProperties) {
-    statements.updateEdge(derived, properties, id, tenant)
+    tx.rows.updateEdge(derived, properties, id, tenant)
   }
-  if (rows.length === 1 && sole[4] !== null) statements.setLinkText(null, sole[7], tenant)
+  if (rows.length === 1 && sole[4] !== null) tx.rows.setLinkText(null, sole[7], tenant)
 }
 
 function countSources(
@@ -176,11 +173,10 @@ function countSources(
 }
 
 function settleOrphan(tx: Transaction, tenant: number, id: number): void {
-  const { statements } = tx
-  const node = statements.nodeById.get(id, tenant)
+  const node = tx.rows.nodeById.get(id, tenant)
   if (node === undefined || node[2] > 0) return
-  if (statements.edgeAt.get(id, tenant) !== undefined) return
+  if (tx.rows.edgeAt.get(id, tenant) !== undefined) return
   tx.feed.removed(tenant, id, node[1])
-  statements.deleteNode(id, tenant)
+  tx.rows.deleteNode(id, tenant)
   tx.add(tenant, "stub", 0, -1)
 }

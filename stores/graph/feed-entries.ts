@@ -3,8 +3,8 @@
  * alike – how many they are, by how much the node and the revision of each are higher than those of
  * the one before, type and kind, partition. A block of new entities is one run.
  */
-import { invariant } from "../../../protocols/errors.ts"
-import type { EntityChange } from "../../graph/port.ts"
+import { invariant } from "../../protocols/errors.ts"
+import type { EntityChange } from "./port.ts"
 
 type Kind = EntityChange["kind"]
 
