@@ -514,3 +514,31 @@ export const rankTiesHeldMax = 1_000
 export const longReadsWaitingMax = 32
 /** Rows that the graph hash reads before others may run. */
 export const hashRowsPerTurn = 2_000
+
+/** The Postgres graph store. */
+/** Connections that the reads of one process hold, and reads that wait for one of them. */
+export const postgresReadersMax = 8
+export const postgresReadsWaitingMax = 1_024
+/** How long a connection may take to be made. */
+export const postgresConnectMillisMax = 5_000
+/**
+ * The server ends a transaction whose writer says nothing for this long: a paused node lets go of
+ * its guards before its lease is over.
+ */
+export const postgresIdleMillisMax = 4_000
+/** How long a statement waits for another writer: longer than a silent one can hold it up. */
+export const postgresLockMillisMax = 6_000
+/** How long one statement may run before it is given up. */
+export const postgresStatementMillisMax = 60_000
+/** Times that a transaction which met another one is tried again, and how long it waits first. */
+export const postgresRetriesMax = 8
+export const postgresRetryMillisMin = 5
+export const postgresRetryMillisMax = 50
+/** Numbers of rows that a writer takes at once: more than one transaction can need. */
+export const postgresNumbersTaken = 2 ** 24
+/** Characters of a word that the text index tells apart. */
+export const postgresWordLengthMax = 64
+/** Rows of a page that a filter looks at together, and of a cursor. */
+export const postgresRowsFetched = 2_000
+/** Rows of old changes that one transaction may let go. */
+export const postgresTrimmedMax = 64
