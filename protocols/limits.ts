@@ -542,3 +542,41 @@ export const postgresWordLengthMax = 64
 export const postgresRowsFetched = 2_000
 /** Rows of old changes that one transaction may let go. */
 export const postgresTrimmedMax = 64
+
+/** Placement of shards on nodes. */
+/** Nodes of a cluster that are known at once: with more, most of them would own nothing. */
+export const nodesMax = 64
+/** The highest weight of a node: the part of the shards that it takes goes by it. */
+export const nodeWeightMax = 100
+/** By so much a node's share may pass its part by weight: with less, more moves at each join. */
+export const shardShareSlack = 0.1
+/**
+ * How long an entry of the register stands unless it is renewed. A node that dies is missed at most
+ * this long, and one that stands still for less than this loses nothing.
+ */
+export const leaseMillis = 3_000
+export const leaseRenewMillis = 1_000
+/** A lease that was not confirmed for this much longer is given up for lost by its holder. */
+export const leaseGraceMillis = 1_000
+/** How long an answer of the register is waited for, and until it is asked again. */
+export const registerMillisMax = 2_000
+export const registerRetryMillis = 250
+/** How long another process of one's own name may be there before this one gives up. */
+export const rivalMillisMax = 10_000
+/** Nodes that come count once none came for this long, or after the longer time. */
+export const joinDebounceMillis = 2_000
+export const joinDebounceMillisMax = 10_000
+/** A free shard is left this long to each node that should take it before this one does. */
+export const takePatienceMillis = 2_000
+/** Shards that a node takes over at the same time, and how long one takeover may take. */
+export const shardsOpenedAtOnceMax = 8
+export const openMillisMax = 10_000
+/** Attempts at a takeover before its lease is given back, and the first wait between them. */
+export const openTriesMax = 3
+export const openRetryMillis = 250
+/** How long a node whose takeovers fail is asked last: each time twice as long, until one works. */
+export const troubleMillisMin = 5_000
+export const troubleMillisMax = 60_000
+/** Shards that a node hands over at the same time, and how long it waits for each new owner. */
+export const shardsGivenAtOnceMax = 1
+export const handOverMillisMax = 5_000
