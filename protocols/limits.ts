@@ -580,3 +580,88 @@ export const troubleMillisMax = 60_000
 /** Shards that a node hands over at the same time, and how long it waits for each new owner. */
 export const shardsGivenAtOnceMax = 1
 export const handOverMillisMax = 5_000
+/** A node that drains goes after this long, whoever has taken over. */
+export const handOverAllMillisMax = 120_000
+
+/** The log on JetStream. The least level of its API: atomic batches came with server 2.12. */
+export const jetStreamApiLevelMin = 2
+/** How long an answer of the server is waited for; what has none by then is unknown. */
+export const natsRequestMillisMax = 5_000
+export const natsConnectMillisMax = 10_000
+/** A connection that leaves two of these unanswered is dead; a lost one is tried again so often. */
+export const natsPingMillis = 2_000
+export const natsReconnectMillis = 250
+/** Requests of one call that are under way at once: of a list, of the tails. */
+export const natsRequestsAtOnceMax = 32
+/** Bytes of the streams for mailboxes, state and control: a server reserves them on its disk. */
+export const streamBlocksBytesMax = 2 * 1024 ** 3
+export const streamStateBytesMax = 2 * 1024 ** 3
+export const streamControlBytesMax = 64 * 1024 ** 2
+/** Consumers of the stream for mailboxes: one per shard, and one more while it changes hands. */
+export const streamConsumersMax = 4 * shardCount
+/** How long the server itself knows a block's id; after that the sender's record does. */
+export const duplicateWindowMillis = 30_000
+/** A delivered block that is not acknowledged for this long is delivered again. */
+export const deliveredMillisMax = 60_000
+/** What one request for blocks asks for, how long it stands, and how often it shows it does. */
+export const pullRequestBlocksMax = 256
+export const pullRequestBytesMin = blockBytesMax * 2
+export const pullRequestMillis = 5_000
+export const pullHeartbeatMillis = 1_000
+/** How long a pull that has a block waits for others that are known to be on their way. */
+export const pullGatherMillisMax = 1_000
+/** How often a reader looks for consumers that a lower epoch left or a higher one made. */
+export const consumerSweepMillis = 2_000
+/** How long an acknowledgement waits until a replicated stream has removed its block. */
+export const removalMillisMax = 1_000
+export const removalLookMillis = 2
+/** Looks that are taken before the log is said to have lost a block, and the time between them. */
+export const damageLooksMax = 5
+export const damageLookMillis = 200
+/** Chains that a process remembers as a sender, and as a reader of one shard. */
+export const senderChainsHeldMax = 8_192
+export const readerChainsHeldMax = 4_096
+/** Starts of one sender to one partition whose records are kept. */
+export const senderStartsKeptMax = 4
+/** Bytes of a state record in one message of 1 MiB at most; the rest goes into a second one. */
+export const stateMessageBytesMax = 896 * 1024
+/** How long the mark of a removed record stays. */
+export const stateMarkSeconds = 5
+/** Messages of one atomic batch, as the servers allow, and bytes that are put into one. */
+export const batchMessagesMax = 1_000
+export const batchBytesMax = 4 * 1024 ** 2
+/** Tries of a fenced write that another one in flight holds up, and the time between them. */
+export const fencedTriesMax = 50
+export const fencedRetryMillis = 5
+/** Names of a state path that are tokens of its subject; those below become one. */
+export const stateSubjectNamesMax = 8
+/** A shard's actors that have not stopped by then do not hold up its next owner any longer. */
+export const closeMillisMax = 10_000
+
+/** The Neo4j graph store. */
+export const neo4jConnectMillisMax = 5_000
+/** Connections of one process to the server, writer and readers together. */
+export const neo4jConnectionsMax = 16
+/**
+ * The server ends a transaction that takes longer, whatever its writer does: a paused node lets go
+ * of its guards, and a takeover waits no longer than this.
+ */
+export const neo4jTransactionMillisMax = 10_000
+export const neo4jReadMillisMax = 60_000
+/** Times that a transaction which met another one is tried again, and how long it waits first. */
+export const neo4jRetriesMax = 8
+export const neo4jRetryMillisMin = 5
+export const neo4jRetryMillisMax = 50
+/** Numbers of rows that a writer takes at once: more than one transaction can need. */
+export const neo4jNumbersTaken = 2 ** 24
+/** Rows that one statement brings or writes. */
+export const neo4jRowsPerStatement = 5_000
+/**
+ * Types whose names become labels and relationship types. The server never forgets such a name, and
+ * has 2^16 relationship types.
+ */
+export const neo4jTypesNamedMax = 4_096
+/** Times that a read begins anew because of a commit, before it keeps writers out instead. */
+export const neo4jReadsAgainMax = 3
+/** Rows of old changes that one transaction may let go. */
+export const neo4jTrimmedMax = 64
