@@ -3,8 +3,8 @@
  * byte followed by 0xFF, then a zero byte. UTF-8 has no 0xFF, so names never run into each other,
  * and all paths below a prefix lie between its bytes and its bytes with 0xFF behind.
  */
-import { invariant } from "../../../protocols/errors.ts"
-import type { StatePath } from "../../core/state.ts"
+import { invariant } from "../../protocols/errors.ts"
+import type { StatePath } from "./state.ts"
 
 const above = Buffer.from([0xff])
 
