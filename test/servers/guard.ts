@@ -9,17 +9,17 @@ import { rmSync } from "node:fs"
 import { createInterface } from "node:readline"
 import { isAlive, signalTree } from "./process-tree.ts"
 
-/** What the guard is told: to end a process, to remove a folder, or no longer to. */
+/** What the guard is told: to end a process, to remove a path, or no longer to. */
 export type GuardLine =
   | { readonly watch: number; readonly signal: NodeJS.Signals }
   | { readonly forget: number }
-  | { readonly folder: string }
+  | { readonly remove: string }
 
 /** A server that was asked to end is killed after this long. */
 const graceMillis = 5_000
 
 const watched = new Map<number, NodeJS.Signals>()
-const folders = new Set<string>()
+const paths = new Set<string>()
 
 // Ctrl-C in a terminal goes to the owner; what follows from it arrives through the pipe.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {})
@@ -28,7 +28,7 @@ for await (const text of createInterface({ input: process.stdin })) {
   const line: GuardLine = JSON.parse(text)
   if ("watch" in line) watched.set(line.watch, line.signal)
   else if ("forget" in line) watched.delete(line.forget)
-  else folders.add(line.folder)
+  else paths.add(line.remove)
 }
 
 for (const [pid, signal] of watched) {
@@ -40,4 +40,4 @@ while (Date.now() < until && [...watched.keys()].some(isAlive)) {
   await new Promise((resolve) => setTimeout(resolve, 20))
 }
 for (const pid of watched.keys()) signalTree(pid, "SIGKILL")
-for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 20 })
+for (const path of paths) rmSync(path, { recursive: true, force: true, maxRetries: 20 })

@@ -18,9 +18,12 @@ export const forget = (pid: number): void => tell({ forget: pid })
 /** A new folder for a server's own files, removed when this process ends. */
 export function newFolder(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `intelgraph-${name}-`))
-  tell({ folder })
+  removeAtEnd(folder)
   return folder
 }
+
+/** Has a file or a folder removed when this process ends. */
+export const removeAtEnd = (path: string): void => tell({ remove: path })
 
 function tell(line: GuardLine): void {
   guard ??= startGuard()

@@ -71,7 +71,7 @@ export async function startNatsCluster(options: NatsOptions = {}): Promise<NatsC
 }
 
 /** A server with JetStream: the one on the PATH if it is new enough, else the pinned one. */
-async function natsProgram(): Promise<Found> {
+export async function natsProgram(): Promise<Found> {
   const present = onPath("nats-server", ["--version"], least)
   if (present !== undefined) return present
   const folder = await obtain({

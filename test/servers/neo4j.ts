@@ -1,4 +1,4 @@
-/** A Neo4j Community server over Bolt, on a Java of its own choice of settings. */
+/** A Neo4j Community server over Bolt. */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import neo4j, { type Driver, Neo4jError } from "neo4j-driver"
@@ -49,6 +49,7 @@ export async function startNeo4j(options: Neo4jOptions = {}): Promise<Server> {
       ...[`--home-dir=${folder}`, `--config-dir=${join(folder, "conf")}`],
     ],
     folder,
+    log: "logs/neo4j.log",
     answers: asker(url),
   })
   await server.start()
@@ -104,6 +105,10 @@ server.bolt.advertised_address=127.0.0.1:${port}
 server.http.enabled=false
 server.https.enabled=false
 dbms.usage_report.enabled=false
+dbms.fleet_manager.enabled=false
+server.fleet_discovery.enabled=false
+# Its own default waits twice five seconds for connections that are gone.
+internal.server.bolt.thread_pool_shutdown_wait_time=1s
 server.memory.pagecache.size=128m
 dbms.security.auth_max_failed_attempts=0
 ${options.config ?? ""}

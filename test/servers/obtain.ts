@@ -7,12 +7,13 @@
  * same one wait for the first.
  */
 import { spawn } from "node:child_process"
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs"
 import { homedir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { forget, watch } from "./guarded.ts"
-import { isAlive } from "./process-tree.ts"
+import { takeLock } from "./lock.ts"
+import { ServerUnavailable } from "./unavailable.ts"
 
 const triesMax = 4
 const retryMillis = [2_000, 10_000, 30_000]
@@ -55,7 +56,8 @@ export async function obtain(program: Program): Promise<string> {
   const until = Date.now() + waitMillisMax
   for (let told = false; !takeLock(lock); told = true) {
     if (!told) say(program, "another process obtains it")
-    if (Date.now() > until) throw new Error(`${lock} is held by another process: end it`)
+    if (Date.now() > until)
+      throw new ServerUnavailable(`${lock} is held by another process: end it`)
     await pause(200)
   }
   try {
@@ -78,7 +80,10 @@ async function makeWithRetries(program: Program, folder: string): Promise<void> 
       rmSync(part, { recursive: true, force: true })
       const reason = error instanceof Error ? error.message : String(error)
       const isFinal = tries >= triesMax || error instanceof CommandMissing
-      if (isFinal) throw new Error(`${program.name} needs ${program.providedBy}: ${reason}`)
+      if (isFinal) {
+        const what = `${program.name} is not here and could not be obtained`
+        throw new ServerUnavailable(`${what}: ${reason}. It takes ${program.providedBy}.`)
+      }
       say(program, `${reason}; trying again`)
       await pause(retryMillis[tries - 1] ?? 0)
     }
@@ -130,26 +135,6 @@ function step(
 
 const failure = (command: string, how: number | string | null, lines: readonly string[]): string =>
   `${command} ended with ${how}\n${lines.join("\n")}`
-
-/** A file with the holder's process id; one whose holder is gone is taken over. */
-function takeLock(lock: string): boolean {
-  try {
-    writeFileSync(lock, `${process.pid}`, { flag: "wx" })
-    return true
-  } catch {
-    const holder = Number(readIfThere(lock))
-    if (holder > 0 && !isAlive(holder)) rmSync(lock, { force: true })
-    return false
-  }
-}
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, "utf8")
-  } catch {
-    return ""
-  }
-}
 
 const pause = (millis: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, millis))

