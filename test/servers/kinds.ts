@@ -1,13 +1,14 @@
 /** The kinds of server that a person can ask for, by the name that is asked for. */
 import { natsProgram, startNats, startNatsCluster } from "./nats.ts"
 import { neo4jProgram, startNeo4j } from "./neo4j.ts"
+import type { Found } from "./on-path.ts"
 import { postgresProgram, startPostgres } from "./postgres.ts"
 import { redisProgram, startRedis } from "./redis.ts"
 import type { Server } from "./server.ts"
 
 interface Kind {
-  /** Obtains the program where the machine does not have it. */
-  readonly fetch: () => Promise<unknown>
+  /** The program, obtained where the machine does not have it. */
+  readonly fetch: () => Promise<Found>
   readonly start: () => Promise<readonly Server[]>
 }
 

@@ -76,7 +76,7 @@ export async function natsProgram(): Promise<Found> {
   if (present !== undefined) return present
   const folder = await obtain({
     name: `nats-server-${pinned}`,
-    providedBy: `nats-server ${least} or newer, or Go 1.25 or newer, on the PATH`,
+    providedBy: `nats-server ${least} or newer, or Go 1.26, on the PATH`,
     make: (part, run) =>
       run("go", ["install", "-v", `github.com/nats-io/nats-server/v2@v${pinned}`], {
         env: { GOBIN: part },

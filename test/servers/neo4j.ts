@@ -5,6 +5,7 @@ import neo4j, { type Driver, Neo4jError } from "neo4j-driver"
 import { newFolder } from "./guarded.ts"
 import { findJava } from "./java.ts"
 import { obtain } from "./obtain.ts"
+import type { Found } from "./on-path.ts"
 import { freePorts } from "./ports.ts"
 import { Server } from "./server.ts"
 
@@ -21,15 +22,14 @@ export interface Neo4jOptions {
   readonly config?: string
 }
 
-/** What it takes to run the server. */
-export interface Neo4jProgram {
-  readonly java: string
+/** The Java that runs the server, and the server's version. */
+export interface Neo4jProgram extends Found {
   /** Folder of the server's jars. */
   readonly jars: string
 }
 
 export async function startNeo4j(options: Neo4jOptions = {}): Promise<Server> {
-  const { java, jars } = await neo4jProgram()
+  const { command, version, jars } = await neo4jProgram()
   const [port = 0] = await freePorts(1)
   const folder = newFolder("neo4j")
   mkdirSync(join(folder, "conf"))
@@ -37,11 +37,11 @@ export async function startNeo4j(options: Neo4jOptions = {}): Promise<Server> {
   const url = `bolt://127.0.0.1:${port}`
   const server = new Server({
     name: "neo4j",
-    version: pinned,
+    version,
     url,
     user,
     password,
-    command: java,
+    command,
     args: [
       ...[`-Xms${heapMebibytes}m`, `-Xmx${heapMebibytes}m`, "-XX:+ExitOnOutOfMemoryError"],
       ...javaFlags,
@@ -69,7 +69,7 @@ export async function neo4jProgram(): Promise<Neo4jProgram> {
       rmSync(repository, { recursive: true })
     },
   })
-  return { java: await findJava(), jars: join(folder, "lib") }
+  return { command: await findJava(), version: pinned, jars: join(folder, "lib") }
 }
 
 const dependency = (group: string, artifact: string): string =>

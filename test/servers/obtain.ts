@@ -11,18 +11,30 @@ import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs"
 import { homedir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
-import { forget, watch } from "./guarded.ts"
+import { forget, removeAtEnd, watch } from "./guarded.ts"
 import { takeLock } from "./lock.ts"
+import { signalTree } from "./process-tree.ts"
 import { ServerUnavailable } from "./unavailable.ts"
 
-const triesMax = 4
-const retryMillis = [2_000, 10_000, 30_000]
-/** A step that prints nothing for so long is ended; none takes longer than the second in all. */
-const silentMillisMax = 120_000
-const stepMillisMax = 600_000
+/** How long a step may take, and how often what failed is tried again. */
+export interface Patience {
+  /** A step that prints nothing for so long is taken for hung and ended. */
+  readonly silentMillisMax: number
+  readonly stepMillisMax: number
+  /** Waits before the second try and those that follow. */
+  readonly retryMillis: readonly number[]
+}
+
+const patienceDefault: Patience = {
+  silentMillisMax: 120_000,
+  stepMillisMax: 600_000,
+  retryMillis: [2_000, 10_000, 30_000],
+}
+const lookEveryMillis = 200
 const sayEveryMillis = 5_000
 const waitMillisMax = 1_200_000
 const outputLinesShown = 20
+const lineCharactersShown = 80
 
 export interface Program {
   /** Folder of the cache, with the pinned version: `nats-server-2.15.2`. */
@@ -31,6 +43,7 @@ export interface Program {
   readonly providedBy: string
   /** Makes the program into an empty folder. */
   readonly make: (folder: string, run: Run) => Promise<void>
+  readonly patience?: Patience
 }
 
 /** Runs one step, with progress, and rejects where it fails. */
@@ -58,7 +71,7 @@ export async function obtain(program: Program): Promise<string> {
     if (!told) say(program, "another process obtains it")
     if (Date.now() > until)
       throw new ServerUnavailable(`${lock} is held by another process: end it`)
-    await pause(200)
+    await pause(lookEveryMillis)
   }
   try {
     if (!existsSync(folder)) await makeWithRetries(program, folder)
@@ -70,6 +83,8 @@ export async function obtain(program: Program): Promise<string> {
 
 async function makeWithRetries(program: Program, folder: string): Promise<void> {
   const part = `${folder}.part-${process.pid}`
+  removeAtEnd(part)
+  const { retryMillis } = program.patience ?? patienceDefault
   for (let tries = 1; ; tries++) {
     rmSync(part, { recursive: true, force: true })
     mkdirSync(part)
@@ -79,7 +94,7 @@ async function makeWithRetries(program: Program, folder: string): Promise<void> 
     } catch (error) {
       rmSync(part, { recursive: true, force: true })
       const reason = error instanceof Error ? error.message : String(error)
-      const isFinal = tries >= triesMax || error instanceof CommandMissing
+      const isFinal = tries > retryMillis.length || error instanceof CommandMissing
       if (isFinal) {
         const what = `${program.name} is not here and could not be obtained`
         throw new ServerUnavailable(`${what}: ${reason}. It takes ${program.providedBy}.`)
@@ -99,42 +114,62 @@ function step(
   options: RunOptions = {},
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const began = Date.now()
     const child = spawn(command, args, {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
     })
-    if (child.pid !== undefined) watch(child.pid, "SIGKILL")
+    const { pid } = child
+    if (pid !== undefined) watch(pid, "SIGKILL")
     const lines: string[] = []
-    let heard = began
+    let heardAt = Date.now()
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on("line", (line) => {
-        heard = Date.now()
+        heardAt = Date.now()
         if (lines.push(line) > outputLinesShown) lines.shift()
       })
     }
-    say(program, `${command} ${args[0] ?? ""}`)
-    const teller = setInterval(() => {
-      const seconds = Math.round((Date.now() - began) / 1_000)
-      say(program, `${command}, ${seconds} s: ${lines.at(-1)?.trim().slice(0, 80) ?? ""}`)
-      const isHung = Date.now() - heard > silentMillisMax || Date.now() - began > stepMillisMax
-      if (isHung) child.kill("SIGKILL")
-    }, sayEveryMillis)
+    const stopLooking = lookAfter(program, command, {
+      lastLine: () => lines.at(-1) ?? "",
+      heardAt: () => heardAt,
+      end: () => signalTree(pid ?? 0, "SIGKILL"),
+    })
     const done = (error?: Error) => {
-      clearInterval(teller)
-      if (child.pid !== undefined) forget(child.pid)
+      stopLooking()
+      if (pid !== undefined) forget(pid)
       error === undefined ? resolve() : reject(error)
     }
     child.once("error", () => done(new CommandMissing(`\`${command}\` is not on the PATH`)))
-    child.once("close", (code, signal) =>
-      done(code === 0 ? undefined : new Error(failure(command, code ?? signal, lines))),
-    )
+    child.once("close", (code, signal) => {
+      const output = lines.map((line) => `\n${line}`).join("")
+      done(code === 0 ? undefined : new Error(`${command} ended with ${code ?? signal}${output}`))
+    })
   })
 }
 
-const failure = (command: string, how: number | string | null, lines: readonly string[]): string =>
-  `${command} ended with ${how}\n${lines.join("\n")}`
+interface Watched {
+  readonly lastLine: () => string
+  readonly heardAt: () => number
+  readonly end: () => void
+}
+
+/** Tells of a step from time to time and ends it when it hangs; the answer stops that. */
+function lookAfter(program: Program, command: string, { lastLine, heardAt, end }: Watched) {
+  const { silentMillisMax, stepMillisMax } = program.patience ?? patienceDefault
+  const began = Date.now()
+  let saidAt = began
+  say(program, command)
+  const timer = setInterval(() => {
+    const now = Date.now()
+    if (now - saidAt >= sayEveryMillis) {
+      saidAt = now
+      const seconds = Math.round((now - began) / 1_000)
+      say(program, `${command}, ${seconds} s: ${lastLine().trim().slice(0, lineCharactersShown)}`)
+    }
+    if (now - heardAt() > silentMillisMax || now - began > stepMillisMax) end()
+  }, lookEveryMillis)
+  return () => clearInterval(timer)
+}
 
 const pause = (millis: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, millis))

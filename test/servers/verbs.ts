@@ -27,15 +27,18 @@ export interface Status {
   readonly name: KindName
   readonly state: "up" | "down" | "ended"
   readonly url?: string
+  /** Process id of the keeper. */
+  readonly keeper?: number
   readonly servers: readonly (KeptServer & { readonly state: "up" | "ended" })[]
 }
 
-/** Obtains one after the other, and tells of all that cannot be had. */
+/** Obtains one after the other; tells of each, and in the end of all that cannot be had. */
 export async function fetchAll(names: readonly KindName[]): Promise<void> {
   const failed = new Map<string, readonly KindName[]>()
   for (const name of names) {
     try {
-      await kinds[name].fetch()
+      const { command, version } = await kinds[name].fetch()
+      process.stderr.write(`${name}: ${version}, by ${command}\n`)
     } catch (error) {
       if (!(error instanceof ServerUnavailable)) throw error
       failed.set(error.message, [...(failed.get(error.message) ?? []), name])
@@ -114,7 +117,7 @@ export function statusOf(name: KindName): Status {
     state: isAlive(server.pid) ? ("up" as const) : ("ended" as const),
   }))
   const url = servers.map((server) => server.url).join(",")
-  return { name, state: hasEnded(kept) ? "ended" : "up", url, servers }
+  return { name, state: hasEnded(kept) ? "ended" : "up", url, keeper: kept.keeper, servers }
 }
 
 function sayStarting(name: KindName, began: number): () => void {
