@@ -542,6 +542,8 @@ export const postgresWordLengthMax = 64
 export const postgresRowsFetched = 2_000
 /** Rows of old changes that one transaction may let go. */
 export const postgresTrimmedMax = 64
+/** New records after which a writer has the tables looked at; then after four times as many. */
+export const postgresAnalyzedAfter = 2_000
 
 /** Placement of shards on nodes. */
 /** Nodes of a cluster that are known at once: with more, most of them would own nothing. */
@@ -561,6 +563,17 @@ export const leaseGraceMillis = 1_000
 /** How long an answer of the register is waited for, and until it is asked again. */
 export const registerMillisMax = 2_000
 export const registerRetryMillis = 250
+/** Bytes of the register: 64 shards and as many nodes, with what the server adds to each. */
+export const registerBytesMax = 4 * 1024 ** 2
+/** How long the mark of an entry that vanished stays, for watches that were away meanwhile. */
+export const registerMarkSeconds = 60
+/**
+ * A watch on the register shows this often that it is there, is begun anew after this silence, and
+ * is forgotten by the server when nobody has listened for the longest time.
+ */
+export const watchHeartbeatMillis = 500
+export const watchSilenceMillisMax = 2_000
+export const watchIdleMillisMax = 30_000
 /** How long another process of one's own name may be there before this one gives up. */
 export const rivalMillisMax = 10_000
 /** Nodes that come count once none came for this long, or after the longer time. */
@@ -665,3 +678,9 @@ export const neo4jTypesNamedMax = 4_096
 export const neo4jReadsAgainMax = 3
 /** Rows of old changes that one transaction may let go. */
 export const neo4jTrimmedMax = 64
+/** Reads under way at once, those that wait for a connection among them. */
+export const neo4jReadsMax = 1_000
+/** How long opening a store waits for its indexes to be filled. */
+export const neo4jIndexesMillisMax = 60_000
+/** Characters of a word that a text index without rules of its own tells apart. */
+export const indexedWordCharactersMax = 64
