@@ -266,6 +266,20 @@ describe("a node that cannot take over", () => {
   })
 })
 
+describe("a shard whose log is damaged", () => {
+  test("is tried once, holds up no other, and is tried again when a person says so", () => {
+    const model = new PlacementModel(15)
+    model.servers.damaged.add(20)
+    for (const name of ["a", "b", "c"]) model.start(name)
+    expect(model.runUntil(() => model.owned === shardCount - 1, 30_000)).toBeDefined()
+    model.run(60_000)
+    expect(model.opens).toBe(shardCount)
+    model.servers.damaged.clear()
+    for (const node of model.nodes) model.order(node, "serve")
+    expect(model.runUntil(() => model.isAllOwned, 5_000)).toBeDefined()
+  })
+})
+
 describe("a node that is cordoned", () => {
   test("keeps what it has, takes nothing, and takes its share again afterwards", () => {
     const { model, nodes } = settled(14, "a", "b", "c")

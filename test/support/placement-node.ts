@@ -172,12 +172,13 @@ export class ModelNode {
     const fail = () => {
       if (running.isEnded) return
       this.#end(running)
-      this.tell({ kind: "not-opened", shard, lasting: false })
+      this.tell({ kind: "not-opened", shard, lasting: this.#servers.damaged.has(shard) })
     }
     const next = () => {
       const { step } = takeover
       if (running.isEnded) return
-      if (step.kind === "refused" || this.cannotOpen) return fail()
+      const isDamaged = this.#servers.damaged.has(shard)
+      if (step.kind === "refused" || isDamaged || this.cannotOpen) return fail()
       if (step.kind === "owned") {
         running.epoch = step.taken.owners[0]?.epoch ?? 0
         this.tell({ kind: "opened", shard, epoch: running.epoch })

@@ -32,6 +32,8 @@ export class ModelServers {
   readonly refusedWrites = { fenced: 0, repeated: 0 }
   /** Switched off to see that the model finds what the fence prevents. */
   isFenced = true
+  /** Shards that nobody can open: their log is damaged. */
+  readonly damaged = new Set<number>()
   /** The sinks answer nobody. */
   sinksAreDown = false
   readonly #clock: ModelClock

@@ -1,7 +1,10 @@
 /**
  * The register of placement on JetStream: a stream with one message per place, each with a lifetime
- * that the server keeps. A node's permissions are those of the log, on `<name>.ls.>` and
- * `<NAME>_LS`.
+ * that the server keeps.
+ *
+ * Permissions of a node's user, where `<name>` is the log's name and `<NAME>` the same in capitals:
+ * publish `<name>.ls.>`, `$JS.API.INFO`, `$JS.API.STREAM.{CREATE,INFO,MSG.GET}.<NAME>_LS` and
+ * `$JS.API.CONSUMER.CREATE.<NAME>_LS`; subscribe `_INBOX.>`.
  *
  * What expires leaves a mark of the server behind for a while, so that watches hear of it; what is
  * removed leaves an empty message. Both are vacancies, and who writes there next names them as what
