@@ -525,9 +525,9 @@ export const postgresConnectMillisMax = 5_000
  * The server ends a transaction whose writer says nothing for this long: a paused node lets go of
  * its guards before its lease is over.
  */
-export const postgresIdleMillisMax = 4_000
+export const postgresIdleMillisMax = 2_500
 /** How long a statement waits for another writer: longer than a silent one can hold it up. */
-export const postgresLockMillisMax = 6_000
+export const postgresLockMillisMax = 4_000
 /** How long one statement may run before it is given up. */
 export const postgresStatementMillisMax = 60_000
 /** Times that a transaction which met another one is tried again, and how long it waits first. */
@@ -599,7 +599,9 @@ export const handOverAllMillisMax = 120_000
 /** The log on JetStream. The least level of its API: atomic batches came with server 2.12. */
 export const jetStreamApiLevelMin = 2
 /** How long an answer of the server is waited for; what has none by then is unknown. */
-export const natsRequestMillisMax = 5_000
+export const natsRequestMillisMax = 2_000
+/** How long the servers may take to agree on a stream or consumer that is made. */
+export const natsMakeMillisMax = 15_000
 export const natsConnectMillisMax = 10_000
 /** A connection that leaves two of these unanswered is dead; a lost one is tried again so often. */
 export const natsPingMillis = 2_000

@@ -1,6 +1,7 @@
 /**
  * Requests to JetStream over one connection, and what their failures mean. Nothing is retried here:
- * what has no answer is `NoAnswer`, and only the caller knows whether it may ask again.
+ * what has no answer is `NoAnswer`, and only the caller knows whether it may ask again. What waits
+ * for an answer when the connection is lost will get none, and ends at once.
  */
 import {
   headers,
@@ -8,9 +9,10 @@ import {
   type MsgHdrs,
   type NatsConnection,
   NoRespondersError,
+  PermissionViolationError,
   RequestError,
 } from "@nats-io/nats-core"
-import { natsRequestMillisMax } from "../../../protocols/limits.ts"
+import { natsMakeMillisMax, natsRequestMillisMax } from "../../../protocols/limits.ts"
 
 /** The server answered with an error of its API. */
 export class ApiFailed extends Error {
@@ -91,16 +93,36 @@ const textEncoder = new TextEncoder()
 
 export class Broker {
   readonly connection: NatsConnection
+  /** Requests that wait for an answer. */
+  readonly #waiting = new Set<(error: Error) => void>()
+  #isConnected = true
 
   constructor(connection: NatsConnection) {
     this.connection = connection
   }
 
+  /** The connection came or went, as it says itself. */
+  connected(isConnected: boolean): void {
+    this.#isConnected = isConnected
+    if (isConnected) return
+    const lost = new Error("the connection is lost")
+    for (const reject of [...this.#waiting]) reject(lost)
+  }
+
   /** Asks the JetStream API: `STREAM.INFO.<stream>` and the like. */
-  async api<A>(verb: string, body: unknown = undefined): Promise<A> {
+  async api<A>(
+    verb: string,
+    body: unknown = undefined,
+    timeout = natsRequestMillisMax,
+  ): Promise<A> {
     const asked = body === undefined ? "" : JSON.stringify(body)
-    const answer = await this.#ask(`$JS.API.${verb}`, textEncoder.encode(asked))
+    const answer = await this.#ask(`$JS.API.${verb}`, textEncoder.encode(asked), { timeout })
     return readAnswer<A>(verb, answer)
+  }
+
+  /** Has a stream or a consumer made: the servers agree on it first. */
+  make<A>(verb: string, body: unknown): Promise<A> {
+    return this.api<A>(verb, body, natsMakeMillisMax)
   }
 
   /** Stores one message. */
@@ -160,12 +182,18 @@ export class Broker {
     }
   }
 
-  async #ask(subject: string, data: Uint8Array, options: HeaderOptions = {}): Promise<Msg> {
+  async #ask(subject: string, data: Uint8Array, options: AskOptions = {}): Promise<Msg> {
+    const { promise: lost, reject } = Promise.withResolvers<never>()
+    this.#waiting.add(reject)
     try {
+      if (!this.#isConnected) throw new Error("the connection is lost")
       const timeout = natsRequestMillisMax
-      return await this.connection.request(subject, data, { timeout, ...options })
+      const answer = this.connection.request(subject, data, { timeout, ...options })
+      return await Promise.race([answer, lost])
     } catch (error) {
-      throw new NoAnswer(subject, error)
+      throw violationIn(error) ?? new NoAnswer(subject, error)
+    } finally {
+      this.#waiting.delete(reject)
     }
   }
 }
@@ -176,11 +204,12 @@ function readAnswer<A>(asked: string, message: Msg): A {
   return answer
 }
 
-interface HeaderOptions {
+interface AskOptions {
   readonly headers?: MsgHdrs
+  readonly timeout?: number
 }
 
-function optionsOf(of: Readonly<Record<string, string>>): HeaderOptions {
+function optionsOf(of: Readonly<Record<string, string>>): AskOptions {
   const names = Object.keys(of)
   if (names.length === 0) return {}
   const made = headers()
@@ -197,6 +226,12 @@ function readHeaders(base64: string): MsgHdrs {
   }
   return made
 }
+
+/** The server says that this user may not ask. */
+const violationIn = (error: unknown): PermissionViolationError | undefined =>
+  [error, error instanceof Error ? error.cause : undefined].find(
+    (one) => one instanceof PermissionViolationError,
+  )
 
 const isNobodyThere = (error: unknown): boolean =>
   error instanceof NoRespondersError ||

@@ -34,7 +34,7 @@ export const makeConsumer = (
   names: Names,
   owner: Ownership,
 ): Promise<ConsumerInfo> =>
-  broker.api<ConsumerInfo>(
+  broker.make<ConsumerInfo>(
     `CONSUMER.CREATE.${names.streams.mb}.${names.consumer(owner.shard, owner.epoch)}`,
     consumerConfiguration(names, owner),
   )

@@ -1,4 +1,5 @@
 /** What went wrong at the server, as the errors that the ports name. */
+import { PermissionViolationError } from "@nats-io/nats-core"
 import * as Effect from "effect/Effect"
 import {
   type Fenced,
@@ -38,6 +39,7 @@ export function failureOf(error: unknown): Failure {
   }
   if (error instanceof NoAnswer) return unavailable(error.message)
   if (error instanceof ApiFailed) return failureOfApi(error)
+  if (error instanceof PermissionViolationError) return notPermitted(error)
   return unavailable(error instanceof Error ? error.message : String(error))
 }
 
@@ -83,6 +85,15 @@ export const unavailable = (message: string): Unavailable =>
 
 export const terminal = (message: string): StoreFailed =>
   new StoreFailed({ store: "jetstream", message: `The log refused: ${message}` })
+
+function notPermitted({ operation, subject }: PermissionViolationError): StoreFailed {
+  const verb = operation === "publish" ? "publish" : "subscribe"
+  return new StoreFailed({
+    store: "jetstream",
+    message: `This user of the NATS servers may not ${verb} to ${subject}.`,
+    next: "Give the user the permissions of a node; the README of runtime/ lists them.",
+  })
+}
 
 const logFull = (message: string): LogFull =>
   new LogFull({ retryAfterMillis: retryMillisMax, message: `The log is full: ${message}` })

@@ -7,19 +7,23 @@
  * that was there when the shard was opened, as far as it may carry it. What may fail beneath: a
  * delivery may be lost with its connection. The consumer counts what it delivers, so a gap in its
  * count, a lost connection, or silence beyond the heartbeats makes the reader ask the stream what
- * it missed, before anything above it is given. A consumer that is gone means a higher epoch; where
+ * it missed, before anything above it is given. A server may forget what it delivered, and then takes
+ * no acknowledgement of it: it is made to deliver again. A consumer that is gone means a higher epoch; where
  * there is none, blocks may have gone with it, and the log is damaged.
  */
+import { setTimeout as sleep } from "node:timers/promises"
 import { createInbox, type Msg, type Subscription } from "@nats-io/nats-core"
 import { type Partition, shardOf } from "../../../protocols/address.ts"
 import { type Fenced, invariant, LogDamaged } from "../../../protocols/errors.ts"
 import {
+  natsRequestMillisMax,
   natsRequestsAtOnceMax,
   pullGatherMillisMax,
   pullHeartbeatMillis,
   pullRequestBlocksMax,
   pullRequestBytesMin,
   pullRequestMillis,
+  removalLookMillis,
 } from "../../../protocols/limits.ts"
 import type { Delivery, LogBroken, Ownership } from "../../core/log.ts"
 import { ApiFailed, type Broker, errorCodes, NoAnswer } from "./broker.ts"
@@ -75,6 +79,8 @@ export class ShardReader {
   #seen = 0
   #delivered = 0
   #left = 0
+  /** The server has forgotten deliveries: up to here it must make them anew. */
+  #forgotten = 0
   /** The highest block that is known to be there. */
   #known = 0
   #puller: Puller | undefined
@@ -165,6 +171,7 @@ export class ShardReader {
   async acknowledge(entries: readonly Entry[]): Promise<void> {
     if (this.#ended !== undefined) throw this.#ended
     await this.#chains.record(this.owner, entries, this.#lanes)
+    await this.#isRemembered()
     await inGroups(entries, natsRequestsAtOnceMax, async (entry) => {
       await this.#confirm(entry.sequence)
       this.#lanes.remove(entry)
@@ -245,6 +252,7 @@ export class ShardReader {
       this.#arrived.shift()
       this.#delivered = Math.max(this.#delivered, arrived.delivered)
       this.#seen = Math.max(this.#seen, arrived.sequence)
+      if (arrived.sequence >= this.#forgotten || arrived.left === 0) this.#forgotten = 0
       this.#left = arrived.left
     }
   }
@@ -268,6 +276,8 @@ export class ShardReader {
       await this.#arrive({ ...stored, block: stored.data })
       next = stored.sequence + 1
     }
+    // Servers store what they delivered a while later, and take no acknowledgement of the rest.
+    this.#forgotten = info.delivered.stream_seq < this.#seen ? this.#seen : 0
     this.#seen = Math.max(this.#seen, info.delivered.stream_seq)
     this.#delivered = info.delivered.consumer_seq
     this.#left = info.num_pending
@@ -308,6 +318,7 @@ export class ShardReader {
     if (this.#ended !== undefined) return
     if ((this.#hasMissed || this.#arrived.length > 0) && !this.#isWorking) return this.#work()
     const puller = this.#puller
+    if (this.#forgotten > 0 && this.#asked === 0) this.#request(pullRequestBytesMin)
     if (puller === undefined || this.#isWorking) return
     const ready = this.#lanes.readyBytes()
     const waited = performance.now() - puller.sinceMillis
@@ -352,6 +363,16 @@ export class ShardReader {
     throw new LogDamaged({ partition: name, sequence, message })
   }
 
+  /** Waits until the server knows again what it delivered; without it nothing is acknowledged. */
+  async #isRemembered(): Promise<void> {
+    const until = performance.now() + natsRequestMillisMax
+    while ((this.#hasMissed || this.#forgotten > 0) && performance.now() < until) {
+      if (this.#ended !== undefined) throw this.#ended
+      this.#feed()
+      await sleep(removalLookMillis)
+    }
+  }
+
   async #confirm(sequence: number): Promise<void> {
     const { broker, names } = this.#parts
     const consumer = names.consumer(this.owner.shard, this.owner.epoch)
@@ -360,8 +381,10 @@ export class ShardReader {
       const subject = `$JS.ACK.${names.streams.mb}.${consumer}.1.${sequence}.${sequence}.0.0`
       await broker.confirm(subject, acknowledged)
     } catch (error) {
-      if (!(error instanceof NoAnswer) || !error.nobodyThere) throw error
-      await this.#ownConsumer()
+      if (!(error instanceof NoAnswer)) throw error
+      if (error.nobodyThere) await this.#ownConsumer()
+      // Perhaps another server leads the consumer now, and knows less.
+      this.#hasMissed = true
       throw error
     }
   }

@@ -75,7 +75,8 @@ function streamConfigurations(
   replicas: number,
   bounds: StreamBounds,
 ): readonly Configuration[] {
-  const common = { storage: "file", num_replicas: replicas, max_age: 0, deny_delete: true }
+  const common = { storage: "file", num_replicas: replicas, max_age: 0 }
+  const guarded = { deny_delete: true, deny_purge: true }
   return [
     {
       ...common,
@@ -88,7 +89,7 @@ function streamConfigurations(
       max_bytes: bounds.blocksBytesMax,
       max_consumers: streamConsumersMax,
       duplicate_window: duplicateWindowMillis * nanosPerMilli,
-      deny_purge: true,
+      ...guarded,
       metadata: { [idKey]: randomUUID() },
     },
     {
@@ -101,7 +102,7 @@ function streamConfigurations(
       max_msgs_per_subject: controlDepthMax,
       max_bytes: streamControlBytesMax,
       max_consumers: streamConsumersMax,
-      deny_purge: true,
+      ...guarded,
     },
     {
       ...common,
@@ -113,15 +114,15 @@ function streamConfigurations(
       max_bytes: bounds.stateBytesMax,
       allow_atomic: true,
       allow_msg_ttl: true,
-      // The epochs are the fence: a purge would let a former owner pass.
-      deny_purge: true,
+      // The epochs are the fence: without them a former owner would pass.
+      ...guarded,
     },
   ]
 }
 
 export async function openStream(broker: Broker, wanted: Configuration): Promise<StreamInfo> {
   try {
-    return await broker.api<StreamInfo>(`STREAM.CREATE.${wanted.name}`, wanted)
+    return await broker.make<StreamInfo>(`STREAM.CREATE.${wanted.name}`, wanted)
   } catch (error) {
     if (!(error instanceof ApiFailed)) throw error
     if (error.errorCode !== errorCodes.streamExists) throw cannotMake(wanted.name, error)
@@ -180,7 +181,7 @@ async function openFirstConsumers(broker: Broker, names: Names): Promise<void> {
   )
   await Promise.all(
     missing.map((shard) =>
-      broker.api(
+      broker.make(
         `CONSUMER.CREATE.${names.streams.mb}.${names.consumer(shard, 0)}`,
         consumerConfiguration(names, { shard, epoch: 0 }),
       ),
