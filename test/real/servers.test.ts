@@ -5,15 +5,18 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { connect } from "@nats-io/transport-node"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import {
   startNats,
   startNatsCluster,
   startNeo4j,
+  startOldNats,
   startPostgres,
   startRedis,
 } from "../servers/index.ts"
 import type { NatsCluster } from "../servers/nats.ts"
+import { isAtLeast } from "../servers/on-path.ts"
 import { isAlive } from "../servers/process-tree.ts"
 import type { Server } from "../servers/server.ts"
 import type { Status } from "../servers/verbs.ts"
@@ -74,6 +77,16 @@ describe.each(kinds)("the $name server", ({ start, asked }) => {
     expect(isAlive(pid)).toBe(false)
     await server.start()
     expect(await asking.kept()).toBe(true)
+  })
+})
+
+describe("the old NATS server", () => {
+  it("is older than what the log needs", async () => {
+    await using server = await startOldNats()
+    expect(isAtLeast(server.version, "2.12.0")).toBe(false)
+    const connection = await connect({ servers: server.url })
+    expect(connection.info?.version).toBe(server.version)
+    await connection.close()
   })
 })
 

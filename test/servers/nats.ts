@@ -1,11 +1,13 @@
 /** NATS servers with JetStream: one alone, or three that replicate. */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { obtainDebian } from "./debian.ts"
 import { newFolder } from "./guarded.ts"
 import { obtain } from "./obtain.ts"
-import { type Found, onPath } from "./on-path.ts"
+import { type Found, isAtLeast, onPath, versionOf } from "./on-path.ts"
 import { freePorts } from "./ports.ts"
 import { Server } from "./server.ts"
+import { ServerUnavailable } from "./unavailable.ts"
 
 const pinned = "2.15.2"
 /** The first version with what the log asks of JetStream (design D3). */
@@ -49,6 +51,14 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
   return server
 }
 
+/** Debian's server, which is older than what the log asks of JetStream: it is to be refused. */
+export async function startOldNats(options: NatsOptions = {}): Promise<NatsServer> {
+  const [port = 0, monitorPort = 0] = await freePorts(2)
+  const server = newNats(await oldNatsProgram(), { name: "old-nats", port, monitorPort }, options)
+  await server.start()
+  return server
+}
+
 /** Three servers that are one cluster; resolves when each of them knows a leader. */
 export async function startNatsCluster(options: NatsOptions = {}): Promise<NatsCluster> {
   const found = await natsProgram()
@@ -83,6 +93,20 @@ export async function natsProgram(): Promise<Found> {
       }),
   })
   return { command: join(folder, "nats-server"), version: pinned }
+}
+
+export async function oldNatsProgram(): Promise<Found> {
+  const folder = await obtainDebian({
+    name: "nats-server-debian",
+    packages: ["nats-server"],
+    providedBy: "Debian's apt-get and dpkg-deb",
+  })
+  const command = join(folder, "usr/bin/nats-server")
+  const version = versionOf(command, ["--version"])
+  if (version === undefined || isAtLeast(version, least)) {
+    throw new ServerUnavailable(`Debian's nats-server is no longer old: ${version}`)
+  }
+  return { command, version }
 }
 
 function newNats({ command, version }: Found, member: Member, options: NatsOptions): NatsServer {

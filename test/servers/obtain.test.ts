@@ -72,6 +72,16 @@ describe("obtaining a program", () => {
     expect(existsSync(once)).toBe(true)
   })
 
+  it("leaves a step alone that is silent and works", async () => {
+    let tries = 0
+    const make = async (_part: string, run: Run) => {
+      tries += 1
+      await script(run, "for (let u; !u || u.user + u.system < 2e6; u = process.cpuUsage());")
+    }
+    await obtain({ name, providedBy, patience: { ...patience, silentMillisMax: 1_000 }, make })
+    expect(tries).toBe(1)
+  })
+
   it("tells in the end what failed and what would provide it, and leaves nothing", async () => {
     const make = (_part: string, run: Run) => script(run, "console.log('no such'); process.exit(3)")
     await expect(obtain({ name, providedBy, patience, make })).rejects.toThrow(

@@ -2,8 +2,8 @@
  * Programs that are not on the machine: each is made once into a folder of the cache, outside the
  * checkout, and used from there by every later run.
  *
- * A step that says nothing for a while is taken for hung, ended and tried again; so is one that
- * fails. A folder appears under its name only when it is whole. Several processes that want the
+ * A step that says and computes nothing for a while is taken for hung, ended and tried again; so
+ * is one that fails. A folder appears under its name only when it is whole. Several processes that want the
  * same one wait for the first.
  */
 import { spawn } from "node:child_process"
@@ -13,12 +13,12 @@ import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { forget, removeAtEnd, watch } from "./guarded.ts"
 import { takeLock } from "./lock.ts"
-import { signalTree } from "./process-tree.ts"
+import { cpuMillis, signalTree } from "./process-tree.ts"
 import { ServerUnavailable } from "./unavailable.ts"
 
 /** How long a step may take, and how often what failed is tried again. */
 export interface Patience {
-  /** A step that prints nothing for so long is taken for hung and ended. */
+  /** A step that prints nothing and computes nothing for so long is taken for hung and ended. */
   readonly silentMillisMax: number
   readonly stepMillisMax: number
   /** Waits before the second try and those that follow. */
@@ -27,12 +27,14 @@ export interface Patience {
 
 const patienceDefault: Patience = {
   silentMillisMax: 120_000,
-  stepMillisMax: 600_000,
+  stepMillisMax: 1_200_000,
   retryMillis: [2_000, 10_000, 30_000],
 }
+/** A step that computes more than this share of the time is at work, however silent. */
+const workingShare = 0.03
 const lookEveryMillis = 200
 const sayEveryMillis = 5_000
-const waitMillisMax = 1_200_000
+const waitMillisMax = 1_800_000
 const outputLinesShown = 20
 const lineCharactersShown = 80
 
@@ -132,7 +134,7 @@ function step(
     const stopLooking = lookAfter(program, command, {
       lastLine: () => lines.at(-1) ?? "",
       heardAt: () => heardAt,
-      end: () => signalTree(pid ?? 0, "SIGKILL"),
+      pid: pid ?? 0,
     })
     const done = (error?: Error) => {
       stopLooking()
@@ -150,14 +152,16 @@ function step(
 interface Watched {
   readonly lastLine: () => string
   readonly heardAt: () => number
-  readonly end: () => void
+  readonly pid: number
 }
 
 /** Tells of a step from time to time and ends it when it hangs; the answer stops that. */
-function lookAfter(program: Program, command: string, { lastLine, heardAt, end }: Watched) {
+function lookAfter(program: Program, command: string, { lastLine, heardAt, pid }: Watched) {
   const { silentMillisMax, stepMillisMax } = program.patience ?? patienceDefault
   const began = Date.now()
   let saidAt = began
+  let workedAt = began
+  let worked = 0
   say(program, command)
   const timer = setInterval(() => {
     const now = Date.now()
@@ -166,7 +170,12 @@ function lookAfter(program: Program, command: string, { lastLine, heardAt, end }
       const seconds = Math.round((now - began) / 1_000)
       say(program, `${command}, ${seconds} s: ${lastLine().trim().slice(0, lineCharactersShown)}`)
     }
-    if (now - heardAt() > silentMillisMax || now - began > stepMillisMax) end()
+    if (now - began > stepMillisMax) signalTree(pid, "SIGKILL")
+    if (now - Math.max(heardAt(), workedAt) <= silentMillisMax) return
+    const millis = cpuMillis(pid)
+    if (millis - worked < workingShare * silentMillisMax) signalTree(pid, "SIGKILL")
+    worked = millis
+    workedAt = now
   }, lookEveryMillis)
   return () => clearInterval(timer)
 }
