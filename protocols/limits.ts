@@ -600,6 +600,8 @@ export const handOverAllMillisMax = 120_000
 export const jetStreamApiLevelMin = 2
 /** How long an answer of the server is waited for; what has none by then is unknown. */
 export const natsRequestMillisMax = 2_000
+/** How often it is looked which requests have no answer in time. */
+export const natsLookMillis = 100
 /** How long the servers may take to agree on a stream or consumer that is made. */
 export const natsMakeMillisMax = 15_000
 export const natsConnectMillisMax = 10_000
@@ -633,6 +635,8 @@ export const removalLookMillis = 2
 /** Looks that are taken before the log is said to have lost a block, and the time between them. */
 export const damageLooksMax = 5
 export const damageLookMillis = 200
+/** Names of senders whose tokens are remembered: each is a hash, asked for several times a block. */
+export const senderTokensHeldMax = 8_192
 /** Chains that a process remembers as a sender, and as a reader of one shard. */
 export const senderChainsHeldMax = 8_192
 export const readerChainsHeldMax = 4_096
@@ -658,10 +662,10 @@ export const neo4jConnectMillisMax = 5_000
 /** Connections of one process to the server, writer and readers together. */
 export const neo4jConnectionsMax = 16
 /**
- * The server ends a transaction that takes longer, whatever its writer does: a paused node lets go
- * of its guards, and a takeover waits no longer than this.
+ * The server ends a transaction that takes longer, whatever its writer does. A new owner need not
+ * wait for that; a server that has just begun plans each statement first, which takes seconds.
  */
-export const neo4jTransactionMillisMax = 10_000
+export const neo4jTransactionMillisMax = 60_000
 export const neo4jReadMillisMax = 60_000
 /** Times that a transaction which met another one is tried again, and how long it waits first. */
 export const neo4jRetriesMax = 8

@@ -1,8 +1,11 @@
-/** The stores' public face: the graph port and its embedded adapter. */
+/** The stores' public face: the graph port with its adapters. */
+export {
+  openPostgresGraph,
+  openPostgresView,
+  type PostgresOptions,
+} from "./adapters/postgres/lazy.ts"
 export { type GraphInspection, inspectGraph } from "./adapters/sqlite/inspect.ts"
 export {
-  type GraphStore,
-  type GraphView,
   type OpenOptions,
   openGraphReads,
   openGraphStore,

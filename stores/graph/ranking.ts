@@ -15,12 +15,10 @@ export function checkRanking({ steps, count }: RankRequest): void {
   }
 }
 
-/** Whether stored properties have one of those that must not be true. */
-export function excluding({ unless }: RankRequest): (properties: string) => boolean {
-  // As in `isRevoked`: in canonical JSON these characters are nothing else.
-  const texts = unless.map((name) => `${JSON.stringify(name)}:true`)
-  return (properties) => texts.some((text) => properties.includes(text))
-}
+/** Texts of which stored properties of a ranked entity have none. */
+// As in `isRevoked`: in canonical JSON these characters are nothing else.
+export const excludedTexts = ({ unless }: RankRequest): readonly string[] =>
+  unless.map((name) => `${JSON.stringify(name)}:true`)
 
 export const rankTooMany = (scanned: number) =>
   new LimitExceeded({

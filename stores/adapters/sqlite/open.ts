@@ -4,12 +4,7 @@ import { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { DataDirectoryRefused } from "../../../protocols/errors.ts"
-import type {
-  ChangeFeedShape,
-  GraphReadsShape,
-  GraphSinkShape,
-  StoreBroken,
-} from "../../graph/port.ts"
+import type { GraphReadsShape, GraphStore, GraphView, StoreBroken } from "../../graph/port.ts"
 import { sinkOf } from "../thread/sink.ts"
 import { copyStore } from "./backup.ts"
 import { feedOf, watchNothing } from "./changes.ts"
@@ -19,16 +14,6 @@ import { ReadStore } from "./read-store.ts"
 import { readsOf } from "./reads.ts"
 import { formatOf, graphFormat, migrate, writerPragmas } from "./schema.ts"
 import { writerThread } from "./writer-thread.ts"
-
-/** The graph as whoever does not write sees it. */
-export interface GraphView {
-  readonly reads: GraphReadsShape
-  readonly feed: ChangeFeedShape
-}
-
-export interface GraphStore extends GraphView {
-  readonly sink: GraphSinkShape
-}
 
 export interface OpenOptions {
   readonly path: string

@@ -6,7 +6,7 @@ import {
 } from "../../../protocols/limits.ts"
 import { sizeOf } from "../../graph/page.ts"
 import type { RankRequest, RankRow, RankStep, VisibleEntity } from "../../graph/port.ts"
-import { byRank, checkRanking, excluding, rankTooMany } from "../../graph/ranking.ts"
+import { byRank, checkRanking, excludedTexts, rankTooMany } from "../../graph/ranking.ts"
 import { entityAt } from "./read-entities.ts"
 import type { ReadStore } from "./read-store.ts"
 
@@ -33,7 +33,7 @@ export function* rankRows(
   const groups = store.query<[id: number, properties: string]>(
     "SELECT id, properties FROM node WHERE tenant = ? AND type = ? AND asserted > 0",
   )
-  const isExcluded = excluding(request)
+  const excluding = excludedTexts(request)
   const ranked: { readonly node: number; readonly count: number }[] = []
   let [looked, pause] = [0, rankEdgesPerTurn]
   for (const [node, properties] of groups.iterate(tenant, store.type(tenant, request.type))) {
@@ -41,7 +41,7 @@ export function* rankRows(
       pause = looked + walker.scanned + rankEdgesPerTurn
       yield
     }
-    if (isExcluded(properties)) continue
+    if (excluding.some((text) => properties.includes(text))) continue
     const reached = walker.reached(node, count)
     if (reached > 0) ranked.push({ node, count: reached })
   }

@@ -121,13 +121,19 @@ export class WriterThread {
     this.#send()
     if (answer.kind !== "failed") resume?.(Effect.succeed(answer))
     else resume?.(Effect.fail(errorOfFailure(answer.failure, this.#path)))
-    if ("changed" in answer) this.#tell(answer.changed)
+    if ("changed" in answer) this.tell(answer.changed)
   }
 
-  #tell(tenants: readonly string[]): void {
+  /** Calls back who watches these tenants: others have committed, or this thread has. */
+  tell(tenants: readonly string[]): void {
     for (const tenant of tenants) {
       for (const changed of [...(this.#watchers.get(tenant) ?? [])]) changed()
     }
+  }
+
+  /** Somebody may have committed for any of them. */
+  tellAll(): void {
+    this.tell([...this.#watchers.keys()])
   }
 
   #fail(why: string): void {

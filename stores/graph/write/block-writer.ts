@@ -232,14 +232,14 @@ const noRefs = "/"
 const formatRefs = (nodes: readonly number[], links: readonly number[]): string =>
   `${nodes.join(",")}/${links.join(",")}`
 
-function parseRefs(refs: string): { readonly nodes: number[]; readonly links: number[] } {
+export function parseRefs(refs: string): { readonly nodes: number[]; readonly links: number[] } {
   const [nodes = "", links = ""] = refs.split("/")
   return { nodes: idsOf(nodes), links: idsOf(links) }
 }
 
 const idsOf = (text: string): number[] => (text === "" ? [] : text.split(",").map(Number))
 
-function dedupeRowOf(row: RecordRow | undefined) {
+export function dedupeRowOf(row: RecordRow | undefined) {
   if (row === undefined) return undefined
   const [, epoch, count, ordinal, version, hash] = row
   return { run: { epoch, count }, ordinal, version: version ?? undefined, hash }

@@ -53,6 +53,8 @@ interface Feed {
   /** Of the block under way: what it touches is its partition's. */
   partition: number
   revision: number
+  /** As the store has it. */
+  writtenRevision: number
   /** The highest node that there ever was; 0 before the first. */
   node: number
   /** Changes that there ever were: the place of the last one. */
@@ -91,6 +93,7 @@ export class FeedWriter {
       name,
       partition,
       revision,
+      writtenRevision: revision,
       node,
       changes,
       sequences: JSON.parse(sequences) as number[],
@@ -152,7 +155,8 @@ export class FeedWriter {
   write(): readonly string[] {
     const names: string[] = []
     for (const [tenant, feed] of this.#feeds) {
-      if (feed.notes.size === 0 && feed.made.revisions.length === 0) continue
+      // Also where nothing comes of what was noted: no two changes have one revision.
+      if (feed.revision === feed.writtenRevision) continue
       const begin = feed.changes
       const rows = this.#writeRows(tenant, feed)
       if (rows === 0) continue
@@ -195,9 +199,8 @@ export class FeedWriter {
       if (feed.changes - begin + 1 === changesPerRowMax) close()
     })
     if (feed.changes >= begin) close()
-    if (rows > 0) {
-      this.#rows.moveFeed(tenant, feed.revision, feed.node, feed.changes, before)
-    }
+    this.#rows.moveFeed(tenant, feed.revision, feed.node, feed.changes, before)
+    feed.writtenRevision = feed.revision
     return rows
   }
 
