@@ -101,7 +101,7 @@ export async function oldNatsProgram(): Promise<Found> {
     packages: ["nats-server"],
     providedBy: "Debian's apt-get and dpkg-deb",
   })
-  const command = join(folder, "usr/bin/nats-server")
+  const command = join(folder, "usr/sbin/nats-server")
   const version = versionOf(command, ["--version"])
   if (version === undefined || isAtLeast(version, least)) {
     throw new ServerUnavailable(`Debian's nats-server is no longer old: ${version}`)
