@@ -145,12 +145,9 @@ export class Claim {
       this.#dueMillis = nowMillis + registerRetryMillis
       return this.#forget(this.#wanted === undefined ? "gone" : "lost")
     }
-    // An earlier request was stored and its answer lost. It stood when that one was made.
+    // An earlier request was stored and its answer lost; when, is not known. It is written again.
     this.#revision = revision
     this.#stored = entry
-    if (this.#confirmedMillis === Number.NEGATIVE_INFINITY) {
-      this.#confirmedMillis = this.#firstMillis ?? nowMillis
-    }
     this.#dueMillis = nowMillis
     return "held"
   }

@@ -7,8 +7,7 @@
  * than it lasts, closes its shard; free shards are taken at once by the node whose share they are,
  * and after `takePatienceMillis` for each that was to come before by the next; a node gives what is
  * another's share `shardsGivenAtOnceMax` at a time and waits for the new owner to work; it opens
- * `shardsOpenedAtOnceMax` at a time. A drain ends: with every wait bounded, and with nobody there to
- * take over as well.
+ * `shardsOpenedAtOnceMax` at a time. A drain ends, also where nobody is there to take over.
  *
  * What may fail beneath: requests of unknown outcome, a watch that is behind, a takeover that fails
  * or hangs, time that jumps because the process was paused. Does not promise that no other node
@@ -330,7 +329,7 @@ export class ShardKeeper {
         isGiven: false,
         epoch: 0,
         untilMillis: nowMillis,
-        provenSinceMillis: Number.NEGATIVE_INFINITY,
+        provenSinceMillis: nowMillis,
         tries: 0,
       })
     }
