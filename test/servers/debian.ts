@@ -11,13 +11,13 @@ export interface DebianProgram {
   readonly name: string
   readonly packages: readonly string[]
   readonly providedBy: string
+  readonly runs: (folder: string) => boolean
 }
 
 /** The folder that the packages are unpacked in, as if it were `/`. */
-export const obtainDebian = ({ name, packages, providedBy }: DebianProgram): Promise<string> =>
+export const obtainDebian = ({ packages, ...program }: DebianProgram): Promise<string> =>
   obtain({
-    name,
-    providedBy,
+    ...program,
     make: async (folder, run) => {
       await download(folder, packages, run)
       for (const file of readdirSync(folder).filter((one) => one.endsWith(".deb"))) {

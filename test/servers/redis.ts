@@ -8,6 +8,7 @@ import { freePorts } from "./ports.ts"
 import { Server } from "./server.ts"
 
 const least = "7.0"
+const argv0 = "redis-server"
 const askMillisMax = 1_000
 
 interface RedisProgram extends Found {
@@ -25,12 +26,11 @@ export async function startRedis(options: RedisOptions = {}): Promise<Server> {
   const folder = newFolder("redis")
   const url = `redis://127.0.0.1:${port}`
   const server = new Server({
-    name: "redis-server",
+    name: argv0,
     version,
     url,
     command,
-    // Debian's program is one file that does what its name says.
-    argv0: "redis-server",
+    argv0,
     args: [...settings(folder, port), ...(options.config ?? [])],
     ...(env === undefined ? {} : { env }),
     folder,
@@ -52,13 +52,17 @@ export async function redisProgram(): Promise<RedisProgram> {
   const folder = await obtainDebian({
     name: `redis-${least}`,
     packages: ["redis-tools", "libjemalloc2", "liblzf1", "libatomic1", "libsystemd0", "libssl3"],
+    runs: (part) => versionIn(part) !== undefined,
     providedBy: `redis-server ${least} or newer on the PATH, or Debian's apt-get and dpkg-deb`,
   })
-  const command = join(folder, "usr/bin/redis-check-rdb")
   const env = withLibrariesOf(folder)
-  const version = versionOf(command, ["--version"], { env, argv0: "redis-server" })
-  return { command, env, version: version ?? least }
+  return { command: commandIn(folder), env, version: versionIn(folder) ?? least }
 }
+
+/** Debian's program is one file that does what the name says that it is called by. */
+const commandIn = (folder: string): string => join(folder, "usr/bin/redis-check-rdb")
+const versionIn = (folder: string): string | undefined =>
+  versionOf(commandIn(folder), ["--version"], { env: withLibrariesOf(folder), argv0 })
 
 async function ping(url: string): Promise<void> {
   const client = new Redis(url, {
