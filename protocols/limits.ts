@@ -684,6 +684,8 @@ export const neo4jTypesNamedMax = 4_096
 export const neo4jReadsAgainMax = 3
 /** Rows of old changes that one transaction may let go. */
 export const neo4jTrimmedMax = 64
+/** How often a process looks whether others have changed what somebody here watches. */
+export const neo4jWatchMillis = 250
 /** Reads under way at once, those that wait for a connection among them. */
 export const neo4jReadsMax = 1_000
 /** How long opening a store waits for its indexes to be filled. */

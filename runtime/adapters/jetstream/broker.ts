@@ -8,11 +8,10 @@ import {
   type Msg,
   type MsgHdrs,
   type NatsConnection,
-  NoRespondersError,
   PermissionViolationError,
-  RequestError,
 } from "@nats-io/nats-core"
 import { natsMakeMillisMax, natsRequestMillisMax } from "../../../protocols/limits.ts"
+import { Replies } from "./replies.ts"
 
 /** The server answered with an error of its API. */
 export class ApiFailed extends Error {
@@ -31,10 +30,8 @@ export class NoAnswer extends Error {
   readonly nobodyThere: boolean
 
   constructor(asked: string, cause: unknown) {
-    const nobodyThere = isNobodyThere(cause)
-    const why = nobodyThere ? "nobody answers" : cause instanceof Error ? cause.message : "failed"
-    super(`${asked}: ${why}`)
-    this.nobodyThere = nobodyThere
+    super(`${asked}: ${cause instanceof Error ? cause.message : "failed"}`)
+    this.nobodyThere = cause === nobody
   }
 }
 
@@ -93,20 +90,23 @@ const textEncoder = new TextEncoder()
 
 export class Broker {
   readonly connection: NatsConnection
-  /** Requests that wait for an answer. */
-  readonly #waiting = new Set<(error: Error) => void>()
+  readonly #replies: Replies
   #isConnected = true
 
   constructor(connection: NatsConnection) {
     this.connection = connection
+    this.#replies = new Replies(connection)
   }
 
   /** The connection came or went, as it says itself. */
   connected(isConnected: boolean): void {
     this.#isConnected = isConnected
-    if (isConnected) return
-    const lost = new Error("the connection is lost")
-    for (const reject of [...this.#waiting]) reject(lost)
+    if (!isConnected) this.#replies.lost()
+  }
+
+  /** The server said that this user may not do something. */
+  violated(error: PermissionViolationError): void {
+    this.#replies.violated(error)
   }
 
   /** Asks the JetStream API: `STREAM.INFO.<stream>` and the like. */
@@ -183,20 +183,25 @@ export class Broker {
   }
 
   async #ask(subject: string, data: Uint8Array, options: AskOptions = {}): Promise<Msg> {
-    const { promise: lost, reject } = Promise.withResolvers<never>()
-    this.#waiting.add(reject)
+    const { timeout = natsRequestMillisMax, ...rest } = options
     try {
       if (!this.#isConnected) throw new Error("the connection is lost")
-      const timeout = natsRequestMillisMax
-      const answer = this.connection.request(subject, data, { timeout, ...options })
-      return await Promise.race([answer, lost])
+      const { reply, answer } = this.#replies.expect(subject, timeout)
+      this.connection.publish(subject, data, { ...rest, reply })
+      return nobodyThere(await answer)
     } catch (error) {
-      throw violationIn(error) ?? new NoAnswer(subject, error)
-    } finally {
-      this.#waiting.delete(reject)
+      throw error instanceof PermissionViolationError ? error : new NoAnswer(subject, error)
     }
   }
 }
+
+/** The server itself answers in place of somebody who is not there. */
+function nobodyThere(answer: Msg): Msg {
+  if (answer.data.byteLength === 0 && answer.headers?.code === 503) throw nobody
+  return answer
+}
+
+const nobody = new Error("nobody answers")
 
 function readAnswer<A>(asked: string, message: Msg): A {
   const answer = message.json<A & { readonly error?: WireApiError }>()
@@ -226,13 +231,3 @@ function readHeaders(base64: string): MsgHdrs {
   }
   return made
 }
-
-/** The server says that this user may not ask. */
-const violationIn = (error: unknown): PermissionViolationError | undefined =>
-  [error, error instanceof Error ? error.cause : undefined].find(
-    (one) => one instanceof PermissionViolationError,
-  )
-
-const isNobodyThere = (error: unknown): boolean =>
-  error instanceof NoRespondersError ||
-  (error instanceof RequestError && error.cause instanceof NoRespondersError)

@@ -8,6 +8,7 @@ import {
   connect,
   credsAuthenticator,
   type NodeConnectionOptions,
+  PermissionViolationError,
 } from "@nats-io/transport-node"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -56,6 +57,7 @@ export const openBroker = (
       Effect.promise(() => of.close()),
     )
     const broker = new Broker(connection)
+    void follow(broker)
     return { broker, facts: yield* probed(options.servers, broker) }
   })
 
@@ -103,6 +105,17 @@ function authentication(credentials: Credentials | undefined): Partial<NodeConne
   const { credentialsFile } = credentials
   // Read at every connection, so that a file that was renewed is used.
   return { authenticator: credsAuthenticator(() => readFileSync(credentialsFile)) }
+}
+
+/** Tells requests what happens to the connection that carries them, until it is closed. */
+async function follow(broker: Broker): Promise<void> {
+  for await (const status of broker.connection.status()) {
+    if (status.type === "disconnect") broker.connected(false)
+    if (status.type === "reconnect") broker.connected(true)
+    if (status.type === "error" && status.error instanceof PermissionViolationError) {
+      broker.violated(status.error)
+    }
+  }
 }
 
 /** What the log needs of a server, asked before anything is made on it. */

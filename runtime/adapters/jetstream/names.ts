@@ -2,7 +2,7 @@
 import { hash } from "node:crypto"
 import { checkToken, type Partition, subjectOf } from "../../../protocols/address.ts"
 import type { Incarnation } from "../../../protocols/block.ts"
-import { stateSubjectNamesMax } from "../../../protocols/limits.ts"
+import { senderTokensHeldMax, stateSubjectNamesMax } from "../../../protocols/limits.ts"
 import type { StatePath } from "../../core/state.ts"
 import { keyOfPath } from "../../core/state-path.ts"
 
@@ -67,4 +67,13 @@ export function ownershipOfConsumer(name: string): { shard: number; epoch: numbe
 }
 
 /** Half of a SHA-256: senders' names are long, and two never meet in it. */
-const senderToken = (sender: string): string => hash("sha256", sender, "hex").slice(0, 32)
+function senderToken(sender: string): string {
+  const known = senderTokens.get(sender)
+  if (known !== undefined) return known
+  const token = hash("sha256", sender, "hex").slice(0, 32)
+  if (senderTokens.size >= senderTokensHeldMax) senderTokens.clear()
+  senderTokens.set(sender, token)
+  return token
+}
+
+const senderTokens = new Map<string, string>()

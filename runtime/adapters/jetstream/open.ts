@@ -94,9 +94,6 @@ const kept = (log: JetStreamLog, broker: Broker) =>
 
 async function follow(log: JetStreamLog, broker: Broker): Promise<void> {
   for await (const { type } of broker.connection.status()) {
-    if (type === "disconnect") broker.connected(false)
-    if (type !== "reconnect") continue
-    broker.connected(true)
-    log.reconnected()
+    if (type === "reconnect") log.reconnected()
   }
 }
