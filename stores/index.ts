@@ -1,4 +1,5 @@
 /** The stores' public face: the graph port with its adapters. */
+export { type Neo4jOptions, openNeo4jGraph, openNeo4jView } from "./adapters/neo4j/lazy.ts"
 export {
   openPostgresGraph,
   openPostgresView,
