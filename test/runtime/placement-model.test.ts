@@ -155,6 +155,13 @@ describe("a node that drains", () => {
     expect(model.servers.broken).toEqual([])
   })
 
+  test("never has two shards without an owner", () => {
+    const { model, nodes } = settled(16, "a", "b")
+    const [node] = nodes
+    if (node === undefined) throw new Error("no node")
+    expect(drain(model, node)).toBe(shardCount - 1)
+  })
+
   test("ends where nobody is left, and where all drain", () => {
     const { model, nodes } = settled(5, "a", "b")
     for (const node of nodes) model.order(node, "drain")
