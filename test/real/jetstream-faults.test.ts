@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
 import { keyToken, shardOf } from "../../protocols/address.ts"
-import { partitionMailboxBlocksMax } from "../../protocols/limits.ts"
+import { partitionMailboxBlocksMax, senderStartsKeptMax } from "../../protocols/limits.ts"
 import {
   type JetStream,
   type JetStreamOptions,
@@ -130,6 +130,27 @@ describe("one server", () => {
     await run(sendAll(node.log, [last]))
     expect((await run(handle(node.log, next, 1))).map(({ block }) => block)).toEqual([last.block])
     expect((await run(node.log.tails)).map(({ pending }) => pending)).toEqual([0])
+  })
+
+  test("knows a sender that stood still while it was started anew many times", async () => {
+    const node = await runScoped(openJetStream(options()))
+    const owner = await takeOver(node)
+    const send = async (sender: TestSender) => {
+      const offer = sender.next(0)
+      await run(sendAll(node.log, [offer]))
+      const [handled] = await run(handle(node.log, owner, 1))
+      expect(handled?.block).toEqual(offer.block)
+    }
+    const [first, ...later] = Array.from(
+      { length: 2 * senderStartsKeptMax },
+      (_, start) => new TestSender("demo/connector/one", { epoch: 1, start }),
+    )
+    if (first === undefined) throw new Error("some were made")
+    for (const sender of [first, ...later]) await send(sender)
+    const next = await takeOver(node)
+    const offer = first.next(0)
+    await run(sendAll(node.log, [offer]))
+    expect((await run(handle(node.log, next, 1)))[0]?.block).toEqual(offer.block)
   })
 
   test("finds a block missing in its chain, and one that is not what was sent", async () => {

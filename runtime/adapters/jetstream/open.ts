@@ -1,10 +1,7 @@
 /**
  * Opens the log and the state of a cluster on NATS JetStream.
  *
- * Permissions of a node's user, where `<name>` is the log's name and `<NAME>` the same in capitals:
- * publish `<name>.>`, `$JS.API.INFO`, `$JS.API.STREAM.{CREATE,INFO,MSG.GET}.<NAME>_*`,
- * `$JS.API.CONSUMER.{CREATE,DELETE,INFO,NAMES}.<NAME>_MB.>` (`NAMES` without what follows),
- * `$JS.API.CONSUMER.MSG.NEXT.<NAME>_MB.>` and `$JS.ACK.<NAME>_MB.>`; subscribe `_INBOX.>`.
+ * The permissions that a node's user needs are listed in the README of `runtime/`.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -77,8 +74,8 @@ export const openJetStream = (
 const kept = (log: JetStreamLog, broker: Broker) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const looking = setInterval(() => void log.look(), pullGatherMillisMax / 2)
-      // What a sweep cannot do, the next one does.
+      const looking = setInterval(() => void log.look().catch(() => {}), pullGatherMillisMax / 2)
+      // What one of them cannot do, the next one does.
       const sweeping = setInterval(() => void log.sweep().catch(() => {}), consumerSweepMillis)
       looking.unref()
       sweeping.unref()

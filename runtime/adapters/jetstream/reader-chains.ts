@@ -10,7 +10,7 @@ import { decodeHeader } from "../../../protocols/block.ts"
 import { LogDamaged } from "../../../protocols/errors.ts"
 import { damageLookMillis, damageLooksMax, readerChainsHeldMax } from "../../../protocols/limits.ts"
 import type { Ownership } from "../../core/log.ts"
-import { answerOf, type Chain, joined, linkOf, withLink } from "./chain.ts"
+import { answerOf, type Chain, type ChainAnswer, joined, linkOf, withLink } from "./chain.ts"
 import type { Names } from "./names.ts"
 import type { Entry, ReaderLanes } from "./reader-lanes.ts"
 import type { ChainOwner, Receipts } from "./receipts.ts"
@@ -46,13 +46,16 @@ export class ReaderChains {
     const { sender, incarnation, senderSequence } = header
     const of: ChainOwner = { shard: this.#shard, partition, sender, incarnation }
     const held = await this.#chain(of)
-    let answer = answerOf(held.chain, header, block)
+    let answer: ChainAnswer = answerOf(held.chain, header, block)
     for (let looks = 0; answer.kind === "gap" && looks < damageLooksMax; looks++) {
       // A leader that is new may not yet know the newest record.
       await sleep(damageLookMillis)
       held.chain = joined(held.chain, (await this.#receipts.read(of)) ?? [])
       answer = answerOf(held.chain, header, block)
     }
+    // A sender that stood still while it was started anew several times is not a loss.
+    const isUnknown = answer.kind === "gap" && held.chain.length === 0
+    if (isUnknown && (await this.#receipts.hasMadeRoom(of))) answer = { kind: "next" }
     if (answer.kind === "gap" || answer.kind === "broken") {
       const name = `${partition.tenant}/${partition.partition}`
       throw new LogDamaged({ partition: name, sequence, message: answer.message })

@@ -54,6 +54,14 @@ export class Receipts {
     return stored === undefined ? 0 : decodeChain(stored.data).tail
   }
 
+  /** Whether the record of this start made room for those of later ones. */
+  async hasMadeRoom({ shard, partition, sender, incarnation }: ChainOwner): Promise<boolean> {
+    const filter = this.#names.receiptsOfSender(shard, partition, sender)
+    const present = await subjectsOf(this.#broker, this.#names.streams.st, filter)
+    const later = present.filter((one) => compareStarts(incarnationOf(one), incarnation) > 0)
+    return later.length >= senderStartsKeptMax
+  }
+
   async write(owner: Ownership, receipts: readonly Receipt[]): Promise<void> {
     const marks = await Promise.all(
       receipts.filter(({ isFirst }) => isFirst).map((receipt) => this.#marks(receipt)),
