@@ -2,6 +2,8 @@
  * Real servers for tests: each on a free loopback port with its own folder, ended with the process
  * that started it. `npm run servers` starts the same ones for a person.
  */
+
+export { type Direction, Link } from "./links.ts"
 export {
   type NatsCluster,
   type NatsOptions,
