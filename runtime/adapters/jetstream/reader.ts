@@ -7,9 +7,9 @@
  * that was there when the shard was opened, as far as it may carry it. What may fail beneath: a
  * delivery may be lost with its connection. The consumer counts what it delivers, so a gap in its
  * count, a lost connection, or silence beyond the heartbeats makes the reader ask the stream what
- * it missed, before anything above it is given. A server may forget what it delivered, and then takes
- * no acknowledgement of it: it is made to deliver again. A consumer that is gone means a higher epoch; where
- * there is none, blocks may have gone with it, and the log is damaged.
+ * it missed, before anything above it is given. A server may forget what it delivered, and then
+ * takes no acknowledgement of it: it is made to deliver again. A consumer that is gone means a
+ * higher epoch; where there is none, blocks may have gone with it, and the log is damaged.
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import { createInbox, type Msg, type Subscription } from "@nats-io/nats-core"
