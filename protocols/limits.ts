@@ -635,7 +635,7 @@ export const removalLookMillis = 2
 /** Looks that are taken before the log is said to have lost a block, and the time between them. */
 export const damageLooksMax = 5
 export const damageLookMillis = 200
-/** Names of senders whose tokens are remembered: each is a hash, asked for several times a block. */
+/** Names of senders whose tokens are remembered: each is a hash that a block needs often. */
 export const senderTokensHeldMax = 8_192
 /** Chains that a process remembers as a sender, and as a reader of one shard. */
 export const senderChainsHeldMax = 8_192
@@ -665,7 +665,7 @@ export const neo4jConnectionsMax = 16
  * The server ends a transaction that takes longer, whatever its writer does. A new owner need not
  * wait for that; a server that has just begun plans each statement first, which takes seconds.
  */
-export const neo4jTransactionMillisMax = 60_000
+export const neo4jTransactionMillisMax = 120_000
 export const neo4jReadMillisMax = 60_000
 /** Times that a transaction which met another one is tried again, and how long it waits first. */
 export const neo4jRetriesMax = 8
@@ -692,3 +692,21 @@ export const neo4jReadsMax = 1_000
 export const neo4jIndexesMillisMax = 60_000
 /** Characters of a word that a text index without rules of its own tells apart. */
 export const indexedWordCharactersMax = 64
+
+/** The cache. How long, and how large, a value may be kept. */
+export const cacheMillisMax = 24 * 3_600_000
+export const cacheValueBytesMax = 4 * 1024 ** 2
+/** Bytes of all values in a process's memory, and in Redis; and what each costs beside its own. */
+export const cacheMemoryBytesMax = 64 * 1024 ** 2
+export const cacheRedisBytesMax = 256 * 1024 ** 2
+export const cacheEntryBytesEstimate = 256
+/** How long a cache is waited for: longer, and the value is better made. */
+export const cacheCommandMillisMax = 500
+/** How long one node may make a value while others wait, and how long each of them does. */
+export const cacheClaimMillisMax = 30_000
+export const cacheWaitMillisMax = 5_000
+/** How often whoever waits looks, drawn between these. */
+export const cacheLookMillisMin = 5
+export const cacheLookMillisMax = 50
+/** The longest wait before a lost cache is tried again. */
+export const cacheReconnectMillisMax = 1_000

@@ -1,4 +1,6 @@
 /** The log on JetStream while servers and connections come and go, and owners with them. */
+import { spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
@@ -12,11 +14,13 @@ import {
 } from "../../runtime/index.ts"
 import { type NatsCluster, type Server, startNats, startNatsCluster } from "../servers/index.ts"
 import { TestSender } from "../support/blocks.ts"
+import { listenTo } from "../support/child.ts"
 import { logName } from "../support/jetstream-world.ts"
 import { Flow, handle, insisting, sendAll } from "../support/log-flow.ts"
 import { run } from "../support/run.ts"
 import { runScoped } from "../support/scoped.ts"
 
+const ownerChild = fileURLToPath(new URL("../support/log-owner-child.ts", import.meta.url))
 const plenty = 2 ** 30
 const tenant = "demo"
 const shard = shardOf(tenant, 0)
@@ -110,6 +114,33 @@ describe("one server", () => {
     expect(late._tag).toBe("Fenced")
     expect((await run(second.log.tails)).map(({ pending }) => pending)).toEqual([0])
   })
+
+  test.each(["SIGKILL", "SIGSTOP"] as const)(
+    "gives a second owner what the first, which gets %s, did not acknowledge",
+    async (signal) => {
+      const named = options()
+      const node = await runScoped(openJetStream(named))
+      const args = [ownerChild, started().url, named.name ?? "", String(shard), "5"]
+      const former = listenTo(spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] }))
+      onTestFinished(() => void former.child.kill("SIGKILL"))
+      await former.says(/opened/)
+      const sender = new TestSender()
+      const offers = Array.from({ length: 10 }, () => sender.next(0))
+      await run(sendAll(node.log, offers.slice(0, 5)))
+      await former.says(/took/)
+      former.child.kill(signal)
+      const owner = await takeOver(node)
+      await run(sendAll(node.log, offers.slice(5)))
+      const handled = await run(handle(node.log, owner, 9))
+      expect(handled.map(({ block }) => block)).toEqual(offers.slice(1).map(({ block }) => block))
+      expect((await run(node.log.tails)).map(({ pending }) => pending)).toEqual([0])
+      if (signal === "SIGKILL") return
+      former.child.kill("SIGCONT")
+      expect(await former.says(/ended (\w+)/)).toBe("Fenced")
+      expect(await former.says(/late (\w+)/)).toBe("Fenced")
+      await former.ended
+    },
+  )
 
   test("passes over the second copy of a block that came after the server forgot it", async () => {
     const named = options()
