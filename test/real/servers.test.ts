@@ -28,6 +28,8 @@ interface Kind {
   readonly asked: (server: Server) => Asked
 }
 
+const patient = { timeout: 60_000 }
+
 const kinds: readonly Kind[] = [
   { name: "nats", start: () => startNats(), asked: askNats },
   { name: "redis", start: () => startRedis(), asked: askRedis },
@@ -35,7 +37,7 @@ const kinds: readonly Kind[] = [
   { name: "neo4j", start: () => startNeo4j(), asked: askNeo4j },
 ]
 
-describe.each(kinds)("the $name server", ({ start, asked }) => {
+describe.each(kinds)("the $name server", { timeout: 300_000 }, ({ start, asked }) => {
   let server: Server
   let asking: Asked
   beforeAll(async () => {
@@ -62,7 +64,7 @@ describe.each(kinds)("the $name server", ({ start, asked }) => {
   it("is gone when it is killed, and comes back as another process with what it had", async () => {
     const { pid, url } = server
     server.kill()
-    await expect.poll(() => isAlive(pid)).toBe(false)
+    await expect.poll(() => isAlive(pid), patient).toBe(false)
     await expect(asking.kept()).rejects.toThrow()
     await server.start()
     expect(server.url).toBe(url)
@@ -105,7 +107,7 @@ describe("the cluster of NATS servers", () => {
           askNats(where)
             .kept()
             .catch(() => false),
-        { timeout: 60_000 },
+        patient,
       )
       .toBe(true)
 
@@ -165,7 +167,7 @@ describe("npm run servers", () => {
   it("starts again on the same port what somebody killed", async () => {
     const [nats, redis] = await servers("up")
     process.kill(nats?.servers[0]?.pid ?? 0, "SIGKILL")
-    await expect.poll(async () => states(await servers("status"))).toEqual(["ended", "up"])
+    await expect.poll(async () => states(await servers("status")), patient).toEqual(["ended", "up"])
     const [again, other] = await servers("up")
     expect(again?.state).toBe("up")
     expect(again?.url).toBe(nats?.url)
@@ -176,8 +178,8 @@ describe("npm run servers", () => {
     const up = await servers("up")
     const folders = up.flatMap((one) => one.servers.map((server) => server.folder))
     for (const { keeper } of up) process.kill(keeper ?? 0, "SIGKILL")
-    await expect.poll(() => pids(up).some(isAlive), { timeout: 20_000 }).toBe(false)
-    await expect.poll(() => folders.some(existsSync), { timeout: 20_000 }).toBe(false)
+    await expect.poll(() => pids(up).some(isAlive), patient).toBe(false)
+    await expect.poll(() => folders.some(existsSync), patient).toBe(false)
     expect(states(await servers("status"))).toEqual(["down", "down"])
   })
 

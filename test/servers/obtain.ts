@@ -3,8 +3,8 @@
  * checkout, and used from there by every later run.
  *
  * A step that says and computes nothing for a while is taken for hung, ended and tried again; so
- * is one that fails. A folder appears under its name only when it is whole. Several processes that want the
- * same one wait for the first.
+ * is one that fails. A folder appears under its name only when it is whole. Several processes that
+ * want the same one wait for the first.
  */
 import { spawn } from "node:child_process"
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs"

@@ -38,7 +38,8 @@ export interface Launch {
   readonly afterEnd?: () => void
 }
 
-const startMillisMax = 90_000
+/** Neo4j takes 10 s on two idle cores, and minutes where ten others want them. */
+const startMillisMax = 240_000
 const stopMillisMax = 20_000
 const askEveryMillis = 50
 const logCharactersShown = 2_000

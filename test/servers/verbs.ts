@@ -17,7 +17,7 @@ import { isAlive } from "./process-tree.ts"
 import { ServerUnavailable } from "./unavailable.ts"
 
 const keeperFile = fileURLToPath(new URL("./keeper.ts", import.meta.url))
-const startMillisMax = 120_000
+const startMillisMax = 300_000
 const endMillisMax = 60_000
 const lookEveryMillis = 50
 const sayEveryMillis = 5_000
