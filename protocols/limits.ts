@@ -702,6 +702,8 @@ export const cacheRedisBytesMax = 256 * 1024 ** 2
 export const cacheEntryBytesEstimate = 256
 /** How long a cache is waited for: longer, and the value is better made. */
 export const cacheCommandMillisMax = 500
+/** How long a cache that did not answer is done without before it is asked again. */
+export const cacheRestMillis = 1_000
 /** How long one node may make a value while others wait, and how long each of them does. */
 export const cacheClaimMillisMax = 30_000
 export const cacheWaitMillisMax = 5_000
