@@ -17,7 +17,7 @@ import {
 import { run } from "./run.ts"
 
 const [servers = "", name = "", node = "", replicas = "1"] = process.argv.slice(2)
-const writeEveryMillis = 200
+const writeEveryMillis = 2_000
 
 export interface Told {
   readonly event: "started" | "opened" | "closed" | "fenced" | "left" | "failed"
