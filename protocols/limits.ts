@@ -599,7 +599,7 @@ export const handOverAllMillisMax = 120_000
 /** The log on JetStream. The least level of its API: atomic batches came with server 2.12. */
 export const jetStreamApiLevelMin = 2
 /** How long an answer of the server is waited for; what has none by then is unknown. */
-export const natsRequestMillisMax = 2_000
+export const natsRequestMillisMax = 5_000
 /** How often it is looked which requests have no answer in time. */
 export const natsLookMillis = 100
 /** How long the servers may take to agree on a stream or consumer that is made. */

@@ -1,6 +1,6 @@
 /**
- * A process that owns a shard of a log on JetStream: takes blocks, acknowledges the first, and says
- * so on stderr; then it goes on pulling, and says what ended it, and what came of acknowledging late.
+ * A process that owns a shard of a log on JetStream: takes blocks, acknowledges the first, says
+ * so on stderr, and goes on pulling; then what ended that, and what came of acknowledging late.
  */
 import { writeSync } from "node:fs"
 import * as Effect from "effect/Effect"
