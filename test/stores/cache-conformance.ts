@@ -114,14 +114,12 @@ function makesOnce(open: CacheAdapter["open"]): void {
     const answers = await run(
       Effect.gen(function* () {
         const [gate, slow] = yield* slowMaker("value")
+        const asks = counted(cache.getOrMake(tenant, "key", minute, slow.make))
         const asking = yield* Effect.forkChild(
-          Effect.forEach(
-            Array.from({ length: 50 }),
-            () => cache.getOrMake(tenant, "key", minute, slow.make),
-            { concurrency: "unbounded" },
-          ),
+          Effect.forEach(Array.from({ length: 50 }), () => asks.one, { concurrency: "unbounded" }),
         )
         yield* slow.begun
+        yield* asks.are(50)
         yield* Deferred.succeed(gate, undefined)
         return [yield* Fiber.join(asking), slow.made.count] as const
       }),
@@ -142,11 +140,12 @@ function makesOnce(open: CacheAdapter["open"]): void {
           yield* Deferred.await(gate)
           return yield* Effect.fail("no" as const)
         })
-        const asked = Effect.flip(cache.getOrMake(tenant, "key", minute, failing))
+        const asks = counted(Effect.flip(cache.getOrMake(tenant, "key", minute, failing)))
         const asking = yield* Effect.forkChild(
-          Effect.all([asked, asked, asked], { concurrency: "unbounded" }),
+          Effect.all([asks.one, asks.one, asks.one], { concurrency: "unbounded" }),
         )
         yield* Deferred.await(begun)
+        yield* asks.are(3)
         yield* Deferred.succeed(gate, undefined)
         return yield* Fiber.join(asking)
       }),
@@ -190,6 +189,20 @@ function makesOnce(open: CacheAdapter["open"]): void {
     expect(textOf(await run(cache.getOrMake(tenant, "key", minute, make)))).toBe("new")
     expect(cache.figures()).toMatchObject({ unkept: 1 })
   })
+}
+
+/** Asks that are counted as they begin; whoever has begun waits already for what is made. */
+function counted<A, E>(ask: Effect.Effect<A, E>) {
+  let begun = 0
+  const one = Effect.suspend(() => {
+    begun++
+    return ask
+  })
+  const are = (count: number): Effect.Effect<void> =>
+    Effect.suspend(() =>
+      begun >= count ? Effect.void : Effect.flatMap(Effect.yieldNow, () => are(count)),
+    )
+  return { one, are }
 }
 
 /** A maker that has begun, and waits until its gate is opened. */
