@@ -33,35 +33,21 @@ export interface Shelf {
   readonly failures: () => number
 }
 
+type Counting = { -readonly [name in Exclude<keyof CacheFigures, "failures">]: number }
+
 /** Of one process, of one name: all who ask while it is under way wait for it. */
 type Flight = Deferred.Deferred<Exit.Exit<Uint8Array, unknown> | undefined>
 
 export function cacheOver(shelf: Shelf): CacheShape {
   const flights = new Map<string, Flight>()
-  const figures = { hits: 0, made: 0, unkept: 0 }
-
-  const makeUnder = <E>(
-    name: string,
-    claim: Claim | undefined,
-    ttlMillis: number,
-    make: Effect.Effect<Uint8Array, E>,
-  ) =>
-    Effect.gen(function* () {
-      const value = yield* make
-      figures.made++
-      const isKept =
-        claim !== undefined &&
-        value.length <= cacheValueBytesMax &&
-        (yield* shelf.put(name, claim, value, ttlMillis))
-      if (!isKept) figures.unkept++
-      return value
-    }).pipe(Effect.ensuring(claim === undefined ? Effect.void : shelf.release(name, claim)))
+  const figures: Counting = { hits: 0, made: 0, unkept: 0 }
 
   const lookUp = <E>(name: string, ttlMillis: number, make: Effect.Effect<Uint8Array, E>) =>
     Effect.gen(function* () {
       const there = yield* shelf.take(name)
       const { claim, value = there } = there === undefined ? yield* shelf.claim(name) : {}
-      if (value === undefined) return yield* makeUnder(name, claim, ttlMillis, make)
+      if (value === undefined)
+        return yield* makeUnder(shelf, figures, { name, claim, ttlMillis }, make)
       figures.hits++
       return value
     })
@@ -107,6 +93,29 @@ export function cacheOver(shelf: Shelf): CacheShape {
     figures: (): CacheFigures => ({ ...figures, failures: shelf.failures() }),
   }
 }
+
+interface Place {
+  readonly name: string
+  readonly claim: Claim | undefined
+  readonly ttlMillis: number
+}
+
+const makeUnder = <E>(
+  shelf: Shelf,
+  figures: Counting,
+  { name, claim, ttlMillis }: Place,
+  make: Effect.Effect<Uint8Array, E>,
+) =>
+  Effect.gen(function* () {
+    const value = yield* make
+    figures.made++
+    const isKept =
+      claim !== undefined &&
+      value.length <= cacheValueBytesMax &&
+      (yield* shelf.put(name, claim, value, ttlMillis))
+    if (!isKept) figures.unkept++
+    return value
+  }).pipe(Effect.ensuring(claim === undefined ? Effect.void : shelf.release(name, claim)))
 
 /** Of one length, whatever the key. */
 const nameOf = (tenant: string, key: string): string =>

@@ -1,11 +1,11 @@
 /**
  * The cache port: what somebody has worked out already and may be worked out again at any time.
  *
- * Promises: a value is made once for all who ask at the same time, also on several nodes where they
- * share the cache; it is gone after its time; what the cache holds is bounded; a tenant never gets
- * what another one put. What may fail beneath: the cache itself. That is never the caller's
- * failure: the value is made then, and the figures say so. What is asked for fails only where making
- * it fails, and that is not kept.
+ * Promises: a value is made once for all who ask at the same time, also on several nodes where
+ * they share the cache; it is gone after its time; what the cache holds is bounded; a tenant never
+ * gets what another one put. What may fail beneath: the cache itself. That is never the caller's
+ * failure: the value is made then, and the figures say so. What is asked for fails only where
+ * making it fails, and that is not kept.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"

@@ -115,7 +115,8 @@ CREATE TABLE gone (
   node bigint PRIMARY KEY, tenant integer NOT NULL, revision bigint NOT NULL, key ${text}
 );
 CREATE INDEX gone_order ON gone (tenant, revision);
-INSERT INTO meta (name, value) VALUES ('feed', substr(md5(random()::text || clock_timestamp()::text), 1, 16));
+INSERT INTO meta (name, value)
+VALUES ('feed', substr(md5(random()::text || clock_timestamp()::text), 1, 16));
 `
 
 /** SQL that raises a schema of format n to n + 1, at index n. */

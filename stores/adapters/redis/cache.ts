@@ -76,26 +76,7 @@ function shelfOf(redis: Redis, options: RedisCacheOptions): Shelf {
   const tag = `{${prefix}}`
   const keysOf = (name: string) =>
     [`${tag}:value:${name}`, `${tag}:claim:${name}`, `${tag}:ends`, `${tag}:sizes`] as const
-  let failures = 0
-  let restsUntil = 0
-  const insist = <A>(use: () => Promise<A>, otherwise: A): Effect.Effect<A> =>
-    Effect.promise(() =>
-      use().then(
-        (answer) => {
-          restsUntil = 0
-          return answer
-        },
-        () => {
-          failures++
-          restsUntil = performance.now() + cacheRestMillis
-          return otherwise
-        },
-      ),
-    )
-  const ask = <A>(use: () => Promise<A>, otherwise: A): Effect.Effect<A> =>
-    Effect.suspend(() =>
-      performance.now() < restsUntil ? Effect.succeed(otherwise) : insist(use, otherwise),
-    )
+  const { ask, insist, failures } = asking()
   const take = (name: string) =>
     ask(async () => (await redis.getBuffer(keysOf(name)[0])) ?? undefined, undefined)
   const release: Shelf["release"] = (name, claim) =>
@@ -145,8 +126,33 @@ function shelfOf(redis: Redis, options: RedisCacheOptions): Shelf {
     release,
     drop: (name) =>
       Effect.asVoid(insist(() => redis.eval(dropScript, 4, ...keysOf(name), name), null)),
-    failures: () => failures,
+    failures,
   }
+}
+
+/** How Redis is asked: what it does not answer is counted, and it is left alone for a while. */
+function asking() {
+  let failures = 0
+  let restsUntil = 0
+  const insist = <A>(use: () => Promise<A>, otherwise: A): Effect.Effect<A> =>
+    Effect.promise(() =>
+      use().then(
+        (answer) => {
+          restsUntil = 0
+          return answer
+        },
+        () => {
+          failures++
+          restsUntil = performance.now() + cacheRestMillis
+          return otherwise
+        },
+      ),
+    )
+  const ask = <A>(use: () => Promise<A>, otherwise: A): Effect.Effect<A> =>
+    Effect.suspend(() =>
+      performance.now() < restsUntil ? Effect.succeed(otherwise) : insist(use, otherwise),
+    )
+  return { ask, insist, failures: () => failures }
 }
 
 const lookAgainAfter = Effect.sync(

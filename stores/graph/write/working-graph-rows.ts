@@ -146,64 +146,63 @@ export const aliasRows = (
   | "claimsOf"
   | "winnerOf"
   | "linksOfAlias"
-> => {
-  const claims = (alias: number) => {
-    invariant(set.claimed.has(alias), "The claims of a touched alias were fetched.")
-    return set.claimsOf.of(alias)
-  }
-  return {
-    aliasByName: {
-      get: (_tenant, type, scheme, value) =>
-        maybe(set.aliasesByName.get(nameOfKey(type, scheme, value))),
-    },
-    lastAlias: { get: () => [set.numbers.alias] },
-    insertAlias: (id, tenant, type, scheme, value) => {
-      const name = { id, tenant, type, scheme, value }
-      set.aliases.add(id, { ...name, node: null, claims: 0, state: "new" })
-      set.aliasesByName.set(nameOfKey(type, scheme, value), id)
-      set.claimed.add(id)
-      set.otherLinks.set(id, false)
-      set.numbers.alias = id
-    },
-    aliasById: {
-      get: (id) => {
-        const cell = set.aliases.get(id)
-        return cell && [cell.type, cell.scheme, cell.value, cell.node, cell.claims]
-      },
-    },
-    decideAlias: (node, count, id) => {
+> => ({
+  aliasByName: {
+    get: (_tenant, type, scheme, value) =>
+      maybe(set.aliasesByName.get(nameOfKey(type, scheme, value))),
+  },
+  lastAlias: { get: () => [set.numbers.alias] },
+  insertAlias: (id, tenant, type, scheme, value) => {
+    const name = { id, tenant, type, scheme, value }
+    set.aliases.add(id, { ...name, node: null, claims: 0, state: "new" })
+    set.aliasesByName.set(nameOfKey(type, scheme, value), id)
+    set.claimed.add(id)
+    set.otherLinks.set(id, false)
+    set.numbers.alias = id
+  },
+  aliasById: {
+    get: (id) => {
       const cell = set.aliases.get(id)
-      invariant(cell !== undefined, "An alias that is decided was fetched.")
-      Object.assign(cell, { node, claims: count })
-      change(cell)
+      return cell && [cell.type, cell.scheme, cell.value, cell.node, cell.claims]
     },
-    deleteAlias: (id) => set.removeAlias(id),
-    insertClaim: (alias, node, tenant) => {
-      set.claims.add(`${alias}/${node}`, { alias, node, tenant, state: "new" })
-      set.claimsOf.add(alias, node)
+  },
+  decideAlias: (node, count, id) => {
+    const cell = set.aliases.get(id)
+    invariant(cell !== undefined, "An alias that is decided was fetched.")
+    Object.assign(cell, { node, claims: count })
+    change(cell)
+  },
+  deleteAlias: (id) => set.removeAlias(id),
+  insertClaim: (alias, node, tenant) => {
+    set.claims.add(`${alias}/${node}`, { alias, node, tenant, state: "new" })
+    set.claimsOf.add(alias, node)
+  },
+  deleteClaim: (alias, node) => {
+    claimsAt(set, alias)
+    set.claims.remove(`${alias}/${node}`)
+    set.claimsOf.remove(alias, node)
+  },
+  claimsOf: { get: (alias) => [claimsAt(set, alias).size] },
+  winnerOf: {
+    get: (alias) => (claimsAt(set, alias).size === 0 ? undefined : maybe(set.winnerOf(alias))),
+  },
+  linksOfAlias: {
+    get: (alias) => {
+      for (const link of set.linksOfAlias.of(alias)) return [link]
+      const others = set.otherLinks.get(alias)
+      invariant(others !== undefined, "Whether a touched alias has other links was asked.")
+      return others ? [0] : undefined
     },
-    deleteClaim: (alias, node) => {
-      claims(alias)
-      set.claims.remove(`${alias}/${node}`)
-      set.claimsOf.remove(alias, node)
+    all: (alias) => {
+      invariant(set.otherLinks.get(alias) === false, "The links of a decided alias were fetched.")
+      return [...set.linksOfAlias.of(alias)].map((link) => [link])
     },
-    claimsOf: { get: (alias) => [claims(alias).size] },
-    winnerOf: {
-      get: (alias) => (claims(alias).size === 0 ? undefined : maybe(set.winnerOf(alias))),
-    },
-    linksOfAlias: {
-      get: (alias) => {
-        for (const link of set.linksOfAlias.of(alias)) return [link]
-        const others = set.otherLinks.get(alias)
-        invariant(others !== undefined, "Whether a touched alias has other links was asked.")
-        return others ? [0] : undefined
-      },
-      all: (alias) => {
-        invariant(set.otherLinks.get(alias) === false, "The links of a decided alias were fetched.")
-        return [...set.linksOfAlias.of(alias)].map((link) => [link])
-      },
-    },
-  }
+  },
+})
+
+function claimsAt(set: WorkingSet, alias: number): ReadonlySet<number> {
+  invariant(set.claimed.has(alias), "The claims of a touched alias were fetched.")
+  return set.claimsOf.of(alias)
 }
 
 export const edgeRows = (
