@@ -1,4 +1,4 @@
-/** Where a node's log and graph are: in its data directory, or on servers that its settings name. */
+/** Where a node keeps its log and graph: in its data directory, or on servers of its settings. */
 import { Invalid } from "../protocols/errors.ts"
 import { type DataDirectory, openEmbeddedLog, openJetStream } from "../runtime/index.ts"
 import {
