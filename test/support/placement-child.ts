@@ -20,12 +20,11 @@ const [servers = "", name = "", node = "", replicas = "1"] = process.argv.slice(
 const writeEveryMillis = 2_000
 
 export interface Told {
-  readonly event: "started" | "opened" | "closed" | "fenced" | "left" | "failed"
+  /** `late`: what became of a write that was made after the shard was lost. */
+  readonly event: "started" | "opened" | "closed" | "late" | "fenced" | "left" | "failed"
   readonly shard?: number
   readonly epoch?: number
   readonly why?: string
-  /** What became of a write that was made after the shard was lost. */
-  readonly late?: string
 }
 
 const tell = (told: Told) => process.stderr.write(`${JSON.stringify(told)}\n`)
@@ -54,11 +53,13 @@ const program = Effect.gen(function* () {
       ),
     )
   }
-  /** What becomes of a write of a former owner. */
-  const lateWrite = (owner: Ownership) =>
-    state.write(owner, [{ path: ["beat"], value: undefined }]).pipe(
+  /** Tells what becomes of a write of a former owner, once the log answers. */
+  const writeLate = ({ shard, epoch }: Ownership) =>
+    state.write({ shard, epoch }, [{ path: ["beat"], value: undefined }]).pipe(
+      Effect.retry({ while: ({ _tag }) => _tag === "Unavailable" }),
       Effect.as("written"),
       Effect.catch(({ _tag }) => Effect.succeed(_tag)),
+      Effect.map((why) => tell({ event: "late", shard, epoch, why })),
     )
   const work: ShardWork = {
     open: (shard) =>
@@ -76,8 +77,8 @@ const program = Effect.gen(function* () {
         working.delete(shard)
         if (one === undefined) return
         yield* Fiber.interrupt(one.fiber)
-        const late = why === "lost" ? yield* lateWrite(one.owner) : undefined
-        tell({ event: "closed", shard, why, ...(late === undefined ? {} : { late }) })
+        if (why === "lost") yield* Effect.forkDetach(writeLate(one.owner))
+        tell({ event: "closed", shard, why })
       }),
   }
   const host = makeNodeHost()

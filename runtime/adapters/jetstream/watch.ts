@@ -134,7 +134,7 @@ class Watch {
   }
 }
 
-/** `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<times>.<place>.<count>.<time>.<left>[.…]` */
+/** `$JS.ACK.[<domain>.<account>.]<stream>.<name>.<times>.<place>.<count>.<time>.<left>[.…]` */
 function placeOfDelivery({ reply = "" }: Msg) {
   const tokens = reply.split(".")
   const [, sequence = Number.NaN, count = Number.NaN, , left = Number.NaN] = tokens
