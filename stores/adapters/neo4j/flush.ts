@@ -28,6 +28,7 @@ export async function flush(
 ): Promise<void> {
   await flushFences(cypher, set, store)
   await flushGone(cypher, set, types)
+  await flushPairs(cypher, set, types)
   await flushEntities(cypher, set, types)
   await flushBooks(cypher, set)
   await flushJoins(cypher, set)
@@ -62,22 +63,67 @@ async function flushGone(cypher: Cypher, set: WorkingSet, types: TypeNames): Pro
   }
 }
 
-async function flushEntities(cypher: Cypher, set: WorkingSet, types: TypeNames): Promise<void> {
-  const words = (id: number, tenant: number, type: number): string | null => {
-    const text = set.texts.get(id)?.text
-    return text === undefined ? null : indexedWords(tenant, type, text)
+/**
+ * New entities together with the new records that are the only ones to describe them, which is how
+ * nearly all come: nothing has to be looked up to join the two.
+ */
+async function flushPairs(cypher: Cypher, set: WorkingSet, types: TypeNames): Promise<void> {
+  const pairs = set.assertions.in("new").flatMap((assertion): readonly Pair[] => {
+    const node = set.nodes.get(assertion.node)
+    const record = set.recordsById.get(assertion.record)
+    if (node?.state !== "new" || node.asserted !== 1 || record?.state !== "new") return []
+    return [{ assertion, node, record }]
+  })
+  const seen = new Set<number>()
+  const groups = new Map<string, Pair[]>()
+  for (const pair of pairs) {
+    if (seen.has(pair.record.id)) continue
+    seen.add(pair.record.id)
+    const token = tokenOf(pair.node.type, types.get(pair.node.type))
+    const group = groups.get(token)
+    if (group === undefined) groups.set(token, [pair])
+    else group.push(pair)
   }
-  const fresh = set.nodes.in("new")
-  for (const [token, cells] of byToken(fresh, types)) {
+  for (const [token, group] of groups) {
     await cypher.each(
-      `CREATE (n:_Entity:${token} {id: r[0], tenant: r[1], type: r[2], key: r[3], asserted: r[4],
-         properties: r[5], aliases: r[6], revision: r[7], words: r[8]})
-       ${markStub}`,
-      rowsOf(cells, (cell) => {
-        const { id, tenant, type, key, asserted, properties, aliases, revision } = cell
-        const shown = [asserted, properties, aliases, revision]
-        return [id, tenant, type, key, ...shown, words(id, tenant, type)]
-      }),
+      `CREATE (:_Record {${recordNames(0)}})-[:_SAYS]->(:_Entity:${token} {${entityNames(10)}})`,
+      group.map(({ node, record }) => [...recordColumns(record), ...entityColumns(set, node)]),
+    )
+    for (const { assertion, node, record } of group) {
+      assertion.state = node.state = record.state = "kept"
+    }
+  }
+}
+
+interface Pair {
+  readonly assertion: AssertionCell
+  readonly node: NodeCell
+  readonly record: RecordCell
+}
+
+const namesFrom = (names: readonly string[], at: number): string =>
+  names.map((name, i) => `${name}: r[${at + i}]`).join(", ")
+
+const entityNames = (at: number): string => namesFrom(entityProperties, at)
+const entityProperties = [
+  ...["id", "tenant", "type", "key", "asserted", "properties", "aliases", "revision", "words"],
+]
+
+function entityColumns(set: WorkingSet, cell: NodeCell): readonly Value[] {
+  const { id, tenant, type, key, asserted, properties, aliases, revision } = cell
+  return [id, tenant, type, key, asserted, properties, aliases, revision, wordsOf(set, cell)]
+}
+
+function wordsOf(set: WorkingSet, { id, tenant, type }: NodeCell): string | null {
+  const text = set.texts.get(id)?.text
+  return text === undefined ? null : indexedWords(tenant, type, text)
+}
+
+async function flushEntities(cypher: Cypher, set: WorkingSet, types: TypeNames): Promise<void> {
+  for (const [token, cells] of byToken(set.nodes.in("new"), types)) {
+    await cypher.each(
+      `CREATE (n:_Entity:${token} {${entityNames(0)}}) ${markStub}`,
+      rowsOf(cells, (cell) => entityColumns(set, cell)),
     )
   }
   await cypher.each(
@@ -92,13 +138,11 @@ async function flushEntities(cypher: Cypher, set: WorkingSet, types: TypeNames):
       revision,
     ]),
   )
-  const isFresh = new Set(fresh)
-  const rewritten = [...set.texts.keys()].flatMap((id): Value[] => {
-    const cell = set.nodes.get(id)
-    if (cell === undefined || isFresh.has(cell)) return []
-    return [[id, words(id, cell.tenant, cell.type)]]
-  })
-  await cypher.each("MATCH (n:_Entity {id: r[0]}) SET n.words = r[1]", rewritten)
+  const rewritten = set.nodes.in("changed").filter(({ id }) => set.texts.has(id))
+  await cypher.each(
+    "MATCH (n:_Entity {id: r[0]}) SET n.words = r[1]",
+    rowsOf(rewritten, (cell) => [cell.id, wordsOf(set, cell)]),
+  )
 }
 
 /** A label of its own for the few that nobody describes, since there are no partial indexes. */
@@ -113,14 +157,8 @@ async function flushBooks(cypher: Cypher, set: WorkingSet): Promise<void> {
     rowsOf(set.sources.in("changed"), ({ id, priority }) => [id, priority]),
   )
   await cypher.each(
-    `CREATE (:_Record {id: r[0], epoch: r[1], count: r[2], ordinal: r[3], version: r[4],
-       hash: r[5], refs: r[6], tenant: r[7], source: r[8], key: r[9]})`,
-    rowsOf(set.records.in("new"), (cell) => [
-      ...recordState(cell),
-      cell.tenant,
-      cell.source,
-      cell.key,
-    ]),
+    `CREATE (:_Record {${recordNames(0)}})`,
+    rowsOf(set.records.in("new"), recordColumns),
   )
   await cypher.each(
     `MATCH (n:_Record {id: r[0]}) SET n.epoch = r[1], n.count = r[2], n.ordinal = r[3],
@@ -153,6 +191,22 @@ const recordState = (cell: RecordCell): readonly Value[] => {
   const { id, runEpoch, runCount, ordinal, version, hash, refs } = cell
   return [id, runEpoch, runCount, ordinal, version, hash, refs]
 }
+
+const recordNames = (at: number): string =>
+  namesFrom(
+    [
+      ...["id", "epoch", "count", "ordinal", "version", "hash", "refs"],
+      ...["tenant", "source", "key"],
+    ],
+    at,
+  )
+
+const recordColumns = (cell: RecordCell): readonly Value[] => [
+  ...recordState(cell),
+  cell.tenant,
+  cell.source,
+  cell.key,
+]
 
 async function flushLinks(cypher: Cypher, set: WorkingSet): Promise<void> {
   /** Where it is attached: what finds its relationship again. */
