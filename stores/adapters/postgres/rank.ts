@@ -50,13 +50,14 @@ function statementOf({ steps, count }: RankRequest, parameter: (value: Value) =>
     const { from, where, there } = stepOf(step, parameter, `s${i}.node`)
     parts.push(`r${i + 1} AS MATERIALIZED (SELECT s${i}.origin, ${there} AS node
       FROM s${i} CROSS JOIN ${from} WHERE ${where} LIMIT ${rankEdgesScannedMax + 1})`)
-    parts.push(`s${i + 1} AS (SELECT DISTINCT origin, node FROM r${i + 1})`)
+    parts.push(`s${i + 1} AS MATERIALIZED (SELECT DISTINCT origin, node FROM r${i + 1})`)
     scanned.push(`(SELECT count(*) FROM r${i + 1})`)
   }
   const last = `s${count + 1}`
   const rest = onwardOf(steps.slice(count + 1), parameter, "ends.node")
-  parts.push(`ends AS (SELECT DISTINCT node FROM ${last})`)
-  parts.push(`good AS (SELECT node FROM ends WHERE ${rest})`)
+  parts.push(`ends AS MATERIALIZED (SELECT DISTINCT node FROM ${last})`)
+  // Once: joined to what it is made of, the rest of the way would be gone for each origin anew.
+  parts.push(`good AS MATERIALIZED (SELECT node FROM ends WHERE ${rest})`)
   return `WITH ${parts.join(",\n")}
     SELECT ${last}.origin, count(*), greatest(${scanned.join(", ")})
     FROM ${last} JOIN good ON good.node = ${last}.node GROUP BY ${last}.origin
