@@ -16,7 +16,8 @@ import { runScoped } from "../support/scoped.ts"
 
 let server: Server
 beforeAll(async () => {
-  server = await startNeo4j()
+  // A suite for all stores commits 50,000 records at once, twelve times what a node does.
+  server = await startNeo4j({ heapMebibytes: 1_536 })
 })
 afterAll(() => server?.stop())
 
@@ -58,25 +59,25 @@ describe("several nodes on one Neo4j", () => {
   })
 
   it("leave the graph of the definition, whatever is read and in whatever order", async () => {
+    const { sink, reads } = await opened(freshName())
+    let tenants = 0
     await fc.assert(
       fc.asyncProperty(readings, priorities, choices, async (runs, settings, numbers) => {
+        const name = `random-${tenants++}`
         const calls = schedule(runs, chooser(numbers))
         const model = new GraphModel()
         for (const one of calls.flat()) model.commit(one)
         for (const { source, priority } of settings) model.configureSource(source, priority)
-        const store = openNeo4jGraph(optionsOf(freshName()))
-        const written = Effect.flatMap(store, ({ sink, reads }) =>
-          Effect.gen(function* () {
-            for (const call of calls) yield* sink.commit(call)
-            for (const { source, priority } of settings) {
-              yield* sink.configureSource(tenant, source, { priority })
-            }
-            return yield* reads.graphHash(tenant)
-          }),
-        )
-        expect(await run(Effect.scoped(written))).toBe(hashOfVisible(model.visible()))
+        for (const call of calls) {
+          const { length } = await run(sink.commit(call.map((one) => ({ ...one, tenant: name }))))
+          expect(length).toBe(call.length)
+        }
+        for (const { source, priority } of settings) {
+          await run(sink.configureSource(name, source, { priority }))
+        }
+        expect(await run(reads.graphHash(name))).toBe(hashOfVisible(model.visible()))
       }),
-      { numRuns: 8, endOnFailure: true },
+      { numRuns: 5, endOnFailure: true },
     )
   })
 })
@@ -132,7 +133,8 @@ describe("a graph in Neo4j", () => {
     await run(store.sink.commit([block(1, [said])]))
     await withSession(async (session) => {
       const found = await session.run(
-        `MATCH (a:$($type))-[e]->(b) RETURN a.key, type(e), labels(b), b.key`,
+        `MATCH (a:$($type))-[e]->(b) UNWIND labels(b) AS label WITH a, e, b, label ORDER BY label
+         RETURN a.key, type(e), collect(label), b.key`,
         { type },
       )
       const [row] = found.records

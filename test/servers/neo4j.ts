@@ -15,11 +15,13 @@ const user = "neo4j"
 const firstPassword = "neo4j"
 const password = "intelgraph"
 const askMillisMax = 5_000
-const heapMebibytes = 512
+const heapMebibytesDefault = 512
 
 export interface Neo4jOptions {
   /** Further lines of neo4j.conf. */
   readonly config?: string
+  /** Heap of its Java; one transaction may take seven tenths of it. */
+  readonly heapMebibytes?: number
 }
 
 /** The Java that runs the server, and the server's version. */
@@ -35,6 +37,7 @@ export async function startNeo4j(options: Neo4jOptions = {}): Promise<Server> {
   mkdirSync(join(folder, "conf"))
   writeFileSync(join(folder, "conf/neo4j.conf"), configuration(port, options))
   const url = `bolt://127.0.0.1:${port}`
+  const { heapMebibytes = heapMebibytesDefault } = options
   const server = new Server({
     name: "neo4j",
     version,

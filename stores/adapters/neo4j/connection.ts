@@ -106,7 +106,8 @@ export async function transact<A>(
 ): Promise<A> {
   const session = driver.session({ database, defaultAccessMode: mode })
   try {
-    const transaction = await session.beginTransaction({
+    // Not waited for: its first statement goes with it.
+    const transaction = session.beginTransaction({
       timeout: neo4j.int(timeoutMillis),
       metadata,
     })

@@ -12,10 +12,11 @@ export function failureOf(cause: unknown): Failure {
 }
 
 /**
- * The transaction was rolled back for a reason that may be gone when it is tried again: another
- * one was in its way, or memory or threads were short.
+ * The transaction was rolled back for a reason that may be gone when it is tried again at once:
+ * another one was in its way. Memory that is short stays so for longer.
  */
-export const isConflict = (cause: unknown): boolean => codeOf(cause).startsWith("Neo.Transient")
+export const isConflict = (cause: unknown): boolean =>
+  codeOf(cause).startsWith("Neo.TransientError") && !/Memory/.test(codeOf(cause))
 
 export const storeError = (cause: unknown, place: string) => errorOfFailure(failureOf(cause), place)
 
@@ -37,7 +38,7 @@ const refusals: readonly (readonly [code: string, reason: string])[] = [
 const passing: ReadonlySet<string> = new Set(["ServiceUnavailable", "SessionExpired"])
 
 function isPassing(cause: unknown): boolean {
-  if (passing.has(codeOf(cause)) || /TransactionTimedOut/.test(codeOf(cause))) return true
+  if (passing.has(codeOf(cause)) || /TransactionTimedOut|Memory/.test(codeOf(cause))) return true
   // The client's own words have no code.
   return cause instanceof Error && /acquisition timed out|Pool is closed/.test(cause.message)
 }

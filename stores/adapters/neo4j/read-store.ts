@@ -108,12 +108,12 @@ export class ReadStore {
 
   #alone<A>(name: string, use: Use<A>): Promise<A> {
     return transact(this.#driver, this.#database, locking, async (cypher) => {
-      await cypher.rows("MATCH (t:_Tenant {store: $store, name: $name}) SET t._lock = true", {
-        store: this.name,
-        name,
-      })
-      const [tenant] = await this.#tenant(cypher, name)
-      return use(cypher, tenant)
+      const row = await cypher.row<[id: number]>(
+        `MATCH (t:_Tenant {store: $store, name: $name}) SET t._lock = true
+         WITH t RETURN t.id`,
+        { store: this.name, name },
+      )
+      return use(cypher, row?.[0] ?? -1)
     })
   }
 
