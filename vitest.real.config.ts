@@ -5,7 +5,8 @@ export default defineConfig({
   test: {
     include: ["test/real/**/*.test.ts"],
     testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // Servers start in hooks: Neo4j takes minutes where other work has the cores.
+    hookTimeout: 300_000,
     fileParallelism: false,
   },
 })

@@ -17,6 +17,7 @@ import {
   ShardInbox,
   type StatePath,
   sequenceOfParkedPath,
+  type Tail,
   type Taken,
 } from "../runtime/index.ts"
 import type { DurableMailboxes } from "./durable-mailboxes.ts"
@@ -152,6 +153,7 @@ export const openShards = Effect.fnUntraced(function* (
     const sequences = parked.get(lane.name) ?? []
     yield* checkParked(lane.name, tail.lastSequence, sequences)
     lane.covered = covered.get(lane.name) ?? 0
+    yield* checkCovered(lane, tail, sequences)
     const gone = memory.inbox.opened(lane.partition, lane.covered, sequences)
     for (const sequence of gone) memory.toRemove.push({ ...lane.partition, sequence })
     parts.mailboxes.opened(lane.partition, tail, sequences.slice(gone.length))
@@ -186,6 +188,30 @@ const checkParked = (name: string, lastSequence: number, parked: readonly number
   if (sequence <= lastSequence) return Effect.void
   const message = `Block ${sequence} of ${name} is parked, and the log ends at ${lastSequence}.`
   return Effect.fail(new LogDamaged({ partition: name, sequence, message }))
+}
+
+/**
+ * The log gives up a block once every sink has it, or it is parked. With nothing left of a
+ * partition, a sink that is behind its end is another one, or an older copy: what is missing there
+ * would be missing for good, and nobody would know.
+ */
+const checkCovered = (
+  { name, covered }: Lane,
+  { lastSequence, pending }: Tail,
+  parked: readonly number[],
+) => {
+  if (pending > 0 || parked.length > 0 || covered >= lastSequence) return Effect.void
+  return Effect.fail(
+    new LogDamaged({
+      partition: name,
+      sequence: lastSequence,
+      message:
+        `The log has given up block ${lastSequence} of ${name} as applied, and this graph has ` +
+        `${covered === 0 ? "none of them" : `them up to ${covered}`}: it is another graph than ` +
+        "the log has fed, or an older copy.",
+      next: "Start with the graph that belongs to this log, or with a new log and an empty graph.",
+    }),
+  )
 }
 
 /** The lowest cursor of all sinks; a partition that one of them does not know is at 0. */

@@ -17,15 +17,16 @@ import {
   makeNodeHost,
   observeTurns,
   openDataDirectory,
-  openEmbeddedLog,
   spansToFile,
 } from "../runtime/index.ts"
 import type { ChangeFeedShape } from "../stores/index.ts"
 import type { Settings } from "./configuration.ts"
-import { openGraph } from "./open-graph.ts"
+import { isOnServers, openGraphOf, openLogOf } from "./open-ports.ts"
 
 export interface AssembledNode {
   readonly directory: DataDirectory
+  /** Its log or graph is elsewhere. */
+  readonly isOnServers: boolean
   readonly ports: Ports
   readonly node: IntelNode
   readonly feed: ChangeFeedShape
@@ -45,9 +46,9 @@ export const assemble = (
     const metrics = new MetricRegistry()
     yield* collectProcess(metrics)
     const directory = yield* openDataDirectory(settings.dataDir.value)
-    const { sink, reads, feed } = yield* openGraph(directory)
+    const { sink, reads, feed } = yield* openGraphOf(settings, directory)
     const resumeKey = yield* resumeKeyOf(directory)
-    const { log, state } = yield* openEmbeddedLog(directory)
+    const { log, state } = yield* openLogOf(settings, directory)
     const control = yield* openAccessControl(directory.files.meta, {
       openTenant: settings.tenant.value,
       onFault: (error) => logger.error("rows of audit are lost", { error }),
@@ -69,7 +70,17 @@ export const assemble = (
         events: logActorEvent(logger),
       },
     })
-    return { directory, ports, node, feed, resumeKey, control, metrics, logger }
+    return {
+      directory,
+      isOnServers: isOnServers(settings),
+      ports,
+      node,
+      feed,
+      resumeKey,
+      control,
+      metrics,
+      logger,
+    }
   })
 
 /** Spans only where somebody named a file for them and a share of turns above none. */

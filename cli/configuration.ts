@@ -1,7 +1,8 @@
 /**
  * The settings of one command: flag > `INTELGRAPH_*` > `intelgraph.yaml` > default. Each remembers
  * where it came from, so that `config check` can say it. A variable or key that nobody knows is
- * refused: a setting that silently does nothing is worse than none. No setting is a secret.
+ * refused: a setting that silently does nothing is worse than none. What is secret in an
+ * address is shown nowhere.
  */
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"
@@ -26,10 +27,12 @@ import {
   chooser,
   invalid,
   listOf,
+  type Read,
   type Setting,
   tenantName,
   wholeNumber,
 } from "./readers.ts"
+import { type ServerUrl, serverUrl, withoutPassword } from "./server-url.ts"
 import { attemptInvalid, type Given, textFlag } from "./verb.ts"
 
 export interface TenantSettings {
@@ -44,6 +47,11 @@ export interface Settings {
   readonly file: string | undefined
   readonly dataDir: Setting<string>
   readonly tenant: Setting<string>
+  readonly nats: Setting<ServerUrl | undefined>
+  readonly natsCredentials: Setting<string | undefined>
+  readonly natsCa: Setting<string | undefined>
+  readonly postgres: Setting<ServerUrl | undefined>
+  readonly neo4j: Setting<ServerUrl | undefined>
   readonly port: Setting<number>
   readonly host: Setting<string>
   readonly hosts: Setting<readonly string[]>
@@ -69,6 +77,11 @@ export const variables = {
   config: "INTELGRAPH_CONFIG",
   dataDir: "INTELGRAPH_DATA_DIR",
   tenant: "INTELGRAPH_TENANT",
+  nats: "INTELGRAPH_NATS",
+  natsCredentials: "INTELGRAPH_NATS_CREDENTIALS",
+  natsCa: "INTELGRAPH_NATS_CA",
+  postgres: "INTELGRAPH_POSTGRES",
+  neo4j: "INTELGRAPH_NEO4J",
   port: "INTELGRAPH_PORT",
   host: "INTELGRAPH_HOST",
   hosts: "INTELGRAPH_HOSTS",
@@ -119,6 +132,44 @@ function documentPath(given: Given, { env, folder, fallback }: Place): string | 
   const path = resolve(folder, named)
   if (existsSync(path)) return path
   throw invalid(`There is no configuration ${path}.`)
+}
+
+const natsUrl = serverUrl(["nats", "tls", "ws", "wss"], "nats://127.0.0.1:4222")
+const postgresUrl = serverUrl(["postgres", "postgresql"], "postgres://user@127.0.0.1/intelgraph")
+const neo4jUrl = serverUrl(
+  ["bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc"],
+  "bolt://user@127.0.0.1:7687",
+)
+
+/** Servers that keep the log and the graph; without them the data directory does. */
+function serverSettings(
+  choose: ReturnType<typeof chooser>,
+  { nats, postgres, neo4j }: Pick<ConfigurationDocument, "nats" | "postgres" | "neo4j">,
+  { fromFile, pathIn }: Paths,
+) {
+  const filed = <A>(text: string | undefined, read: (text: string) => A) =>
+    text === undefined ? undefined : read(text)
+  const path = (name: "natsCredentials" | "natsCa", file: string | undefined) =>
+    choose<string | undefined>("", variables[name], pathIn, {
+      file: filed(file, fromFile),
+      otherwise: undefined,
+    })
+  const server = (name: "nats" | "postgres" | "neo4j", read: Read<ServerUrl>, file?: string) =>
+    choose<ServerUrl | undefined>(name, variables[name], read, {
+      file: filed(file, (text) => withoutPassword(read)(text, `${name} of the file`)),
+      otherwise: undefined,
+    })
+  const servers = {
+    nats: server("nats", natsUrl, nats?.servers),
+    natsCredentials: path("natsCredentials", nats?.credentials),
+    natsCa: path("natsCa", nats?.ca),
+    postgres: server("postgres", postgresUrl, postgres?.url),
+    neo4j: server("neo4j", neo4jUrl, neo4j?.url),
+  }
+  if (servers.postgres.value !== undefined && servers.neo4j.value !== undefined) {
+    throw invalid("The graph is kept in Postgres or in Neo4j, and both are named.")
+  }
+  return servers
 }
 
 interface Paths {
@@ -204,6 +255,7 @@ function settingsOf(given: Given, place: Place, file: ConfigurationFile | undefi
       file: document?.tenant,
       otherwise: "demo",
     }),
+    ...serverSettings(choose, document ?? {}, { fromFile, pathIn }),
     port: choose("port", variables.port, wholeNumber(0, 65_535), {
       file: gateway?.port,
       otherwise: 4000,

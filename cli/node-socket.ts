@@ -9,6 +9,7 @@ import { progressDrawMillis } from "../protocols/limits.ts"
 import { backupDirectory } from "../runtime/index.ts"
 import { auditIngest, createToken, revokeToken } from "./access.ts"
 import type { AssembledNode } from "./assemble.ts"
+import { notCopied } from "./open-ports.ts"
 import { ingestRequest, type PlainRequest } from "./request.ts"
 import { type Outcome, runSources } from "./run-sources.ts"
 import { callSocket, type Progress, serveSocket, socketPlace } from "./socket.ts"
@@ -69,6 +70,7 @@ function answer(
         node,
       })
     case "backup":
+      if (assembled.isOnServers) return Effect.fail(notCopied())
       return backupDirectory({
         directory: assembled.directory,
         log: ports.log,

@@ -9,6 +9,14 @@ const dataDir: Flag = {
 const tenant: Flag = { value: "NAME", help: "whose data (default demo)" }
 const json: Flag = { help: "the result as one JSON value on stdout" }
 const config: Flag = { value: "FILE", help: "the configuration (default ./intelgraph.yaml)" }
+const graph: Verb["flags"] = {
+  postgres: { value: "URL", help: "database that keeps the graph (default the data directory)" },
+  neo4j: { value: "URL", help: "server that keeps the graph, in place of Postgres" },
+}
+const servers: Verb["flags"] = {
+  nats: { value: "URL", help: "servers that keep the log (default the data directory)" },
+  ...graph,
+}
 const common = { "data-dir": dataDir, tenant, json, config }
 
 const start: Verb = {
@@ -19,6 +27,7 @@ const start: Verb = {
   wordsMax: 0,
   flags: {
     ...common,
+    ...servers,
     once: { help: "end after the summary instead of serving" },
     port: { value: "N", help: "port of the edge (default 4000; 0 takes any)" },
     host: { value: "ADDRESS", help: "address of the edge (default 127.0.0.1)" },
@@ -37,6 +46,7 @@ const ingest: Verb = {
   wordsMax: ingestFilesMax,
   flags: {
     ...common,
+    ...servers,
     source: { value: "NAME", help: "what the source is called (default the file's name)" },
     format: { value: "stix|json|ndjson|csv", help: "what the files hold (default by their name)" },
     mapping: { value: "FILE", help: "how records become entities; STIX needs none" },
@@ -58,6 +68,7 @@ const retract: Verb = {
   wordsMax: writeRecordsMax,
   flags: {
     ...common,
+    ...servers,
     source: { value: "NAME", help: "the source whose records they are" },
     file: { value: "FILE", help: "keys of records instead, each a JSON text on a line of its own" },
   },
@@ -73,6 +84,7 @@ const query: Verb = {
   wordsMax: 1,
   flags: {
     ...common,
+    ...graph,
     variables: { value: "JSON", help: "variables of the query" },
   },
   examples: ["query '{ stats { entities relationships } }'"],
@@ -87,6 +99,7 @@ const changes: Verb = {
   wordsMax: 0,
   flags: {
     ...common,
+    ...graph,
     json: { help: "each change as one line of JSON, with the token to go on behind it" },
     types: { value: "A,B", help: "only entities of these types" },
     after: { value: "TOKEN", help: "what is behind this place (default all that is kept)" },
@@ -104,7 +117,7 @@ const status: Verb = {
   summary: "Counters per source, their equations, what the graph holds",
   wordsMin: 0,
   wordsMax: 0,
-  flags: { ...common, "graph-hash": { help: "with the SHA-256 of the visible graph" } },
+  flags: { ...common, ...graph, "graph-hash": { help: "with the SHA-256 of the visible graph" } },
   examples: ["status", "status --graph-hash --json"],
   load: () => import("./verbs/status.ts"),
 }
@@ -147,6 +160,7 @@ const listDeadLetters: Verb = {
   wordsMax: 0,
   flags: {
     ...common,
+    ...graph,
     source: { value: "NAME", help: "of this source only" },
     reason: { value: "CODE", help: "for this reason only" },
     first: { value: "N", help: "how many (default 20)" },
@@ -162,7 +176,7 @@ const showDeadLetter: Verb = {
   summary: "Show one record that was set aside, with its bytes",
   wordsMin: 1,
   wordsMax: 1,
-  flags: { ...common },
+  flags: { ...common, ...graph },
   examples: ["dlq show ID-FROM-LS"],
   load: () => import("./verbs/dlq-show.ts"),
 }
@@ -259,7 +273,7 @@ const checkConfiguration: Verb = {
   summary: "Check a configuration and show what holds, and where each value comes from",
   wordsMin: 0,
   wordsMax: 1,
-  flags: { ...common },
+  flags: { ...common, ...servers },
   examples: ["config check", "config check other.yaml --json"],
   load: () => import("./verbs/config-check.ts"),
 }

@@ -143,12 +143,35 @@ const Limits = Schema.Struct({
   ),
 })
 
+const Nats = Schema.Struct({
+  servers: path("Addresses of the servers with commas between them, such as nats://one:4222"),
+  credentials: Schema.optionalKey(path("A file of credentials (.creds)")),
+  ca: Schema.optionalKey(path("Who vouches for the servers' certificates, as PEM")),
+})
+
+const Postgres = Schema.Struct({
+  url: path("The database, such as postgres://intelgraph@host/intelgraph, without a password"),
+})
+
+const Neo4j = Schema.Struct({
+  url: path("The server, such as bolt://neo4j@host:7687, without a password"),
+})
+
 export const ConfigurationSchema = Schema.Struct({
   version: Schema.Literal(1),
   dataDir: Schema.optionalKey(path("The data directory; default ./intelgraph-data")),
   tenant: Schema.optionalKey(described("The tenant that commands mean; default demo")),
   tenants: Schema.optionalKey(
     Schema.Record(Schema.String, Tenant).check(Schema.isBetweenProperties(0, tenantsConfiguredMax)),
+  ),
+  nats: Schema.optionalKey(
+    Nats.annotate({ description: "Where the log is kept; default in the data directory" }),
+  ),
+  postgres: Schema.optionalKey(
+    Postgres.annotate({ description: "Where the graph is kept; default in the data directory" }),
+  ),
+  neo4j: Schema.optionalKey(
+    Neo4j.annotate({ description: "Where the graph is kept, in place of Postgres" }),
   ),
   gateway: Schema.optionalKey(Gateway),
   telemetry: Schema.optionalKey(Telemetry),

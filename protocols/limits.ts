@@ -514,3 +514,201 @@ export const rankTiesHeldMax = 1_000
 export const longReadsWaitingMax = 32
 /** Rows that the graph hash reads before others may run. */
 export const hashRowsPerTurn = 2_000
+
+/** The Postgres graph store. */
+/** Connections that the reads of one process hold, and reads that wait for one of them. */
+export const postgresReadersMax = 8
+export const postgresReadsWaitingMax = 1_024
+/** How long a connection may take to be made. */
+export const postgresConnectMillisMax = 5_000
+/**
+ * The server ends a transaction whose writer says nothing for this long: a paused node lets go of
+ * its guards before its lease is over.
+ */
+export const postgresIdleMillisMax = 2_500
+/** How long a statement waits for another writer: longer than a silent one can hold it up. */
+export const postgresLockMillisMax = 4_000
+/** How long one statement may run before it is given up. */
+export const postgresStatementMillisMax = 60_000
+/** Times that a transaction which met another one is tried again, and how long it waits first. */
+export const postgresRetriesMax = 8
+export const postgresRetryMillisMin = 5
+export const postgresRetryMillisMax = 50
+/** Numbers of rows that a writer takes at once: more than one transaction can need. */
+export const postgresNumbersTaken = 2 ** 24
+/** Characters of a word that the text index tells apart. */
+export const postgresWordLengthMax = 64
+/** Rows of a page that a filter looks at together, and of a cursor. */
+export const postgresRowsFetched = 2_000
+/** Rows of old changes that one transaction may let go. */
+export const postgresTrimmedMax = 64
+/** New records after which a writer has the tables looked at; then after four times as many. */
+export const postgresAnalyzedAfter = 2_000
+
+/** Placement of shards on nodes. */
+/** Nodes of a cluster that are known at once: with more, most of them would own nothing. */
+export const nodesMax = 64
+/** The highest weight of a node: the part of the shards that it takes goes by it. */
+export const nodeWeightMax = 100
+/** By so much a node's share may pass its part by weight: with less, more moves at each join. */
+export const shardShareSlack = 0.1
+/**
+ * How long an entry of the register stands unless it is renewed. A node that dies is missed at most
+ * this long, and one that stands still for less than this loses nothing.
+ */
+export const leaseMillis = 3_000
+export const leaseRenewMillis = 1_000
+/** A lease that was not confirmed for this much longer is given up for lost by its holder. */
+export const leaseGraceMillis = 1_000
+/** How long an answer of the register is waited for, and until it is asked again. */
+export const registerMillisMax = 2_000
+export const registerRetryMillis = 250
+/** Bytes of the register: 64 shards and as many nodes, with what the server adds to each. */
+export const registerBytesMax = 4 * 1024 ** 2
+/** How long the mark of an entry that vanished stays, for watches that were away meanwhile. */
+export const registerMarkSeconds = 60
+/**
+ * A watch on the register shows this often that it is there, is begun anew after this silence, and
+ * is forgotten by the server when nobody has listened for the longest time.
+ */
+export const watchHeartbeatMillis = 500
+export const watchSilenceMillisMax = 2_000
+export const watchIdleMillisMax = 30_000
+/** How long another process of one's own name may be there before this one gives up. */
+export const rivalMillisMax = 10_000
+/** Nodes that come count once none came for this long, or after the longer time. */
+export const joinDebounceMillis = 2_000
+export const joinDebounceMillisMax = 10_000
+/** A free shard is left this long to each node that should take it before this one does. */
+export const takePatienceMillis = 2_000
+/** Shards that a node takes over at the same time, and how long one takeover may take. */
+export const shardsOpenedAtOnceMax = 8
+export const openMillisMax = 10_000
+/** Attempts at a takeover before its lease is given back, and the first wait between them. */
+export const openTriesMax = 3
+export const openRetryMillis = 250
+/** How long a node whose takeovers fail is asked last: each time twice as long, until one works. */
+export const troubleMillisMin = 5_000
+export const troubleMillisMax = 60_000
+/** Shards that a node hands over at the same time, and how long it waits for each new owner. */
+export const shardsGivenAtOnceMax = 1
+export const handOverMillisMax = 5_000
+/** A node that drains goes after this long, whoever has taken over. */
+export const handOverAllMillisMax = 120_000
+
+/** The log on JetStream. The least level of its API: atomic batches came with server 2.12. */
+export const jetStreamApiLevelMin = 2
+/** How long an answer of the server is waited for; what has none by then is unknown. */
+export const natsRequestMillisMax = 5_000
+/** How often it is looked which requests have no answer in time. */
+export const natsLookMillis = 100
+/** How long the servers may take to agree on a stream or consumer that is made. */
+export const natsMakeMillisMax = 15_000
+export const natsConnectMillisMax = 10_000
+/** A connection that leaves two of these unanswered is dead; a lost one is tried again so often. */
+export const natsPingMillis = 2_000
+export const natsReconnectMillis = 250
+/** Requests of one call that are under way at once: of a list, of the tails. */
+export const natsRequestsAtOnceMax = 32
+/** Bytes of the streams for mailboxes, state and control: a server reserves them on its disk. */
+export const streamBlocksBytesMax = 2 * 1024 ** 3
+export const streamStateBytesMax = 2 * 1024 ** 3
+export const streamControlBytesMax = 64 * 1024 ** 2
+/** Consumers of the stream for mailboxes: one per shard, and one more while it changes hands. */
+export const streamConsumersMax = 4 * shardCount
+/** How long the server itself knows a block's id; after that the sender's record does. */
+export const duplicateWindowMillis = 30_000
+/** A delivered block that is not acknowledged for this long is delivered again. */
+export const deliveredMillisMax = 60_000
+/** What one request for blocks asks for, how long it stands, and how often it shows it does. */
+export const pullRequestBlocksMax = 256
+export const pullRequestBytesMin = blockBytesMax * 2
+export const pullRequestMillis = 5_000
+export const pullHeartbeatMillis = 1_000
+/** How long a pull that has a block waits for others that are known to be on their way. */
+export const pullGatherMillisMax = 1_000
+/** How often a reader looks for consumers that a lower epoch left or a higher one made. */
+export const consumerSweepMillis = 2_000
+/** How long an acknowledgement waits until a replicated stream has removed its block. */
+export const removalMillisMax = 1_000
+export const removalLookMillis = 2
+/** Looks that are taken before the log is said to have lost a block, and the time between them. */
+export const damageLooksMax = 5
+export const damageLookMillis = 200
+/** Names of senders whose tokens are remembered: each is a hash that a block needs often. */
+export const senderTokensHeldMax = 8_192
+/** Chains that a process remembers as a sender, and as a reader of one shard. */
+export const senderChainsHeldMax = 8_192
+export const readerChainsHeldMax = 4_096
+/** Starts of one sender to one partition whose records are kept. */
+export const senderStartsKeptMax = 4
+/** Bytes of a state record in one message of 1 MiB at most; the rest goes into a second one. */
+export const stateMessageBytesMax = 896 * 1024
+/** How long the mark of a removed record stays. */
+export const stateMarkSeconds = 5
+/** Messages of one atomic batch, as the servers allow, and bytes that are put into one. */
+export const batchMessagesMax = 1_000
+export const batchBytesMax = 4 * 1024 ** 2
+/** Tries of a fenced write that another one in flight holds up, and the time between them. */
+export const fencedTriesMax = 50
+export const fencedRetryMillis = 5
+/** Names of a state path that are tokens of its subject; those below become one. */
+export const stateSubjectNamesMax = 8
+/** A shard's actors that have not stopped by then do not hold up its next owner any longer. */
+export const closeMillisMax = 10_000
+
+/** The Neo4j graph store. */
+export const neo4jConnectMillisMax = 5_000
+/** Connections of one process to the server, writer and readers together. */
+export const neo4jConnectionsMax = 16
+/**
+ * The server ends a transaction that takes longer, whatever its writer does. A new owner need not
+ * wait for that; a server that has just begun plans each statement first, which takes seconds.
+ */
+export const neo4jTransactionMillisMax = 120_000
+export const neo4jReadMillisMax = 60_000
+/** Times that a transaction which met another one is tried again, and how long it waits first. */
+export const neo4jRetriesMax = 8
+export const neo4jRetryMillisMin = 5
+export const neo4jRetryMillisMax = 50
+/** Numbers of rows that a writer takes at once: more than one transaction can need. */
+export const neo4jNumbersTaken = 2 ** 24
+/** Rows that one statement brings or writes. */
+export const neo4jRowsPerStatement = 5_000
+/**
+ * Types whose names become labels and relationship types. The server never forgets such a name, and
+ * has 2^16 relationship types.
+ */
+export const neo4jTypesNamedMax = 4_096
+/** Times that a read begins anew because of a commit, before it keeps writers out instead. */
+export const neo4jReadsAgainMax = 3
+/** Rows of old changes that one transaction may let go. */
+export const neo4jTrimmedMax = 64
+/** How often a process looks whether others have changed what somebody here watches. */
+export const neo4jWatchMillis = 250
+/** Reads under way at once, those that wait for a connection among them. */
+export const neo4jReadsMax = 1_000
+/** How long opening a store waits for its indexes to be filled. */
+export const neo4jIndexesMillisMax = 60_000
+/** Characters of a word that a text index without rules of its own tells apart. */
+export const indexedWordCharactersMax = 64
+
+/** The cache. How long, and how large, a value may be kept. */
+export const cacheMillisMax = 24 * 3_600_000
+export const cacheValueBytesMax = 4 * 1024 ** 2
+/** Bytes of all values in a process's memory, and in Redis; and what each costs beside its own. */
+export const cacheMemoryBytesMax = 64 * 1024 ** 2
+export const cacheRedisBytesMax = 256 * 1024 ** 2
+export const cacheEntryBytesEstimate = 256
+/** How long a cache is waited for: longer, and the value is better made. */
+export const cacheCommandMillisMax = 500
+/** How long a cache that did not answer is done without before it is asked again. */
+export const cacheRestMillis = 1_000
+/** How long one node may make a value while others wait, and how long each of them does. */
+export const cacheClaimMillisMax = 30_000
+export const cacheWaitMillisMax = 5_000
+/** How often whoever waits looks, drawn between these. */
+export const cacheLookMillisMin = 5
+export const cacheLookMillisMax = 50
+/** The longest wait before a lost cache is tried again. */
+export const cacheReconnectMillisMax = 1_000

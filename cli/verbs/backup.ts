@@ -12,11 +12,13 @@ import {
 import { loadSettings } from "../configuration.ts"
 import { callNode } from "../node-socket.ts"
 import { openGraph } from "../open-graph.ts"
+import { isOnServers, notCopied } from "../open-ports.ts"
 import { exit, isOn, type RunVerb } from "../verb.ts"
 
 export const run: RunVerb = (given, io) =>
   Effect.gen(function* () {
     const settings = yield* loadSettings(given, { env: io.env, folder: io.folder })
+    if (isOnServers(settings)) return yield* notCopied()
     const dataDir = settings.dataDir.value
     const target = resolve(io.folder, given.words[0] ?? "")
     // A copy of what is not there would be an empty directory that looks like a backup.

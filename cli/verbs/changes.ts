@@ -9,10 +9,10 @@ import {
   openDataDirectoryReadOnly,
 } from "../../runtime/index.ts"
 import type { EntityChange, FeedPosition, VisibleEntity } from "../../stores/index.ts"
-import { openGraphView } from "../../stores/index.ts"
 import { type ChangeOutput, ChangeReader } from "../change-reader.ts"
 import { loadSettings } from "../configuration.ts"
 import type { Io } from "../io.ts"
+import { openViewOf } from "../open-ports.ts"
 import { wholeNumber } from "../readers.ts"
 import { noSuchTenant } from "../tenants.ts"
 import { printable } from "../text-table.ts"
@@ -25,7 +25,7 @@ export const run: RunVerb = (given, io) =>
     const tenant = settings.tenant.value
     const { types, after, snapshots, follows } = asked
     const directory = yield* openDataDirectoryReadOnly(settings.dataDir.value)
-    const { feed, reads } = yield* openGraphView(directory.files.graph)
+    const { feed, reads } = yield* openViewOf(settings, directory)
     const now = yield* feed.position(tenant)
     if (now.feed === "") return yield* Effect.fail(noFeed())
     const key = yield* keyOf(directory)

@@ -2,9 +2,9 @@
 import * as Effect from "effect/Effect"
 import { deadLettersShownDefault, pageSizeMax } from "../../protocols/limits.ts"
 import { openDataDirectoryReadOnly } from "../../runtime/index.ts"
-import { openGraphReads } from "../../stores/index.ts"
 import { loadSettings } from "../configuration.ts"
 import { plainDeadLetter, reasonOf } from "../dead-letter.ts"
+import { openViewOf } from "../open-ports.ts"
 import { wholeNumber } from "../readers.ts"
 import { noSuchTenant } from "../tenants.ts"
 import { textTable } from "../text-table.ts"
@@ -23,7 +23,7 @@ export const run: RunVerb = (given, io) =>
       ),
     )
     const directory = yield* openDataDirectoryReadOnly(settings.dataDir.value)
-    const reads = yield* openGraphReads(directory.files.graph)
+    const { reads } = yield* openViewOf(settings, directory)
     const page = yield* reads.deadLetters(
       settings.tenant.value,
       { ...(source === undefined ? {} : { source }), ...(reason === undefined ? {} : { reason }) },

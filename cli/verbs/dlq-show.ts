@@ -2,9 +2,9 @@
 import * as Effect from "effect/Effect"
 import { NotFound } from "../../protocols/errors.ts"
 import { openDataDirectoryReadOnly } from "../../runtime/index.ts"
-import { openGraphReads } from "../../stores/index.ts"
 import { loadSettings } from "../configuration.ts"
 import { wholeDeadLetter } from "../dead-letter.ts"
+import { openViewOf } from "../open-ports.ts"
 import { exit, isOn, type RunVerb } from "../verb.ts"
 
 export const run: RunVerb = (given, io) =>
@@ -12,7 +12,7 @@ export const run: RunVerb = (given, io) =>
     const settings = yield* loadSettings(given, { env: io.env, folder: io.folder })
     const [id = ""] = given.words
     const directory = yield* openDataDirectoryReadOnly(settings.dataDir.value)
-    const reads = yield* openGraphReads(directory.files.graph)
+    const { reads } = yield* openViewOf(settings, directory)
     const { items } = yield* reads.deadLetters(settings.tenant.value, { id }, { first: 1 })
     const [found] = items
     if (found === undefined) {

@@ -4,9 +4,9 @@ import { executeQuery, knownResumeKey } from "../../gateway/index.ts"
 import { codeOfEdgeCode, Invalid } from "../../protocols/errors.ts"
 import { argumentBytesMax } from "../../protocols/limits.ts"
 import { openDataDirectoryReadOnly } from "../../runtime/index.ts"
-import { openGraphView } from "../../stores/index.ts"
 import { loadSettings } from "../configuration.ts"
 import { failureOf } from "../failure.ts"
+import { openViewOf } from "../open-ports.ts"
 import { noSuchTenant } from "../tenants.ts"
 import { exit, type Given, isOn, type RunVerb, textFlag } from "../verb.ts"
 
@@ -20,7 +20,7 @@ export const run: RunVerb = (given, io) =>
     }
     const variables = yield* variablesOf(given)
     const directory = yield* openDataDirectoryReadOnly(settings.dataDir.value)
-    const { reads, feed } = yield* openGraphView(directory.files.graph)
+    const { reads, feed } = yield* openViewOf(settings, directory)
     const resumeKey = knownResumeKey(directory)
     const live = resumeKey === undefined ? undefined : { feed, resumeKey }
     const request = { tenant: settings.tenant.value, document, variables }

@@ -2,9 +2,9 @@
 import * as Effect from "effect/Effect"
 import type { IntelGraphError } from "../../protocols/errors.ts"
 import { openDataDirectoryReadOnly } from "../../runtime/index.ts"
-import { openGraphReads } from "../../stores/index.ts"
-import { loadSettings } from "../configuration.ts"
+import { loadSettings, type Settings } from "../configuration.ts"
 import { socketOf } from "../node-socket.ts"
+import { openViewOf } from "../open-ports.ts"
 import { callSocket } from "../socket.ts"
 import { type Status, statusOf } from "../status-of.ts"
 import { namesTold, noSuchTenant } from "../tenants.ts"
@@ -15,7 +15,7 @@ export const run: RunVerb = (given, io) =>
   Effect.gen(function* () {
     const settings = yield* loadSettings(given, { env: io.env, folder: io.folder })
     const asked = { tenant: settings.tenant.value, graphHash: isOn(given, "graph-hash") }
-    const { status, tenants } = yield* read(settings.dataDir.value, asked)
+    const { status, tenants } = yield* read(settings, asked)
     if (isOn(given, "json")) io.out(JSON.stringify(status))
     else io.out(statusText(status))
     const unknown = noSuchTenant(asked.tenant, tenants)
@@ -40,11 +40,12 @@ interface Found {
 /**
  * A node that was killed leaves the name of a socket that nobody answers: then its data answers.
  */
-const read = (dataDir: string, asked: Asked): Effect.Effect<Found, IntelGraphError> =>
+const read = (settings: Settings, asked: Asked): Effect.Effect<Found, IntelGraphError> =>
   Effect.scoped(
     Effect.gen(function* () {
+      const dataDir = settings.dataDir.value
       const directory = yield* openDataDirectoryReadOnly(dataDir)
-      const reads = yield* openGraphReads(directory.files.graph)
+      const { reads } = yield* openViewOf(settings, directory)
       const fromData = statusOf(reads, { ...asked, node: undefined })
       const socket = socketOf(dataDir)
       const status =

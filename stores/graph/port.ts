@@ -392,3 +392,13 @@ export interface GraphReadsShape {
 export class GraphReads extends Context.Service<GraphReads, GraphReadsShape>()(
   "intelgraph/stores/GraphReads",
 ) {}
+
+/** The graph as whoever does not write sees it. */
+export interface GraphView {
+  readonly reads: GraphReadsShape
+  readonly feed: ChangeFeedShape
+}
+
+export interface GraphStore extends GraphView {
+  readonly sink: GraphSinkShape
+}

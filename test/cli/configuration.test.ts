@@ -50,6 +50,34 @@ describe("settings", () => {
     expect(settings.tenant.value).toBe("demo")
   })
 
+  it("name servers whose passwords nobody is shown", async () => {
+    const folder = folderWith("version: 1\npostgres: {url: 'postgres://me@db/graph'}\n")
+    const env = { [variables.nats]: "nats://me:secret@one:4222,nats://two:4222" }
+    const { nats, postgres } = await load(folder, {}, env)
+    expect(nats.value?.reveal()).toBe(env[variables.nats])
+    expect(nats.value?.userIn()).toEqual({ user: "me", password: "secret" })
+    expect(nats.value?.withoutUser()).toBe("nats://one:4222,nats://two:4222")
+    expect(postgres).toMatchObject({ from: "file" })
+    const shown = [`${nats.value}`, JSON.stringify({ nats, postgres }), String(postgres.value)]
+    expect(shown.join()).not.toContain("secret")
+    expect(shown[0]).toBe("nats://me:***@one:4222,nats://two:4222")
+  })
+
+  it("refuse a password in a file, and what is no address, without telling it", async () => {
+    const inFile = await refusal("version: 1\npostgres: {url: 'postgres://me:secret@db/graph'}\n")
+    expect(inFile.message).toMatch(/^postgres of the file holds a password/)
+    const folder = folderWith()
+    for (const text of ["secret", "http://me:secret@db", "nats://one,secret"]) {
+      const given = { words: [], flags: { nats: text } }
+      const error = await run(Effect.flip(loadSettings(given, { env: {}, folder })))
+      expect(error.message).toMatch(/^--nats is no address of a server, such as nats:/)
+      expect(error.message).not.toContain("secret")
+    }
+    expect(inFile.message).not.toContain("secret")
+    const both = "version: 1\nneo4j: {url: 'bolt://db'}\npostgres: {url: 'postgres://db/graph'}\n"
+    expect((await refusal(both)).message).toMatch(/Postgres or in Neo4j, and both are named/)
+  })
+
   it("take paths of the file relative to it, and those of flags to the folder", async () => {
     const folder = folderWith(
       "version: 1\ndataDir: kept\ntenants:\n  demo:\n    sources:\n" +

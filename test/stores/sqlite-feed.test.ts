@@ -10,11 +10,11 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { changeRowsTrimmedMax, changesLookedMax, changesPerRowMax } from "../../protocols/limits.ts"
 import { feedOf, watchNothing } from "../../stores/adapters/sqlite/changes.ts"
-import { EntriesText, type Entry, entriesOf } from "../../stores/adapters/sqlite/feed-entries.ts"
 import { ReadStore } from "../../stores/adapters/sqlite/read-store.ts"
 import { migrate } from "../../stores/adapters/sqlite/schema.ts"
-import { decodeBlock, encodeBlock } from "../../stores/adapters/sqlite/wire.ts"
 import { GraphWriter } from "../../stores/adapters/sqlite/writer.ts"
+import { EntriesText, type Entry, entriesOf } from "../../stores/graph/feed-entries.ts"
+import { decodeBlock, encodeBlock } from "../../stores/graph/write/wire.ts"
 import {
   type ChangeFeedShape,
   type EntityChange,

@@ -8,7 +8,7 @@ import { ReadStore } from "../../stores/adapters/sqlite/read-store.ts"
 import { readsOf } from "../../stores/adapters/sqlite/reads.ts"
 import { migrate } from "../../stores/adapters/sqlite/schema.ts"
 import { statementsOf } from "../../stores/adapters/sqlite/statements.ts"
-import { WriterThread } from "../../stores/adapters/sqlite/writer-thread.ts"
+import { writerThread } from "../../stores/adapters/sqlite/writer-thread.ts"
 import { openGraphReads, openGraphStore } from "../../stores/index.ts"
 import { run, runSync } from "../support/run.ts"
 import { runScoped, temporaryFolder } from "../support/scoped.ts"
@@ -71,7 +71,7 @@ describe("statements", () => {
 
 describe("a store that breaks", () => {
   it("fails every request, waiting and later ones, when its thread cannot work", async () => {
-    const thread = new WriterThread(temporaryFolder(), [])
+    const thread = writerThread({ path: temporaryFolder(), pragmas: [], retention: {} })
     const request = Effect.flip(thread.request(() => ({ kind: "guard", logId: "log", guards: [] })))
     const failures = await run(Effect.all([request, request], { concurrency: 2 }))
     const later = await run(request)

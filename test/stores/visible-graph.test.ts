@@ -11,8 +11,8 @@ import type { BlockEffects } from "../../protocols/graph.ts"
 import { ReadStore } from "../../stores/adapters/sqlite/read-store.ts"
 import { readsOf } from "../../stores/adapters/sqlite/reads.ts"
 import { migrate } from "../../stores/adapters/sqlite/schema.ts"
-import { decodeBlock, encodeBlock } from "../../stores/adapters/sqlite/wire.ts"
 import { GraphWriter } from "../../stores/adapters/sqlite/writer.ts"
+import { decodeBlock, encodeBlock } from "../../stores/graph/write/wire.ts"
 import type {
   GraphReadsShape,
   Page,

@@ -4,19 +4,15 @@
  * before them.
  */
 import * as Effect from "effect/Effect"
-import { Fenced, invariant, LimitExceeded } from "../../../protocols/errors.ts"
-import {
-  shardCount,
-  stateGroupEntriesMax,
-  statePathBytesMax,
-  stateValueBytesMax,
-} from "../../../protocols/limits.ts"
+import { Fenced, invariant, type LimitExceeded } from "../../../protocols/errors.ts"
+import { shardCount } from "../../../protocols/limits.ts"
 import type { LogBroken, Ownership } from "../../core/log.ts"
 import { isParkedPath } from "../../core/parking.ts"
 import type { ActorStateShape, StateBroken, StateEntry } from "../../core/state.ts"
+import { limitOf, pageLimit } from "../../core/state-limits.ts"
+import { endOfPrefix, keyOfPath, pathOfKey } from "../../core/state-path.ts"
 import type { LogWriter } from "./log-writer.ts"
 import { stateBrokenOf } from "./sqlite-errors.ts"
-import { endOfPrefix, keyOfPath, pathOfKey } from "./state-path.ts"
 import { submitted } from "./submitted.ts"
 import type { TrimHold } from "./trim-hold.ts"
 import type { Operation, Result, StoredState } from "./wire.ts"
@@ -71,8 +67,6 @@ export function rangeOf(prefix: readonly string[], after: readonly string[] | un
   return { from: new Uint8Array(from), end: ownBytes(endOfPrefix(prefix)) }
 }
 
-export const pageLimit = (limit: number): number => Math.min(limit, stateGroupEntriesMax)
-
 /** While trimming is held, a removed parked block stays: the copied sinks may not have it yet. */
 function storeGroup(
   writer: LogWriter,
@@ -103,31 +97,4 @@ function fenceOf(owner: Ownership, current: number): Fenced | undefined {
     current,
     message: `Shard ${owner.shard} is owned under epoch ${current}, not ${owner.epoch}.`,
   })
-}
-
-function limitOf(entries: readonly StateEntry[]): LimitExceeded | undefined {
-  const over = (limit: string, bound: number, value: number) =>
-    value <= bound
-      ? undefined
-      : new LimitExceeded({
-          limit,
-          bound,
-          value,
-          message: `A group of actor state has ${limit} ${value}, and ${bound} is the most.`,
-        })
-  const bytesOf = (of: (entry: StateEntry) => number) =>
-    entries.reduce((most, entry) => Math.max(most, of(entry)), 0)
-  return (
-    over("stateGroupEntriesMax", stateGroupEntriesMax, entries.length) ??
-    over(
-      "stateValueBytesMax",
-      stateValueBytesMax,
-      bytesOf(({ value }) => value?.byteLength ?? 0),
-    ) ??
-    over(
-      "statePathBytesMax",
-      statePathBytesMax,
-      bytesOf(({ path }) => keyOfPath(path).byteLength),
-    )
-  )
 }

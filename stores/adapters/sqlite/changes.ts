@@ -1,9 +1,8 @@
-/**
- * The change feed as it is read. Places are counted along all changes of a tenant, in the order of
- * their revisions; a position's sequences add up to its place, and belong to it or to none.
- */
-import { invariant, LimitExceeded } from "../../../protocols/errors.ts"
-import { changesLookedMax, changesPageMax } from "../../../protocols/limits.ts"
+/** The change feed as it is read. */
+import { invariant } from "../../../protocols/errors.ts"
+import { changesLookedMax } from "../../../protocols/limits.ts"
+import { type Entry, entriesOf } from "../../graph/feed-entries.ts"
+import { checkChangesSize, isSamePlace, placeOf, sequencesOf } from "../../graph/places.ts"
 import type {
   ChangeFeedShape,
   ChangesPage,
@@ -13,8 +12,6 @@ import type {
   SnapshotPage,
   VisibleEntity,
 } from "../../graph/port.ts"
-import { type Entry, entriesOf } from "./feed-entries.ts"
-import { sizeOf } from "./page.ts"
 import { entitiesPage, entityAt } from "./read-entities.ts"
 import type { ReadStore } from "./read-store.ts"
 
@@ -84,7 +81,7 @@ function changesOf(
   first: number,
   after: FeedPosition,
 ): ChangesPage | undefined {
-  checkSize(first)
+  checkChangesSize(first)
   const head = headOf(store, tenant)
   const { feed } = head.position
   if (after.feed !== feed) return undefined
@@ -188,30 +185,4 @@ function changeOf(
   invariant(gone !== undefined, "What a kept change names is there, or its key is kept.")
   const [type, key] = gone
   return { kind, type, key, revision, entity: undefined, position }
-}
-
-function checkSize(first: number): void {
-  if (first <= changesPageMax) {
-    sizeOf({ first })
-    return
-  }
-  const message = `At most ${changesPageMax} changes are read at once; ${first} were asked for.`
-  throw new LimitExceeded({
-    limit: "changesPageMax",
-    bound: changesPageMax,
-    value: first,
-    message,
-  })
-}
-
-const sequencesOf = (text: string): readonly number[] => JSON.parse(text) as number[]
-
-const placeOf = ({ sequences }: FeedPosition): number =>
-  sequences.reduce((sum, sequence) => sum + sequence, 0)
-
-/** Partitions beyond the end of one are at 0. */
-function isSamePlace(a: readonly number[], b: readonly number[]): boolean {
-  const length = Math.max(a.length, b.length)
-  for (let i = 0; i < length; i++) if ((a[i] ?? 0) !== (b[i] ?? 0)) return false
-  return true
 }

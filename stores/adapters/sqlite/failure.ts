@@ -1,17 +1,6 @@
 /** What SQLite says, in the words of the error catalogue. */
-import {
-  DataDirectoryRefused,
-  DiskFull,
-  StoreFailed,
-  Unavailable,
-} from "../../../protocols/errors.ts"
-import { retryMillisMax } from "../../../protocols/limits.ts"
-
-/** A failure as plain data: it crosses from the worker's thread. */
-export interface Failure {
-  readonly tag: "StoreFailed" | "DiskFull" | "Unavailable"
-  readonly message: string
-}
+import { DataDirectoryRefused } from "../../../protocols/errors.ts"
+import { errorOfFailure, type Failure } from "../../graph/failure.ts"
 
 // Primary result codes (sqlite3.h).
 const busy = 5
@@ -29,18 +18,6 @@ export function failureOf(cause: unknown): Failure {
     return { tag: "Unavailable", message: "The graph store is busy with another writer." }
   }
   return { tag: "StoreFailed", message: `The graph store failed: ${text}.` }
-}
-
-export function errorOfFailure(failure: Failure, path: string) {
-  const { tag, message } = failure
-  switch (tag) {
-    case "DiskFull":
-      return new DiskFull({ path, message })
-    case "Unavailable":
-      return new Unavailable({ message, retryAfterMillis: retryMillisMax })
-    case "StoreFailed":
-      return new StoreFailed({ store: path, message })
-  }
 }
 
 /** The error of a call to SQLite on `path`. */

@@ -1,21 +1,11 @@
 /**
- * The hash of a tenant's visible graph: SHA-256, hex, over lines of UTF-8 that each end in U+000A.
- *
- * First one line per entity, by type, then key (both by UTF-8 bytes):
- *
- *     ["e",type,key,stub,{properties},[[scheme,value],…]]
- *
- * then one per relationship, by type and key of where it begins, its own type, type and key of
- * where it ends, then discriminator:
- *
- *     ["r",from type,from key,type,to type,to key,discriminator,derived,{properties}]
- *
- * Each is canonical JSON (RFC 8785). No time, sequence, epoch, source or number of a row is in it.
- * Rows are read in order of an index, and only the relationships of one entity are sorted at a
- * time, so that memory does not grow with the graph.
+ * The hash of a tenant's visible graph, as `hash-lines.ts` defines it. Rows are read in order of an
+ * index, and only the relationships of one entity are sorted at a time, so that memory does not
+ * grow with the graph.
  */
 import { createHash } from "node:crypto"
 import { hashRowsPerTurn } from "../../../protocols/limits.ts"
+import { entityLine, relationshipLine } from "../../graph/hash-lines.ts"
 import type { ReadStore } from "./read-store.ts"
 
 /** Yields every `hashRowsPerTurn` rows, to let others run. */
@@ -34,8 +24,6 @@ export function* graphHash(store: ReadStore, tenant: number): Generator<void, st
   return sha.update(text, "utf8").digest("hex")
 }
 
-const quoted = (text: string): string => JSON.stringify(text)
-
 function* lines(store: ReadStore, tenant: number): Generator<string, void> {
   const types = store
     .query<[id: number, name: string]>("SELECT id, name FROM type WHERE tenant = ? ORDER BY name")
@@ -46,8 +34,7 @@ function* lines(store: ReadStore, tenant: number): Generator<string, void> {
   )
   for (const [id, type] of types) {
     for (const [key, asserted, properties, aliases] of entities.iterate(tenant, id)) {
-      const names = `${JSON.stringify(type)},${JSON.stringify(key)}`
-      yield `["e",${names},${asserted === 0},${properties},${aliases}]\n`
+      yield entityLine(type, key, asserted === 0, properties, aliases)
     }
   }
   const relationships = store.query<[string, string, string, string, string, number, string]>(
@@ -61,8 +48,8 @@ function* lines(store: ReadStore, tenant: number): Generator<string, void> {
   for (const [id, fromType] of types) {
     for (const row of relationships.iterate(tenant, id)) {
       const [fromKey, type, toType, toKey, discriminator, derived, properties] = row
-      const names = [fromType, fromKey, type, toType, toKey, discriminator].map(quoted)
-      yield `["r",${names.join(",")},${derived === 1},${properties}]\n`
+      const names = [fromType, fromKey, type, toType, toKey, discriminator]
+      yield relationshipLine(names, derived === 1, properties)
     }
   }
 }

@@ -1,9 +1,9 @@
 /** What a person who looks after a store wants to know of it; changes nothing. */
 import * as Effect from "effect/Effect"
 import type { Cursor, StoreBroken } from "../../graph/port.ts"
+import { cursorsOf } from "./cursors.ts"
 import { storeError } from "./failure.ts"
 import { ReadStore } from "./read-store.ts"
-import { cursorsOf } from "./sink.ts"
 
 export interface GraphInspection {
   /** The log whose sequences the cursors count; `undefined` before the first node. */

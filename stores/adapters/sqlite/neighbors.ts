@@ -1,23 +1,17 @@
 /** What lies around an entity, hop by hop, bounded at each. */
-import { Invalid } from "../../../protocols/errors.ts"
 import {
   edgesPerNodeScannedMax,
   neighborsEdgesScannedMax,
-  neighborsHopsMax,
   neighborsNodesPerHopMax,
   neighborsRelationshipsMax,
 } from "../../../protocols/limits.ts"
 import type { GraphReadsShape, Neighborhood, VisibleEntity } from "../../graph/port.ts"
+import { checkNeighborHops, neighborOf } from "../../graph/ways.ts"
 import { entityAt, nodeAt } from "./read-entities.ts"
 import type { ReadStore } from "./read-store.ts"
 import { edgesAt, inOrder, relationshipAt } from "./traverse.ts"
 
 type NeighborsQuery = Parameters<GraphReadsShape["neighbors"]>[2]
-
-const neighborOf = (entity: VisibleEntity, hops: number) => {
-  const { type, key, stub, properties, aliases, revision } = entity
-  return { type, key, stub, properties, aliases, revision, hops }
-}
 
 export function neighborhoodOf(
   store: ReadStore,
@@ -26,10 +20,7 @@ export function neighborhoodOf(
   query: NeighborsQuery,
 ): Neighborhood {
   const { hops } = query
-  if (!Number.isInteger(hops) || hops < 1 || hops > neighborsHopsMax) {
-    const message = `Neighbours are looked for over 1 to ${neighborsHopsMax} hops, not ${hops}.`
-    throw new Invalid({ what: "hops", message })
-  }
+  checkNeighborHops(hops)
   const start = nodeAt(store, tenant, of.type, of.key)
   if (start === undefined) return { entities: [], relationships: [], truncated: false }
   const types = query.types && new Set(query.types.map((type) => store.type(tenant, type)))

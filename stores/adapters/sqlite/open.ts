@@ -4,29 +4,16 @@ import { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { DataDirectoryRefused } from "../../../protocols/errors.ts"
-import type {
-  ChangeFeedShape,
-  GraphReadsShape,
-  GraphSinkShape,
-  StoreBroken,
-} from "../../graph/port.ts"
+import type { GraphReadsShape, GraphStore, GraphView, StoreBroken } from "../../graph/port.ts"
+import { sinkOf } from "../thread/sink.ts"
+import { copyStore } from "./backup.ts"
 import { feedOf, watchNothing } from "./changes.ts"
+import { cursorsOf } from "./cursors.ts"
 import { openError } from "./failure.ts"
 import { ReadStore } from "./read-store.ts"
 import { readsOf } from "./reads.ts"
 import { formatOf, graphFormat, migrate, writerPragmas } from "./schema.ts"
-import { sinkOf } from "./sink.ts"
-import { WriterThread } from "./writer-thread.ts"
-
-/** The graph as whoever does not write sees it. */
-export interface GraphView {
-  readonly reads: GraphReadsShape
-  readonly feed: ChangeFeedShape
-}
-
-export interface GraphStore extends GraphView {
-  readonly sink: GraphSinkShape
-}
+import { writerThread } from "./writer-thread.ts"
 
 export interface OpenOptions {
   readonly path: string
@@ -52,14 +39,20 @@ export const openGraphStore = (
     const { path } = options
     yield* attempt(path, () => prepare(path))
     const thread = yield* Effect.acquireRelease(
-      attempt(path, () => new WriterThread(path, pragmasOf(options), options.changesKept)),
+      attempt(path, () =>
+        writerThread({ path, pragmas: pragmasOf(options), retention: options.changesKept ?? {} }),
+      ),
       (opened) => opened.close,
     )
     const store = yield* openReadStore(path)
     store.share()
     thread.beforeAnswers(() => store.answered())
     const feed = feedOf(store, (tenant, changed) => thread.watch(tenant, changed))
-    return { sink: sinkOf(path, thread, store), reads: readsOf(store), feed }
+    const sink = sinkOf(thread, {
+      cursors: (tenant) => store.run(() => cursorsOf(store, tenant)),
+      backup: (target) => copyStore(path, target),
+    })
+    return { sink, reads: readsOf(store), feed }
   })
 
 /** Opens the store at `path` for reading; a node may be writing to it, or have died doing so. */

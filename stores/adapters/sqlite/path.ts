@@ -4,10 +4,11 @@
  * the first to the last; between two entities the relationship that is first by type, outgoing
  * before incoming, then discriminator. So the answer depends on the graph alone.
  */
-import { Invalid, invariant, LimitExceeded } from "../../../protocols/errors.ts"
-import { pathEdgesScannedMax, pathHopsMax, pathVisitedMax } from "../../../protocols/limits.ts"
+import { invariant } from "../../../protocols/errors.ts"
+import { pathEdgesScannedMax, pathVisitedMax } from "../../../protocols/limits.ts"
 import { compareUtf8 } from "../../../protocols/visible.ts"
 import type { VisibleEntity, VisibleRelationship } from "../../graph/port.ts"
+import { checkPathHops, pathTooMany, pathTooWide } from "../../graph/ways.ts"
 import { entityAt, nodeAt } from "./read-entities.ts"
 import type { ReadStore } from "./read-store.ts"
 import { edgesAt, inOrder, relationshipAt, type Step } from "./traverse.ts"
@@ -33,10 +34,7 @@ export function pathBetween(
   to: EntityKey,
   hopsMax: number,
 ): Path | undefined {
-  if (!Number.isInteger(hopsMax) || hopsMax < 1 || hopsMax > pathHopsMax) {
-    const message = `A path has 1 to ${pathHopsMax} hops, not ${hopsMax}.`
-    throw new Invalid({ what: "hopsMax", message })
-  }
+  checkPathHops(hopsMax)
   const start = nodeAt(store, tenant, from.type, from.key)
   const end = nodeAt(store, tenant, to.type, to.key)
   if (start === undefined || end === undefined) return undefined
@@ -81,13 +79,13 @@ function advance(
   for (const node of side.frontier) {
     const around = edgesAt(store, tenant, node)
     scannedByNow += around.scanned
-    if (around.truncated || scannedByNow > pathEdgesScannedMax) throw tooMany(scannedByNow)
+    if (around.truncated || scannedByNow > pathEdgesScannedMax) throw pathTooMany(scannedByNow)
     for (const { other } of around.edges) {
       if (side.distances.has(other)) continue
       side.distances.set(other, side.depth)
       next.push(other)
     }
-    if (visited + next.length > pathVisitedMax) throw tooWide()
+    if (visited + next.length > pathVisitedMax) throw pathTooWide()
   }
   side.frontier = next
   return scannedByNow
@@ -146,7 +144,7 @@ function firstBetween(store: ReadStore, tenant: number, from: number, to: number
 /** The way between the two ends is only known where none of it is cut off. */
 function allEdgesAt(store: ReadStore, tenant: number, node: number): readonly Step[] {
   const around = edgesAt(store, tenant, node)
-  if (around.truncated) throw tooMany(around.scanned)
+  if (around.truncated) throw pathTooMany(around.scanned)
   return around.edges
 }
 
@@ -154,19 +152,3 @@ function found<A>(value: A | undefined): A {
   invariant(value !== undefined, "What a snapshot showed is still in it.")
   return value
 }
-
-const tooWide = () =>
-  new LimitExceeded({
-    limit: "pathVisitedMax",
-    bound: pathVisitedMax,
-    value: pathVisitedMax + 1,
-    message: `The search for a path touched more than ${pathVisitedMax} entities and gave up.`,
-  })
-
-const tooMany = (scanned: number) =>
-  new LimitExceeded({
-    limit: "pathEdgesScannedMax",
-    bound: pathEdgesScannedMax,
-    value: scanned,
-    message: `The search for a path looked at ${scanned} relationships and gave up.`,
-  })

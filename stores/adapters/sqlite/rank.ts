@@ -1,14 +1,12 @@
 /** Entities of a type by how many distinct entities a way through the graph reaches. */
-import { Invalid, LimitExceeded } from "../../../protocols/errors.ts"
 import {
   rankEdgesPerTurn,
   rankEdgesScannedMax,
-  rankStepsMax,
   rankTiesHeldMax,
 } from "../../../protocols/limits.ts"
-import { compareUtf8 } from "../../../protocols/visible.ts"
+import { sizeOf } from "../../graph/page.ts"
 import type { RankRequest, RankRow, RankStep, VisibleEntity } from "../../graph/port.ts"
-import { sizeOf } from "./page.ts"
+import { byRank, checkRanking, excludedTexts, rankTooMany } from "../../graph/ranking.ts"
 import { entityAt } from "./read-entities.ts"
 import type { ReadStore } from "./read-store.ts"
 
@@ -30,19 +28,12 @@ export function* rankRows(
 ): Generator<void, readonly RankRow[]> {
   const { steps, count } = request
   const first = sizeOf(request)
-  if (steps.length < 1 || steps.length > rankStepsMax) {
-    const message = `A ranking follows 1 to ${rankStepsMax} steps, not ${steps.length}.`
-    throw new Invalid({ what: "steps", message })
-  }
-  if (!Number.isInteger(count) || count < 0 || count >= steps.length) {
-    const message = `The step to count is 0 to ${steps.length - 1}, not ${count}.`
-    throw new Invalid({ what: "count", message })
-  }
+  checkRanking(request)
   const walker = new Walker(store, tenant, steps)
   const groups = store.query<[id: number, properties: string]>(
     "SELECT id, properties FROM node WHERE tenant = ? AND type = ? AND asserted > 0",
   )
-  const excluding = request.unless.map((name) => `${JSON.stringify(name)}:true`)
+  const excluding = excludedTexts(request)
   const ranked: { readonly node: number; readonly count: number }[] = []
   let [looked, pause] = [0, rankEdgesPerTurn]
   for (const [node, properties] of groups.iterate(tenant, store.type(tenant, request.type))) {
@@ -50,7 +41,6 @@ export function* rankRows(
       pause = looked + walker.scanned + rankEdgesPerTurn
       yield
     }
-    // As in `isRevoked`: in canonical JSON these characters are nothing else.
     if (excluding.some((text) => properties.includes(text))) continue
     const reached = walker.reached(node, count)
     if (reached > 0) ranked.push({ node, count: reached })
@@ -78,14 +68,6 @@ function* firstOf(
   }
   return rows.sort(byRank).slice(0, first)
 }
-
-const byRank = (a: RankRow, b: RankRow): number =>
-  b.count - a.count ||
-  compareUtf8(nameOf(a.entity), nameOf(b.entity)) ||
-  compareUtf8(a.entity.key, b.entity.key)
-
-const nameOf = ({ properties, key }: VisibleEntity): string =>
-  typeof properties.name === "string" ? properties.name : key
 
 class Walker {
   readonly #store: ReadStore
@@ -136,14 +118,7 @@ class Walker {
     if (known !== undefined) return known
     const rows = this.#rows(way, node)
     this.scanned += rows.length + 1
-    if (this.scanned > rankEdgesScannedMax) {
-      throw new LimitExceeded({
-        limit: "rankEdgesScannedMax",
-        bound: rankEdgesScannedMax,
-        value: this.scanned,
-        message: `The ranking followed more than ${rankEdgesScannedMax} relationships and gave up.`,
-      })
-    }
+    if (this.scanned > rankEdgesScannedMax) throw rankTooMany(this.scanned)
     const ends = [...new Set(rows.map(([end]) => end))]
     const fitting = ends.filter((end) => this.#describes(way.source, end))
     way.ends.set(node, fitting)

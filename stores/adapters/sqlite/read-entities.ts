@@ -1,18 +1,17 @@
 /** Entities by key, by page, by text and by property. */
-import { Invalid } from "../../../protocols/errors.ts"
-import type { Properties, PropertyValue } from "../../../protocols/graph.ts"
 import { filteredRowsMax } from "../../../protocols/limits.ts"
 import { compareUtf8 } from "../../../protocols/visible.ts"
 import { StoredEntity, type StoredRow } from "../../graph/entity-text.ts"
+import { checkFilter, fulfils } from "../../graph/filter.ts"
+import { decodeCursor, encodeCursor, pageOf, sizeOf } from "../../graph/page.ts"
 import type {
   EntityName,
   GraphReadsShape,
   Page,
   PageRequest,
-  PropertyFilter,
   VisibleEntity,
 } from "../../graph/port.ts"
-import { decodeCursor, encodeCursor, pageOf, sizeOf } from "./page.ts"
+import { aliasesOf, propertiesOf } from "../../graph/text.ts"
 import type { ReadStore } from "./read-store.ts"
 import {
   expressionOf,
@@ -20,9 +19,8 @@ import {
   phraseOfFilter,
   refuseTooWide,
   search,
-  wordsOf,
+  termsOf,
 } from "./search.ts"
-import { aliasesOf, propertiesOf } from "./text.ts"
 
 type EntityQuery = Parameters<GraphReadsShape["entities"]>[1]
 
@@ -117,7 +115,7 @@ function candidates(store: ReadStore, tenant: number, query: EntityQuery, after:
   if (tenant === -1 || type === -1) return []
   const filtered = (query.properties ?? []).flatMap(phraseOfFilter)
   if (query.text !== undefined) {
-    const words = wordsOf(query.text)
+    const words = termsOf(query.text)
     if (words.length === 0) return []
     const expression = expressionOf([...words, ...filtered], type)
     refuseTooWide(store, tenant, expression)
@@ -181,41 +179,4 @@ function typesFrom(
       "SELECT id, name FROM type WHERE tenant = ? AND name >= ? ORDER BY name",
     )
     .all(tenant, from)
-}
-
-function checkFilter({ name, eq, in: among, gte, lte }: PropertyFilter): void {
-  if (eq !== undefined || among !== undefined || gte !== undefined || lte !== undefined) return
-  throw new Invalid({
-    what: "filter",
-    message: `The filter on ${name} names no eq, in, gte or lte.`,
-  })
-}
-
-/** A list fulfils a condition where it is the value asked for, or one of its members fulfils it. */
-function fulfils(properties: Properties, filter: PropertyFilter): boolean {
-  const value = Object.hasOwn(properties, filter.name) ? properties[filter.name] : undefined
-  if (value === undefined) return false
-  const { eq, in: among, gte, lte } = filter
-  return (
-    (eq === undefined || equals(value, eq)) &&
-    (among === undefined || among.some((one) => equals(value, one))) &&
-    (gte === undefined || someMember(value, (member) => compares(member, gte, 1))) &&
-    (lte === undefined || someMember(value, (member) => compares(member, lte, -1)))
-  )
-}
-
-function equals(value: PropertyValue, wanted: PropertyValue): boolean {
-  if (typeof wanted !== "object") return someMember(value, (member) => member === wanted)
-  return JSON.stringify(value) === JSON.stringify(wanted)
-}
-
-const someMember = (value: PropertyValue, holds: (member: unknown) => boolean): boolean =>
-  typeof value === "object" ? [...value].some(holds) : holds(value)
-
-function compares(member: unknown, bound: string | number, sign: 1 | -1): boolean {
-  if (typeof member === "number" && typeof bound === "number") return (member - bound) * sign >= 0
-  if (typeof member === "string" && typeof bound === "string") {
-    return compareUtf8(member, bound) * sign >= 0
-  }
-  return false
 }

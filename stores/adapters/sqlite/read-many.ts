@@ -3,6 +3,7 @@
  * come in as one JSON text, which SQLite turns into rows.
  */
 import { compareAssertions } from "../../../protocols/visible.ts"
+import { decodeCursor, pageOf, sizeOf } from "../../graph/page.ts"
 import type {
   Assertion,
   EntityName,
@@ -12,10 +13,9 @@ import type {
   VisibleEntity,
   VisibleRelationship,
 } from "../../graph/port.ts"
-import { decodeCursor, pageOf, sizeOf } from "./page.ts"
+import { propertiesOf } from "../../graph/text.ts"
 import { type EntityRow, entityOfRow } from "./read-entities.ts"
 import type { ReadStore } from "./read-store.ts"
-import { propertiesOf } from "./text.ts"
 
 // Texts are bound as UTF-8, where a lone surrogate is this character.
 const namesText = (names: readonly EntityName[]): string =>

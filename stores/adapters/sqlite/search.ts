@@ -1,34 +1,15 @@
 /** Entities by the text index: words of a search, and texts that a filter wants. */
-import { LimitExceeded } from "../../../protocols/errors.ts"
-import {
-  filterPhraseCharactersMax,
-  searchedMatchesMax,
-  searchTextBytesMax,
-  searchWordsMax,
-} from "../../../protocols/limits.ts"
+import { filterPhraseCharactersMax, searchedMatchesMax } from "../../../protocols/limits.ts"
 import type { PropertyFilter } from "../../graph/port.ts"
+import { searchTooWide, wordsOf } from "../../graph/search-words.ts"
+import { cutMark, typeToken } from "../../graph/text.ts"
+import { firstNodeOf } from "../../graph/write/transaction.ts"
 import type { After, EntityRow } from "./read-entities.ts"
 import type { ReadStore } from "./read-store.ts"
-import { cutMark, typeToken } from "./text.ts"
-import { firstNodeOf } from "./transaction.ts"
 
-/** The words of a search, each to be found by its beginning. */
-export function wordsOf(text: string): readonly string[] {
-  const bytes = Buffer.byteLength(text, "utf8")
-  if (bytes > searchTextBytesMax) {
-    const message = `A search has at most ${searchTextBytesMax} bytes.`
-    const limit = "searchTextBytesMax"
-    throw new LimitExceeded({ limit, bound: searchTextBytesMax, value: bytes, message })
-  }
-  // As the index does (unicode61): letters and numbers make words. What it sees otherwise is a
-  // phrase.
-  const words = text.normalize("NFC").split(/[^\p{L}\p{N}]+/u)
-  const terms = words.filter((word) => word !== "").map((word) => `"${word}"*`)
-  if (terms.length <= searchWordsMax) return terms
-  const message = `A search has at most ${searchWordsMax} words.`
-  const limit = "searchWordsMax"
-  throw new LimitExceeded({ limit, bound: searchWordsMax, value: terms.length, message })
-}
+/** The words of a search as terms, each to be found by its beginning. */
+export const termsOf = (text: string): readonly string[] =>
+  wordsOf(text).map((word) => `"${word}"*`)
 
 /**
  * What an entity that fulfils the filter has in its text: the wanted text as a phrase, or the mark
@@ -56,12 +37,7 @@ export function isTooWide(store: ReadStore, tenant: number, expression: string):
 
 export function refuseTooWide(store: ReadStore, tenant: number, expression: string): void {
   if (!isTooWide(store, tenant, expression)) return
-  throw new LimitExceeded({
-    limit: "searchedMatchesMax",
-    bound: searchedMatchesMax,
-    value: searchedMatchesMax + 1,
-    message: `More than ${searchedMatchesMax} entities match; add a word or a type.`,
-  })
+  throw searchTooWide()
 }
 
 /** The matching entities after `after`, in order of type and key. */

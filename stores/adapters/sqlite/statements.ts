@@ -3,11 +3,18 @@
  * an id that strays from one tenant to another then finds nothing.
  */
 import type { DatabaseSync } from "node:sqlite"
+import type {
+  AliasRow,
+  EdgeRow,
+  LinkRow,
+  NodeRow,
+  RankedRow,
+  RecordRow,
+  Rows,
+} from "../../graph/write/rows.ts"
 import { change, counted, query } from "./statement.ts"
 
-export type Statements = ReturnType<typeof statementsOf>
-
-export const statementsOf = (db: DatabaseSync) => ({
+export const statementsOf = (db: DatabaseSync): Rows => ({
   ...fenceStatements(db),
   ...nameStatements(db),
   ...recordStatements(db),
@@ -69,18 +76,7 @@ const nameStatements = (db: DatabaseSync) => ({
   setPriority: change(db, "UPDATE source SET priority = ? WHERE tenant = ? AND id = ?"),
   typeByName: query<[id: number]>(db, "SELECT id FROM type WHERE tenant = ? AND name = ?"),
   insertType: query<[id: number]>(db, "INSERT INTO type (tenant, name) VALUES (?, ?) RETURNING id"),
-  typeName: query<[name: string]>(db, "SELECT name FROM type WHERE tenant = ? AND id = ?"),
 })
-
-export type RecordRow = readonly [
-  id: number,
-  runEpoch: number,
-  runCount: number,
-  ordinal: number,
-  version: number | null,
-  hash: Uint8Array,
-  refs: string,
-]
 
 const recordStatements = (db: DatabaseSync) => ({
   recordByKey: query<RecordRow>(
@@ -110,27 +106,6 @@ const recordStatements = (db: DatabaseSync) => ({
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   ),
 })
-
-export type NodeRow = readonly [
-  id: number,
-  type: number,
-  asserted: number,
-  properties: string,
-  aliases: string,
-  revision: number,
-]
-
-/** An assertion or link with what ranks it. */
-export type RankedRow = readonly [
-  source: string,
-  priority: number,
-  recordKey: string,
-  version: number | null,
-  properties: string | null,
-  aliasesOrDerived: string | number | null,
-  sourceId: number,
-  id: number,
-]
 
 const nodeStatements = (db: DatabaseSync) => ({
   /** Answered from the index alone: the row itself is long. */
@@ -224,9 +199,10 @@ const aliasStatements = (db: DatabaseSync) => ({
     `INSERT INTO alias (id, tenant, type, scheme, value, node, claims)
      VALUES (?, ?, ?, ?, ?, NULL, 0)`,
   ),
-  aliasById: query<
-    [type: number, scheme: string, value: string, node: number | null, claims: number]
-  >(db, "SELECT type, scheme, value, node, claims FROM alias WHERE id = ? AND tenant = ?"),
+  aliasById: query<AliasRow>(
+    db,
+    "SELECT type, scheme, value, node, claims FROM alias WHERE id = ? AND tenant = ?",
+  ),
   decideAlias: change(db, "UPDATE alias SET node = ?, claims = ? WHERE id = ? AND tenant = ?"),
   deleteAlias: change(db, "DELETE FROM alias WHERE id = ? AND tenant = ?"),
   insertClaim: change(db, "INSERT INTO claim (alias, node, tenant) VALUES (?, ?, ?)"),
@@ -243,16 +219,6 @@ const aliasStatements = (db: DatabaseSync) => ({
      UNION SELECT id FROM link WHERE to_alias = ?1 AND tenant = ?2`,
   ),
 })
-
-export type EdgeRow = readonly [
-  id: number,
-  type: number,
-  from: number,
-  to: number,
-  derived: number,
-  links: number,
-  properties: string,
-]
 
 const edgeStatements = (db: DatabaseSync) => ({
   edgeByEnds: query<EdgeRow>(
@@ -285,20 +251,6 @@ const edgeStatements = (db: DatabaseSync) => ({
        SELECT 1 FROM link l JOIN record r ON r.id = l.record WHERE l.edge = e.id AND r.source = ?)`,
   ),
 })
-
-export type LinkRow = readonly [
-  id: number,
-  type: number,
-  fromNode: number | null,
-  fromAlias: number | null,
-  toNode: number | null,
-  toAlias: number | null,
-  discriminator: string,
-  derived: number,
-  edge: number | null,
-  properties: string | null,
-  source: number,
-]
 
 const linkStatements = (db: DatabaseSync) => ({
   linkById: query<LinkRow>(

@@ -1,6 +1,7 @@
 /** What is counted of a tenant and of its sources, and the records that were set aside. */
 import { noSourceCounters, type SourceCounters } from "../../../protocols/counters.ts"
 import type { DeadLetterReason, Run } from "../../../protocols/event.ts"
+import { decodeCursor, encodeCursor, pageOf, partsOf, sizeOf } from "../../graph/page.ts"
 import type {
   DeadLetter,
   GraphCounts,
@@ -10,9 +11,8 @@ import type {
   RunDeadLetter,
   SourceSummary,
 } from "../../graph/port.ts"
-import { decodeCursor, encodeCursor, pageOf, partsOf, sizeOf } from "./page.ts"
+import type { Tally } from "../../graph/write/transaction.ts"
 import type { ReadStore } from "./read-store.ts"
-import type { Tally } from "./transaction.ts"
 
 type DeadLetterQuery = Parameters<GraphReadsShape["deadLetters"]>[1]
 

@@ -3,8 +3,8 @@ import { invariant } from "../../../protocols/errors.ts"
 import { edgesPerNodeScannedMax } from "../../../protocols/limits.ts"
 import { compareUtf8 } from "../../../protocols/visible.ts"
 import type { VisibleRelationship } from "../../graph/port.ts"
+import { propertiesOf } from "../../graph/text.ts"
 import type { ReadStore } from "./read-store.ts"
-import { propertiesOf } from "./text.ts"
 
 export interface Step {
   readonly edge: number

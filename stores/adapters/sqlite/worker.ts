@@ -7,10 +7,11 @@ import { DatabaseSync } from "node:sqlite"
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads"
 import { invariant } from "../../../protocols/errors.ts"
 import { commitRecordsMax } from "../../../protocols/limits.ts"
+import type { Answer, Request } from "../../graph/write/wire.ts"
+import { decodeBlock } from "../../graph/write/wire.ts"
 import { failureOf } from "./failure.ts"
-import type { Answer, Request, WriterSettings } from "./wire.ts"
-import { decodeBlock } from "./wire.ts"
 import { GraphWriter } from "./writer.ts"
+import type { WriterSettings } from "./writer-thread.ts"
 
 type Commit = Request & { readonly kind: "commit" }
 

@@ -1,0 +1,233 @@
+/**
+ * Requests to JetStream over one connection, and what their failures mean. Nothing is retried here:
+ * what has no answer is `NoAnswer`, and only the caller knows whether it may ask again. What waits
+ * for an answer when the connection is lost will get none, and ends at once.
+ */
+import {
+  headers,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  PermissionViolationError,
+} from "@nats-io/nats-core"
+import { natsMakeMillisMax, natsRequestMillisMax } from "../../../protocols/limits.ts"
+import { Replies } from "./replies.ts"
+
+/** The server answered with an error of its API. */
+export class ApiFailed extends Error {
+  readonly code: number
+  readonly errorCode: number
+
+  constructor(asked: string, { code, err_code, description }: WireApiError) {
+    super(`${asked}: ${description ?? "failed"} (${err_code ?? code})`)
+    this.code = code
+    this.errorCode = err_code ?? 0
+  }
+}
+
+/** There is no answer: whether it was done is unknown, unless nobody was there to do it. */
+export class NoAnswer extends Error {
+  readonly nobodyThere: boolean
+
+  constructor(asked: string, cause: unknown) {
+    super(`${asked}: ${cause instanceof Error ? cause.message : "failed"}`)
+    this.nobodyThere = cause === nobody
+  }
+}
+
+interface WireApiError {
+  readonly code: number
+  readonly err_code?: number
+  readonly description?: string
+}
+
+export interface Stored {
+  readonly subject: string
+  readonly sequence: number
+  readonly headers: MsgHdrs | undefined
+  readonly data: Uint8Array
+}
+
+export interface PublishAnswer {
+  readonly seq: number
+  readonly duplicate?: boolean
+}
+
+export interface Message {
+  readonly subject: string
+  readonly data: Uint8Array
+  readonly headers: Readonly<Record<string, string>>
+}
+
+interface WireStored {
+  readonly message: {
+    readonly subject: string
+    readonly seq: number
+    readonly hdrs?: string
+    readonly data?: string
+  }
+}
+
+/** Error codes of the server that this adapter tells apart. */
+export const errorCodes = {
+  notEnoughPeers: 10_005,
+  unavailable: 10_008,
+  notLeader: 10_009,
+  consumerNotFound: 10_014,
+  consumerExists: 10_148,
+  messageNotFound: 10_037,
+  streamNotFound: 10_059,
+  streamExists: 10_058,
+  wrongLastSequence: 10_071,
+  storeFailed: 10_077,
+  idInFlight: 10_158,
+  sequenceInFlight: 10_164,
+  batchIncomplete: 10_176,
+  batchesInFlight: 10_210,
+} as const
+
+const textEncoder = new TextEncoder()
+
+export class Broker {
+  readonly connection: NatsConnection
+  readonly #replies: Replies
+  #isConnected = true
+
+  constructor(connection: NatsConnection) {
+    this.connection = connection
+    this.#replies = new Replies(connection)
+  }
+
+  /** The connection came or went, as it says itself. */
+  connected(isConnected: boolean): void {
+    this.#isConnected = isConnected
+    if (!isConnected) this.#replies.lost()
+  }
+
+  /** The server said that this user may not do something. */
+  violated(error: PermissionViolationError): void {
+    this.#replies.violated(error)
+  }
+
+  /** Asks the JetStream API: `STREAM.INFO.<stream>` and the like. */
+  async api<A>(
+    verb: string,
+    body: unknown = undefined,
+    timeout = natsRequestMillisMax,
+  ): Promise<A> {
+    const asked = body === undefined ? "" : JSON.stringify(body)
+    const answer = await this.#ask(`$JS.API.${verb}`, textEncoder.encode(asked), { timeout })
+    return readAnswer<A>(verb, answer)
+  }
+
+  /** Has a stream or a consumer made: the servers agree on it first. */
+  make<A>(verb: string, body: unknown): Promise<A> {
+    return this.api<A>(verb, body, natsMakeMillisMax)
+  }
+
+  /** Stores one message. */
+  async publish({ subject, data, headers: of }: Message): Promise<PublishAnswer> {
+    const answer = await this.#ask(subject, data, optionsOf(of))
+    return readAnswer<PublishAnswer>(`publish to ${subject}`, answer)
+  }
+
+  /**
+   * Stores all of these messages or none. Each try is a batch of its own, so that what is left of
+   * an earlier one never mixes with it.
+   */
+  async publishBatch(batch: string, messages: readonly Message[]): Promise<PublishAnswer> {
+    const last = messages.length - 1
+    const parts = messages.map((message, at) => ({
+      ...message,
+      headers: {
+        ...message.headers,
+        "Nats-Batch-Id": batch,
+        "Nats-Batch-Sequence": String(at + 1),
+        ...(at === last ? { "Nats-Batch-Commit": "1" } : {}),
+      },
+    }))
+    for (const { subject, data, headers: of } of parts.slice(0, last)) {
+      this.connection.publish(subject, data, optionsOf(of))
+    }
+    const commit = parts[last]
+    if (commit === undefined) throw new Error("A batch has messages.")
+    return await this.publish(commit)
+  }
+
+  /** Sends to whoever listens and waits for any answer: an acknowledgement that is acknowledged. */
+  async confirm(subject: string, data: Uint8Array): Promise<void> {
+    await this.#ask(subject, data)
+  }
+
+  /** What the stream's leader holds at a place, or of a subject; `undefined` where it has none. */
+  async stored(
+    stream: string,
+    of:
+      | { readonly seq: number; readonly next_by_subj?: string }
+      | { readonly last_by_subj: string },
+  ): Promise<Stored | undefined> {
+    try {
+      const { message } = await this.api<WireStored>(`STREAM.MSG.GET.${stream}`, of)
+      return {
+        subject: message.subject,
+        sequence: message.seq,
+        headers: message.hdrs === undefined ? undefined : readHeaders(message.hdrs),
+        data: new Uint8Array(Buffer.from(message.data ?? "", "base64")),
+      }
+    } catch (error) {
+      if (error instanceof ApiFailed && error.errorCode === errorCodes.messageNotFound) {
+        return undefined
+      }
+      throw error
+    }
+  }
+
+  async #ask(subject: string, data: Uint8Array, options: AskOptions = {}): Promise<Msg> {
+    const { timeout = natsRequestMillisMax, ...rest } = options
+    try {
+      if (!this.#isConnected) throw new Error("the connection is lost")
+      const { reply, answer } = this.#replies.expect(subject, timeout)
+      this.connection.publish(subject, data, { ...rest, reply })
+      return nobodyThere(await answer)
+    } catch (error) {
+      throw error instanceof PermissionViolationError ? error : new NoAnswer(subject, error)
+    }
+  }
+}
+
+/** The server itself answers in place of somebody who is not there. */
+function nobodyThere(answer: Msg): Msg {
+  if (answer.data.byteLength === 0 && answer.headers?.code === 503) throw nobody
+  return answer
+}
+
+const nobody = new Error("nobody answers")
+
+function readAnswer<A>(asked: string, message: Msg): A {
+  const answer = message.json<A & { readonly error?: WireApiError }>()
+  if (answer.error !== undefined) throw new ApiFailed(asked, answer.error)
+  return answer
+}
+
+interface AskOptions {
+  readonly headers?: MsgHdrs
+  readonly timeout?: number
+}
+
+function optionsOf(of: Readonly<Record<string, string>>): AskOptions {
+  const names = Object.keys(of)
+  if (names.length === 0) return {}
+  const made = headers()
+  for (const name of names) made.set(name, of[name] ?? "")
+  return { headers: made }
+}
+
+/** Headers as they are stored: a status line, then `name: value` lines. */
+function readHeaders(base64: string): MsgHdrs {
+  const made = headers()
+  for (const line of Buffer.from(base64, "base64").toString("utf8").split("\r\n").slice(1)) {
+    const at = line.indexOf(":")
+    if (at > 0) made.append(line.slice(0, at), line.slice(at + 1).trim())
+  }
+  return made
+}

@@ -1,0 +1,256 @@
+/**
+ * The `MessageLog` of a cluster, over one stream for mailboxes and its consumers (contracts §6).
+ *
+ * Promises what the port promises; senders and readers may be of different processes. What may fail
+ * beneath: connections, servers, leaders. Calls then end in `Unavailable` and are repeated; readers
+ * find out by themselves what they missed. A reader whose consumer is deleted by a higher epoch is
+ * `Fenced`. While trimming is held, what this process acknowledges stays in the stream until the
+ * hold ends; it does not hold what others acknowledge.
+ */
+import * as Effect from "effect/Effect"
+import type { Partition } from "../../../protocols/address.ts"
+import { decodeHeader } from "../../../protocols/block.ts"
+import type { Fenced } from "../../../protocols/errors.ts"
+import type { LogBroken, MessageLogShape, Ownership, Receipt, Tail } from "../../core/log.ts"
+import { Appender } from "./appender.ts"
+import { deleteConsumer, makeConsumer } from "./consumers.ts"
+import { asked, failureOf } from "./failures.ts"
+import { fencedBy } from "./fenced-writer.ts"
+import { ownershipOfConsumer } from "./names.ts"
+import { type ReaderParts, ShardReader } from "./reader.ts"
+import type { Entry } from "./reader-lanes.ts"
+import { awaitRemoval } from "./removal.ts"
+import { consumerNames } from "./streams.ts"
+import { readTails } from "./tails.ts"
+import { WaitingSenders } from "./waiting-senders.ts"
+
+type Blocks = readonly (Partition & { readonly sequence: number })[]
+
+const broken = ["LogDamaged", "StoreFailed", "DiskFull", "Unavailable"] as const
+const brokenOrFenced = [...broken, "Fenced"] as const
+
+export interface LogParts extends ReaderParts {
+  readonly id: string
+  readonly isReplicated: boolean
+}
+
+/** What was acknowledged while trimming is held. */
+interface Deferred {
+  readonly reader: ShardReader
+  readonly entries: readonly Entry[]
+}
+
+export class JetStreamLog implements MessageLogShape {
+  readonly id: string
+  readonly #parts: LogParts
+  readonly #appender: Appender
+  readonly #senders = new WaitingSenders()
+  readonly #readers = new Map<number, ShardReader>()
+  #deferred: Deferred[] = []
+  #holds = 0
+
+  constructor(parts: LogParts) {
+    this.id = parts.id
+    this.#parts = parts
+    this.#appender = new Appender(parts.broker, parts.names, parts.receipts)
+  }
+
+  readonly append: MessageLogShape["append"] = (offer) =>
+    Effect.suspend(() => {
+      const header = decodeHeader(offer.block)
+      const appended = asked([...broken, "MailboxFull", "LogFull"], () =>
+        this.#appender.append(offer, header),
+      )
+      return Effect.tapError(
+        Effect.tap(appended, (receipt) => Effect.sync(() => this.#appended(offer, receipt))),
+        (error) =>
+          Effect.sync(() => {
+            if (error._tag === "MailboxFull") this.#senders.refused(offer)
+          }),
+      )
+    })
+
+  readonly open: MessageLogShape["open"] = (owner) => asked(brokenOrFenced, () => this.#open(owner))
+
+  readonly pull: MessageLogShape["pull"] = (owner, bytesMax) =>
+    Effect.gen({ self: this }, function* () {
+      const reader = yield* asked(brokenOrFenced, () => this.#readerOf(owner))
+      let taken: readonly Entry[] = []
+      const take = Effect.callback<readonly Entry[], Fenced | LogBroken>((resume) => {
+        const stop = reader.pull(bytesMax, (outcome) => {
+          if ("_tag" in outcome) return resume(Effect.fail(outcome))
+          taken = outcome
+          resume(Effect.succeed(outcome))
+        })
+        return Effect.sync(stop)
+      })
+      const delivered = Effect.flatMap(take, (entries) =>
+        asked(brokenOrFenced, () => reader.deliver(entries)),
+      )
+      return yield* Effect.onError(delivered, () => Effect.sync(() => reader.handBack(taken)))
+    })
+
+  readonly acknowledge: MessageLogShape["acknowledge"] = (owner, blocks) =>
+    asked(brokenOrFenced, async () => {
+      const reader = await this.#readerOf(owner)
+      const entries = reader.find(blocks)
+      if (this.#holds === 0) return await this.#acknowledge({ reader, entries })
+      this.#deferred.push({ reader, entries })
+      this.#senders.freed(blocks)
+    })
+
+  readonly handBack: MessageLogShape["handBack"] = (owner: Ownership, blocks: Blocks) =>
+    asked(brokenOrFenced, async () => {
+      const reader = await this.#readerOf(owner)
+      reader.handBack(reader.find(blocks))
+    })
+
+  readonly whenFree: MessageLogShape["whenFree"] = (partition) => this.#senders.whenFree(partition)
+
+  get tails(): MessageLogShape["tails"] {
+    return asked(broken, () => this.#tails(undefined))
+  }
+
+  readonly holdTrimming: MessageLogShape["holdTrimming"] = (use) =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => {
+        this.#holds++
+      }),
+      () => use,
+      () =>
+        Effect.promise(async () => {
+          this.#holds--
+          await this.#acknowledgeDeferred()
+        }),
+    )
+
+  /** The connection is another one. */
+  reconnected(): void {
+    for (const reader of this.#readers.values()) reader.reconnected()
+  }
+
+  /** Called once in a while: looks for what was lost, left over, or taken over by others. */
+  async look(): Promise<void> {
+    for (const reader of this.#readers.values()) reader.look()
+    if (this.#holds === 0) await this.#acknowledgeDeferred()
+  }
+
+  /** Deletes consumers that lower epochs left, and ends readers that a higher one followed. */
+  async sweep(): Promise<void> {
+    if (this.#readers.size === 0) return
+    const names = await consumerNames(this.#parts.broker, this.#parts.names)
+    for (const reader of this.#readers.values()) {
+      if (reader.ended !== undefined) continue
+      try {
+        await this.#sweepShard(reader.owner, names)
+      } catch (error) {
+        const failure = failureOf(error)
+        if (failure._tag !== "Fenced") throw error
+        reader.end(failure)
+      }
+    }
+  }
+
+  close(reason: LogBroken): void {
+    for (const reader of this.#readers.values()) reader.end(reason)
+  }
+
+  #appended(partition: Partition, { sequence, repeated }: Receipt): void {
+    this.#senders.freed([partition])
+    if (repeated) return
+    for (const reader of this.#readers.values()) {
+      if (reader.covers(partition)) reader.knows(sequence)
+    }
+  }
+
+  async #open(owner: Ownership): Promise<readonly Tail[]> {
+    const { broker, names, writer } = this.#parts
+    const { shard, epoch } = owner
+    const before = this.#readers.get(shard)
+    const current = await writer.epochOf(shard)
+    if (epoch !== current) throw fencedBy(owner, current)
+    if (before?.owner.epoch === epoch && before.ended === undefined) {
+      before.reset()
+      return await this.#tails(shard)
+    }
+    const reader = new ShardReader(this.#parts, owner)
+    try {
+      const { delivered, num_pending: left } = await makeConsumer(broker, names, owner)
+      await this.#sweepShard(owner, await consumerNames(broker, names))
+      reader.begin(delivered.consumer_seq, left)
+      const of = { last_by_subj: names.partitionsOf(shard) }
+      const last = await broker.stored(names.streams.mb, of)
+      if (last !== undefined) reader.knows(last.sequence)
+      const tails = await this.#tails(shard)
+      for (const tail of tails) reader.raiseTail(tail, tail.lastSequence)
+      this.#readers.get(shard)?.end(fencedBy(this.#readers.get(shard)?.owner ?? owner, epoch))
+      this.#readers.set(shard, reader)
+      return tails
+    } catch (error) {
+      const failure = failureOf(error)
+      if (failure._tag === "Fenced") reader.end(failure)
+      else reader.end(fencedBy(owner, epoch))
+      throw error
+    }
+  }
+
+  /** Whoever has a lower epoch than another holds blocks for nobody. */
+  async #sweepShard(owner: Ownership, names: readonly string[]): Promise<void> {
+    const present = names
+      .map(ownershipOfConsumer)
+      .filter((of) => of !== undefined)
+      .filter(({ shard }) => shard === owner.shard)
+    const highest = Math.max(owner.epoch, ...present.map(({ epoch }) => epoch))
+    for (const { shard, epoch } of present) {
+      if (epoch >= highest) continue
+      const name = this.#parts.names.consumer(shard, epoch)
+      await deleteConsumer(this.#parts.broker, this.#parts.names, name)
+    }
+    if (highest > owner.epoch) throw fencedBy(owner, highest)
+  }
+
+  async #readerOf(owner: Ownership): Promise<ShardReader> {
+    const reader = this.#readers.get(owner.shard)
+    if (reader?.owner.epoch === owner.epoch) {
+      if (reader.ended !== undefined) throw reader.ended
+      return reader
+    }
+    const current = reader?.owner.epoch ?? (await this.#parts.writer.epochOf(owner.shard))
+    throw fencedBy(owner, current)
+  }
+
+  async #acknowledge({ reader, entries }: Deferred): Promise<void> {
+    if (entries.length === 0) return
+    await reader.acknowledge(entries)
+    if (this.#parts.isReplicated) {
+      const last = Math.max(...entries.map(({ sequence }) => sequence))
+      await awaitRemoval(this.#parts.broker, this.#parts.names.streams.mb, last)
+    }
+    this.#senders.freed(entries.map(({ partition }) => partition))
+  }
+
+  /** What does not succeed is tried again at the next look, unless another owns it by then. */
+  async #acknowledgeDeferred(): Promise<void> {
+    const deferred = this.#deferred
+    this.#deferred = []
+    for (const one of deferred) {
+      try {
+        await this.#acknowledge(one)
+      } catch (error) {
+        if (failureOf(error)._tag === "Unavailable") this.#deferred.push(one)
+      }
+    }
+  }
+
+  async #tails(shard: number | undefined): Promise<readonly Tail[]> {
+    const tails = await readTails(this.#parts, shard)
+    const freed = this.#deferred.flatMap(({ entries }) => entries)
+    return tails.map((tail) => {
+      const of = freed.filter(
+        ({ partition }) =>
+          partition.tenant === tail.tenant && partition.partition === tail.partition,
+      )
+      return { ...tail, pending: tail.pending - of.length }
+    })
+  }
+}

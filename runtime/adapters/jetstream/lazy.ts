@@ -1,0 +1,22 @@
+/** Loads the client of NATS where a node's log is there, and only there: it takes 50 ms. */
+import * as Effect from "effect/Effect"
+import type { Broker } from "./broker.ts"
+import type { JetStreamOptions } from "./open.ts"
+import type { RegisterOptions } from "./register.ts"
+
+export type { JetStream, JetStreamFacts, JetStreamOptions } from "./open.ts"
+export type { RegisterOptions } from "./register.ts"
+
+/** As `open.ts` has it. */
+export const openJetStream = (options: JetStreamOptions) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./open.ts")),
+    (module) => module.openJetStream(options),
+  )
+
+/** As `register.ts` has it. */
+export const openRegister = (broker: Broker, options: RegisterOptions) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./register.ts")),
+    (module) => module.openRegister(broker, options),
+  )

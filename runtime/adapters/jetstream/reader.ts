@@ -1,0 +1,408 @@
+/**
+ * The reader of one shard: pulls from the consumer of its own epoch, and gives the owner blocks in
+ * sequence order.
+ *
+ * Promises: what the consumer delivered is given in sequence order per partition, each block once
+ * until it is handed back; a pull that gives anything gives all that this process has appended, or
+ * that was there when the shard was opened, as far as it may carry it. What may fail beneath: a
+ * delivery may be lost with its connection. The consumer counts what it delivers, so a gap in its
+ * count, a lost connection, or silence beyond the heartbeats makes the reader ask the stream what
+ * it missed, before anything above it is given. A server may forget what it delivered, and then
+ * takes no acknowledgement of it: it is made to deliver again. A consumer that is gone means a
+ * higher epoch; where there is none, blocks may have gone with it, and the log is damaged.
+ */
+import { setTimeout as sleep } from "node:timers/promises"
+import { createInbox, type Msg, type Subscription } from "@nats-io/nats-core"
+import { type Partition, shardOf } from "../../../protocols/address.ts"
+import { type Fenced, invariant, LogDamaged } from "../../../protocols/errors.ts"
+import {
+  natsRequestMillisMax,
+  natsRequestsAtOnceMax,
+  pullGatherMillisMax,
+  pullHeartbeatMillis,
+  pullRequestBlocksMax,
+  pullRequestBytesMin,
+  pullRequestMillis,
+  removalLookMillis,
+} from "../../../protocols/limits.ts"
+import type { Delivery, LogBroken, Ownership } from "../../core/log.ts"
+import { ApiFailed, type Broker, errorCodes, NoAnswer } from "./broker.ts"
+import { consumerInfo } from "./consumers.ts"
+import { failureOf } from "./failures.ts"
+import { type FencedWriter, fencedBy } from "./fenced-writer.ts"
+import { inGroups } from "./in-groups.ts"
+import { type Names, partitionOfSubject } from "./names.ts"
+import { ReaderChains } from "./reader-chains.ts"
+import { type Entry, ReaderLanes } from "./reader-lanes.ts"
+import type { Receipts } from "./receipts.ts"
+
+export interface ReaderParts {
+  readonly broker: Broker
+  readonly names: Names
+  readonly writer: FencedWriter
+  readonly receipts: Receipts
+}
+
+interface Arrived {
+  readonly subject: string
+  readonly sequence: number
+  /** The consumer's own count. */
+  readonly delivered: number
+  /** Blocks that the consumer had not delivered yet. */
+  readonly left: number
+  readonly block: Uint8Array
+}
+
+interface Puller {
+  readonly bytesMax: number
+  readonly sinceMillis: number
+  readonly resume: (taken: readonly Entry[] | Fenced | LogBroken) => void
+}
+
+const nanosPerMilli = 1_000_000
+const acknowledged = new TextEncoder().encode("+ACK")
+
+export class ShardReader {
+  readonly owner: Ownership
+  readonly #parts: ReaderParts
+  readonly #lanes = new ReaderLanes()
+  readonly #chains: ReaderChains
+  readonly #inbox = createInbox()
+  readonly #subscription: Subscription
+  readonly #arrived: Arrived[] = []
+  /** Blocks that still are to be asked for under the standing request; 0 where there is none. */
+  #asked = 0
+  #heardMillis = 0
+  #isWorking = false
+  #hasMissed = false
+  /** Places, and the consumer's count, up to which nothing is missing. */
+  #seen = 0
+  #delivered = 0
+  #left = 0
+  /** The server has forgotten deliveries: up to here it must make them anew. */
+  #forgotten = 0
+  /** The highest block that is known to be there. */
+  #known = 0
+  #puller: Puller | undefined
+  #ended: Fenced | LogBroken | undefined
+
+  constructor(parts: ReaderParts, owner: Ownership) {
+    this.#parts = parts
+    this.owner = owner
+    this.#chains = new ReaderChains(parts.names, parts.receipts, owner.shard)
+    this.#subscription = parts.broker.connection.subscribe(this.#inbox, {
+      callback: (error, message) => {
+        if (error === null) this.#take(message)
+      },
+    })
+  }
+
+  /** What ended this reader for good. */
+  get ended(): Fenced | LogBroken | undefined {
+    return this.#ended
+  }
+
+  /** What was delivered by this consumer to nobody that is left, and what is to come. */
+  begin(delivered: number, left: number): void {
+    this.#left = left
+    if (delivered > 0) this.#hasMissed = true
+  }
+
+  /** A block is in the stream: pulls wait for it. */
+  knows(sequence: number): void {
+    this.#known = Math.max(this.#known, sequence)
+  }
+
+  covers({ tenant, partition }: Partition): boolean {
+    return shardOf(tenant, partition) === this.owner.shard
+  }
+
+  /** A former owner had seen so much of this partition. */
+  raiseTail(...of: Parameters<ReaderLanes["raiseTail"]>): void {
+    this.#lanes.raiseTail(...of)
+  }
+
+  /** The owner begins anew: everything is given once more. */
+  reset(): void {
+    this.#lanes.release()
+    this.#feed()
+  }
+
+  /** Waits for blocks, and answers how to stop waiting. Blocks that were given are the caller's. */
+  pull(bytesMax: number, resume: Puller["resume"]): () => void {
+    if (this.#ended !== undefined) {
+      resume(this.#ended)
+      return () => {}
+    }
+    invariant(this.#puller === undefined, "A shard has one pull at a time.")
+    const puller = { bytesMax, sinceMillis: performance.now(), resume }
+    this.#puller = puller
+    this.#feed()
+    return () => {
+      if (this.#puller === puller) this.#puller = undefined
+    }
+  }
+
+  /** The bytes of what was taken; those that are not here any more are read again. */
+  async deliver(entries: readonly Entry[]): Promise<readonly Delivery[]> {
+    const missing = entries.filter(({ block }) => block === undefined)
+    await inGroups(missing, natsRequestsAtOnceMax, async (entry) => {
+      entry.block = await this.#read(entry)
+    })
+    if (this.#ended !== undefined) throw this.#ended
+    return entries.map((entry): Delivery => {
+      const { partition, sequence, attempt, block } = entry
+      invariant(block !== undefined, "A delivered block has its bytes.")
+      entry.block = undefined
+      return { ...partition, sequence, attempt, block }
+    })
+  }
+
+  handBack(entries: readonly Entry[]): void {
+    for (const entry of entries) entry.isTaken = false
+    this.#feed()
+  }
+
+  find(...of: Parameters<ReaderLanes["find"]>): readonly Entry[] {
+    return this.#lanes.find(...of)
+  }
+
+  /** Stores what is to outlive the blocks, then lets the stream remove them. */
+  async acknowledge(entries: readonly Entry[]): Promise<void> {
+    if (this.#ended !== undefined) throw this.#ended
+    await this.#chains.record(this.owner, entries, this.#lanes)
+    await this.#isRemembered()
+    await inGroups(entries, natsRequestsAtOnceMax, async (entry) => {
+      await this.#confirm(entry.sequence)
+      this.#lanes.remove(entry)
+      this.#chains.settled(entry)
+    })
+  }
+
+  /** The connection is another one: what was on its way with the old one is lost. */
+  reconnected(): void {
+    this.#asked = 0
+    this.#hasMissed = true
+    this.#work()
+  }
+
+  /** Called once in a while: a request that shows no sign of life is taken for lost. */
+  look(): void {
+    const silence = performance.now() - this.#heardMillis
+    if (this.#asked > 0 && silence > 2 * pullHeartbeatMillis + pullGatherMillisMax) {
+      this.reconnected()
+    } else {
+      this.#feed()
+    }
+  }
+
+  end(reason: Fenced | LogBroken): void {
+    if (this.#ended !== undefined) return
+    this.#ended = reason
+    if (!this.#parts.broker.connection.isClosed()) this.#subscription.unsubscribe()
+    this.#settlePuller(reason)
+  }
+
+  #take(message: Msg): void {
+    this.#heardMillis = performance.now()
+    const status = message.headers?.code ?? 0
+    if (status === 0) {
+      this.#asked = Math.max(0, this.#asked - 1)
+      this.#arrived.push(arrivalOf(message))
+      return this.#work()
+    }
+    if (status === heartbeat) return
+    this.#asked = 0
+    const isGone =
+      status === noResponders ||
+      (status === conflict && /Deleted/i.test(message.headers?.description ?? ""))
+    if (isGone) void this.#lookForFence()
+    else this.#feed()
+  }
+
+  /** One thing after the other, so that nothing is given before what stands below it. */
+  #work(): void {
+    if (this.#isWorking || this.#ended !== undefined) return
+    this.#isWorking = true
+    this.#workAll().then(
+      () => {
+        this.#isWorking = false
+        this.#feed()
+      },
+      (error: unknown) => {
+        this.#isWorking = false
+        const failure = failureOf(error)
+        if (failure._tag === "LogDamaged" || failure._tag === "Fenced") return this.end(failure)
+        // Tried again at the next look, after what was not told is asked for.
+        this.#hasMissed = true
+      },
+    )
+  }
+
+  async #workAll(): Promise<void> {
+    while (true) {
+      if (this.#hasMissed) await this.#ask()
+      const arrived = this.#arrived[0]
+      if (arrived === undefined) return
+      if (arrived.delivered > this.#delivered + 1) {
+        this.#hasMissed = true
+        continue
+      }
+      await this.#arrive(arrived)
+      this.#arrived.shift()
+      this.#delivered = Math.max(this.#delivered, arrived.delivered)
+      this.#seen = Math.max(this.#seen, arrived.sequence)
+      if (arrived.sequence >= this.#forgotten || arrived.left === 0) this.#forgotten = 0
+      this.#left = arrived.left
+    }
+  }
+
+  async #arrive({ subject, sequence, block }: Pick<Arrived, "subject" | "sequence" | "block">) {
+    if (this.#lanes.has(sequence)) return
+    const seen = await this.#chains.see(partitionOfSubject(subject), sequence, block)
+    if (seen.kind === "entry") this.#lanes.add(seen.entry)
+    else await this.#confirm(sequence)
+  }
+
+  /** What the consumer delivered and did not arrive, from the stream itself. */
+  async #ask(): Promise<void> {
+    const { broker, names } = this.#parts
+    const info = await this.#ownConsumer()
+    let next = this.#seen + 1
+    while (next <= info.delivered.stream_seq) {
+      const of = { seq: next, next_by_subj: names.partitionsOf(this.owner.shard) }
+      const stored = await broker.stored(names.streams.mb, of)
+      if (stored === undefined || stored.sequence > info.delivered.stream_seq) break
+      await this.#arrive({ ...stored, block: stored.data })
+      next = stored.sequence + 1
+    }
+    // Servers store what they delivered a while later, and take no acknowledgement of the rest.
+    this.#forgotten = info.delivered.stream_seq < this.#seen ? this.#seen : 0
+    this.#seen = Math.max(this.#seen, info.delivered.stream_seq)
+    this.#delivered = info.delivered.consumer_seq
+    this.#left = info.num_pending
+    this.#hasMissed = false
+  }
+
+  async #ownConsumer() {
+    try {
+      return await consumerInfo(this.#parts.broker, this.#parts.names, this.owner)
+    } catch (error) {
+      if (error instanceof ApiFailed && error.errorCode === errorCodes.consumerNotFound) {
+        throw await this.#goneBy()
+      }
+      throw error
+    }
+  }
+
+  async #lookForFence(): Promise<void> {
+    try {
+      await this.#ownConsumer()
+      this.#hasMissed = true
+    } catch (error) {
+      const failure = failureOf(error)
+      if (failure._tag === "Fenced" || failure._tag === "LogDamaged") this.end(failure)
+    }
+  }
+
+  /** Why one's own consumer is gone. */
+  async #goneBy(): Promise<Fenced | LogDamaged> {
+    const { shard, epoch } = this.owner
+    const current = await this.#parts.writer.epochOf(shard)
+    if (current > epoch) return fencedBy(this.owner, current)
+    const message = `The consumer of shard ${shard} is gone, and blocks may have gone with it.`
+    return new LogDamaged({ partition: "", sequence: 0, message })
+  }
+
+  #feed(): void {
+    if (this.#ended !== undefined) return
+    if ((this.#hasMissed || this.#arrived.length > 0) && !this.#isWorking) return this.#work()
+    const puller = this.#puller
+    if (this.#forgotten > 0 && this.#asked === 0) this.#request(pullRequestBytesMin)
+    if (puller === undefined || this.#isWorking) return
+    const ready = this.#lanes.readyBytes()
+    const waited = performance.now() - puller.sinceMillis
+    const hasAll = this.#left === 0 && this.#seen >= this.#known
+    if (ready > 0 && (ready >= puller.bytesMax || hasAll || waited > pullGatherMillisMax)) {
+      return this.#settlePuller(this.#lanes.take(puller.bytesMax))
+    }
+    if (this.#asked === 0) this.#request(puller.bytesMax)
+  }
+
+  #settlePuller(outcome: readonly Entry[] | Fenced | LogBroken): void {
+    const puller = this.#puller
+    this.#puller = undefined
+    puller?.resume(outcome)
+  }
+
+  #request(bytesMax: number): void {
+    const { broker, names } = this.#parts
+    if (broker.connection.isClosed()) return
+    const consumer = names.consumer(this.owner.shard, this.owner.epoch)
+    const request = {
+      batch: pullRequestBlocksMax,
+      max_bytes: Math.max(bytesMax, pullRequestBytesMin),
+      expires: pullRequestMillis * nanosPerMilli,
+      idle_heartbeat: pullHeartbeatMillis * nanosPerMilli,
+    }
+    this.#asked = pullRequestBlocksMax
+    this.#heardMillis = performance.now()
+    broker.connection.publish(
+      `$JS.API.CONSUMER.MSG.NEXT.${names.streams.mb}.${consumer}`,
+      JSON.stringify(request),
+      { reply: this.#inbox },
+    )
+  }
+
+  async #read({ partition, sequence }: Entry): Promise<Uint8Array> {
+    const { broker, names } = this.#parts
+    const stored = await broker.stored(names.streams.mb, { seq: sequence })
+    if (stored !== undefined) return stored.data
+    const name = `${partition.tenant}/${partition.partition}`
+    const message = `Block ${sequence} of ${name} is gone and was never acknowledged.`
+    throw new LogDamaged({ partition: name, sequence, message })
+  }
+
+  /** Waits until the server knows again what it delivered; without it nothing is acknowledged. */
+  async #isRemembered(): Promise<void> {
+    const until = performance.now() + natsRequestMillisMax
+    while ((this.#hasMissed || this.#forgotten > 0) && performance.now() < until) {
+      if (this.#ended !== undefined) throw this.#ended
+      this.#feed()
+      await sleep(removalLookMillis)
+    }
+  }
+
+  async #confirm(sequence: number): Promise<void> {
+    const { broker, names } = this.#parts
+    const consumer = names.consumer(this.owner.shard, this.owner.epoch)
+    try {
+      // The server goes by the place alone; count and time are for people.
+      const subject = `$JS.ACK.${names.streams.mb}.${consumer}.1.${sequence}.${sequence}.0.0`
+      await broker.confirm(subject, acknowledged)
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error
+      if (error.nobodyThere) await this.#ownConsumer()
+      // Perhaps another server leads the consumer now, and knows less.
+      this.#hasMissed = true
+      throw error
+    }
+  }
+}
+
+const heartbeat = 100
+const conflict = 409
+const noResponders = 503
+
+/** `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<times>.<place>.<count>.<time>.<left>[.…]` */
+function arrivalOf(message: Msg): Arrived {
+  const tokens = (message.reply ?? "").split(".")
+  const at = tokens.length === 9 ? 4 : 6
+  const [, sequence = Number.NaN, delivered = Number.NaN, , left = Number.NaN] = tokens
+    .slice(at)
+    .map(Number)
+  const numbers = { sequence, delivered, left }
+  invariant(Object.values(numbers).every(Number.isSafeInteger), "A delivery names its place.")
+  // A view would keep alive all that arrived beside it.
+  return { subject: message.subject, ...numbers, block: new Uint8Array(message.data) }
+}

@@ -1,0 +1,149 @@
+/**
+ * Connections to Neo4j, statements, and what values become on their way there and back: whole
+ * numbers are integers there, bytes are byte arrays, everything else stands as it is.
+ */
+import neo4j, { type Driver, type QueryResult, type SessionMode } from "neo4j-driver"
+import {
+  neo4jConnectionsMax,
+  neo4jConnectMillisMax,
+  neo4jRowsPerStatement,
+} from "../../../protocols/limits.ts"
+
+/** Where a store lives. Several stores of one database have nothing in common but its indexes. */
+export interface Neo4jAddress {
+  /** `bolt://host:port`, `bolt+s://…`, `neo4j://…`. */
+  readonly url: string
+  readonly user: string
+  readonly password: string
+  readonly database: string
+  /** Name of the store within its database. */
+  readonly store: string
+}
+
+export type Value = string | number | boolean | null | Uint8Array | readonly Value[]
+export type Parameters = Readonly<Record<string, Value | ReadonlyMap<number, string>>>
+
+export const driverOf = ({ url, user, password }: Neo4jAddress): Driver =>
+  neo4j.driver(url, neo4j.auth.basic(user, password), {
+    connectionTimeout: neo4jConnectMillisMax,
+    connectionAcquisitionTimeout: neo4jConnectMillisMax,
+    maxConnectionPoolSize: neo4jConnectionsMax,
+    fetchSize: neo4jRowsPerStatement,
+    disableLosslessIntegers: true,
+    telemetryDisabled: true,
+    userAgent: "intelgraph",
+  })
+
+/** What people know the store by; no secret is in it. */
+export function placeOf({ url, database, store }: Neo4jAddress): string {
+  const host = URL.canParse(url) ? new URL(url).host : ""
+  return `neo4j ${host}/${database}, store ${store}`
+}
+
+interface Runner {
+  readonly run: (text: string, parameters?: Record<string, unknown>) => PromiseLike<QueryResult>
+}
+
+/** Statements of one transaction. A row is a tuple in the order of what the statement returns. */
+export class Cypher {
+  readonly #runner: Runner
+
+  constructor(runner: Runner) {
+    this.#runner = runner
+  }
+
+  rows<A extends readonly unknown[]>(text: string, parameters: Parameters = {}) {
+    return this.command<A>(`${kept} ${text}`, parameters)
+  }
+
+  /** Of the schema and of the server, which are not planned. */
+  async command<A extends readonly unknown[]>(text: string, parameters: Parameters = {}) {
+    const sent = Object.entries(parameters).map(([name, value]) => [name, encoded(value)])
+    const { records } = await this.#runner.run(text, Object.fromEntries(sent))
+    return records.map(
+      (record) => record.keys.map((key) => decoded(record.get(key))) as unknown as A,
+    )
+  }
+
+  async row<A extends readonly unknown[]>(text: string, parameters: Parameters = {}) {
+    const [first] = await this.rows<A>(text, parameters)
+    return first
+  }
+
+  /** `text` begins with `UNWIND $rows AS r`; a statement has a bounded number of them. */
+  async each<A extends readonly unknown[]>(
+    text: string,
+    rows: readonly Value[],
+    parameters: Parameters = {},
+  ): Promise<A[]> {
+    const found: A[] = []
+    for (let at = 0; at < rows.length; at += neo4jRowsPerStatement) {
+      const some = rows.slice(at, at + neo4jRowsPerStatement)
+      for (const row of await this.rows<A>(`UNWIND $rows AS r ${text}`, {
+        ...parameters,
+        rows: some,
+      })) {
+        found.push(row)
+      }
+    }
+    return found
+  }
+}
+
+// A statement goes by indexes of uniqueness and is planned once: planned anew whenever the graph
+// has grown, it would cost a part of a second again and again, and find the same way.
+const kept = "CYPHER replan=skip"
+
+/**
+ * Runs in one transaction, which the server ends after `timeoutMillis`. What reads is rolled back:
+ * a lock that it took then costs the server no write.
+ */
+export async function transact<A>(
+  driver: Driver,
+  database: string,
+  { mode, timeoutMillis, keep, metadata = {} }: TransactionKind,
+  use: (cypher: Cypher) => Promise<A>,
+): Promise<A> {
+  const session = driver.session({ database, defaultAccessMode: mode })
+  try {
+    // Not waited for: its first statement goes with it.
+    const transaction = session.beginTransaction({
+      timeout: neo4j.int(timeoutMillis),
+      metadata,
+    })
+    try {
+      const answer = await use(new Cypher(transaction))
+      if (keep) await transaction.commit()
+      return answer
+    } finally {
+      if (transaction.isOpen()) await transaction.rollback().catch(() => undefined)
+    }
+  } finally {
+    await session.close().catch(() => undefined)
+  }
+}
+
+export interface TransactionKind {
+  readonly mode: SessionMode
+  readonly timeoutMillis: number
+  readonly keep: boolean
+  /** What the server tells others of it while it runs. */
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+/** The name as it stands in a statement. */
+export const quoted = (name: string): string => `\`${name.replaceAll("`", "``")}\``
+
+function encoded(value: Parameters[string]): unknown {
+  if (typeof value === "number") return Number.isSafeInteger(value) ? neo4j.int(value) : value
+  if (value instanceof Uint8Array) {
+    return new Int8Array(value.buffer, value.byteOffset, value.byteLength)
+  }
+  if (value instanceof Map) return Object.fromEntries(value)
+  return Array.isArray(value) ? value.map(encoded) : value
+}
+
+function decoded(value: unknown): unknown {
+  if (!(value instanceof Int8Array)) return value
+  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+}

@@ -1,0 +1,46 @@
+/** What Neo4j says, in the words of the error catalogue. */
+import { Neo4jError } from "neo4j-driver"
+import { DataDirectoryRefused } from "../../../protocols/errors.ts"
+import { errorOfFailure, type Failure } from "../../graph/failure.ts"
+
+export function failureOf(cause: unknown): Failure {
+  const text = cause instanceof Error ? cause.message : String(cause)
+  if (isConflict(cause) || isPassing(cause)) {
+    return { tag: "Unavailable", message: `The graph store cannot answer now: ${text}.` }
+  }
+  return { tag: "StoreFailed", message: `The graph store failed: ${text}.` }
+}
+
+/**
+ * The transaction was rolled back for a reason that may be gone when it is tried again at once:
+ * another one was in its way. Memory that is short stays so for longer.
+ */
+export const isConflict = (cause: unknown): boolean =>
+  codeOf(cause).startsWith("Neo.TransientError") && !/Memory/.test(codeOf(cause))
+
+export const storeError = (cause: unknown, place: string) => errorOfFailure(failureOf(cause), place)
+
+/** Of opening: errors of the catalogue pass, others become one of it. */
+export function openError(cause: unknown, place: string) {
+  if (cause instanceof DataDirectoryRefused) return cause
+  const reason = refusals.find(([code]) => codeOf(cause).startsWith(code))?.[1]
+  if (reason === undefined) return storeError(cause, place)
+  const message = `The graph store (${place}) cannot be used: ${reason}.`
+  return new DataDirectoryRefused({ path: place, reason: "not-writable", message })
+}
+
+const refusals: readonly (readonly [code: string, reason: string])[] = [
+  ["Neo.ClientError.Security.Unauthorized", "user and password do not fit"],
+  ["Neo.ClientError.Security", "the server does not let this user do what a store needs"],
+  ["Neo.ClientError.Database.DatabaseNotFound", "there is no such database"],
+]
+
+const passing: ReadonlySet<string> = new Set(["ServiceUnavailable", "SessionExpired"])
+
+function isPassing(cause: unknown): boolean {
+  if (passing.has(codeOf(cause)) || /TransactionTimedOut|Memory/.test(codeOf(cause))) return true
+  // The client's own words have no code.
+  return cause instanceof Error && /acquisition timed out|Pool is closed/.test(cause.message)
+}
+
+const codeOf = (cause: unknown): string => (cause instanceof Neo4jError ? cause.code : "")

@@ -1,0 +1,138 @@
+/** Opens a graph store in Neo4j. */
+import { randomBytes } from "node:crypto"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { type DataDirectoryRefused, Invalid, StoreFailed } from "../../../protocols/errors.ts"
+import { neo4jIndexesMillisMax, neo4jTransactionMillisMax } from "../../../protocols/limits.ts"
+import type { Cursor, GraphStore, GraphView, StoreBroken } from "../../graph/port.ts"
+import { sinkOf } from "../thread/sink.ts"
+import { type Cypher, driverOf, type Neo4jAddress, placeOf, transact } from "./connection.ts"
+import { openError } from "./failure.ts"
+import { feedOf } from "./feed.ts"
+import { ReadStore } from "./read-store.ts"
+import { readsOf } from "./reads.ts"
+import { checkServer, migrate, missingOf, refuseMissing, schemaTexts } from "./schema.ts"
+import { cursorsOf } from "./summary.ts"
+import { Watching } from "./watching.ts"
+import type { WriterSettings } from "./writer.ts"
+import { writerThread } from "./writer-thread.ts"
+
+export interface Neo4jOptions {
+  /** `bolt://host:port`, `bolt+s://…` with TLS, `neo4j://…` with routing. */
+  readonly url: string
+  readonly user: string
+  readonly password: string
+  readonly database?: string
+  /** Name of the store; one database may have several. */
+  readonly store?: string
+  /** Changes of a tenant that are kept at least, and how long; as agreed where left out. */
+  readonly changesKept?: WriterSettings["retention"]
+}
+
+type OpenFailure = DataDirectoryRefused | Invalid | StoreBroken
+
+const databaseDefault = "neo4j"
+const storeDefault = "intelgraph"
+const senderBytes = 8
+
+/**
+ * Opens the store, makes what it needs where that is missing, and starts its writer's thread.
+ * Several nodes may have it open and write for the same tenant. Closing the scope lets what was
+ * sent to the writer finish.
+ */
+export const openNeo4jGraph = (
+  options: Neo4jOptions,
+): Effect.Effect<GraphStore, OpenFailure, Scope.Scope> =>
+  Effect.gen(function* () {
+    const address = yield* addressOf(options)
+    const place = placeOf(address)
+    yield* Effect.tryPromise({
+      try: () => prepare(address),
+      catch: (cause) => openError(cause, place),
+    })
+    const sender = randomBytes(senderBytes).toString("hex")
+    const thread = yield* Effect.acquireRelease(
+      Effect.sync(() => writerThread({ address, sender, retention: options.changesKept ?? {} })),
+      (opened) => opened.close,
+    )
+    const store = yield* openReadStore(address)
+    const watching = yield* Effect.acquireRelease(
+      Effect.sync(
+        () =>
+          new Watching({
+            sender,
+            stands: (tenants) => store.stands(tenants),
+            tell: (tenants) => thread.tell(tenants),
+          }),
+      ),
+      (opened) => Effect.sync(() => opened.close()),
+    )
+    const sink = sinkOf(thread, {
+      cursors: (tenant) =>
+        store.plain((cypher) => cursorsOf(cypher, address.store, tenant)) as Effect.Effect<
+          readonly Cursor[],
+          StoreBroken
+        >,
+      backup: () => Effect.fail(new StoreFailed({ store: place, message: notCopied })),
+    })
+    const feed = feedOf(store, (tenant, changed) => {
+      const stops = [thread.watch(tenant, changed), watching.watch(tenant)]
+      return () => {
+        for (const stop of stops) stop()
+      }
+    })
+    return { sink, reads: readsOf(store), feed }
+  })
+
+/**
+ * For reading alone, beside nodes that write. Makes nothing; its feed tells nobody: whoever follows
+ * it looks again.
+ */
+export const openNeo4jView = (
+  options: Neo4jOptions,
+): Effect.Effect<GraphView, OpenFailure, Scope.Scope> =>
+  Effect.gen(function* () {
+    const store = yield* openReadStore(yield* addressOf(options))
+    return { reads: readsOf(store), feed: feedOf(store, () => () => undefined) }
+  })
+
+const openReadStore = (address: Neo4jAddress) =>
+  Effect.acquireRelease(
+    Effect.sync(() => new ReadStore(address)),
+    (opened) => Effect.promise(() => opened.close()),
+  )
+
+const notCopied =
+  "A graph store in Neo4j is not copied from here: use neo4j-admin database dump, or backup."
+
+function addressOf(options: Neo4jOptions): Effect.Effect<Neo4jAddress, Invalid> {
+  const { url, user, password, database = databaseDefault, store = storeDefault } = options
+  if (URL.canParse(url) && /^(bolt|neo4j)(\+s|\+ssc)?:$/.test(new URL(url).protocol)) {
+    return Effect.succeed({ url, user, password, database, store })
+  }
+  const message = "The address of Neo4j is bolt://host:port, or begins with bolt+s: or neo4j:."
+  return Effect.fail(new Invalid({ what: "neo4j", message }))
+}
+
+async function prepare(address: Neo4jAddress): Promise<void> {
+  const { database, store } = address
+  const driver = driverOf(address)
+  const place = placeOf(address)
+  const writing = { mode: "WRITE", timeoutMillis: neo4jTransactionMillisMax, keep: true } as const
+  const inOne = <A>(use: (cypher: Cypher) => Promise<A>) => transact(driver, database, writing, use)
+  try {
+    await inOne((cypher) => checkServer(cypher, place))
+    const missing = await inOne(missingOf)
+    if (missing.length > 0) {
+      // Each is a transaction of its own: the server does not take them together with others.
+      for (const name of missing)
+        await inOne((cypher) => cypher.command(schemaTexts.get(name) ?? ""))
+      const seconds = neo4jIndexesMillisMax / 1_000
+      await inOne((cypher) => cypher.rows("CALL db.awaitIndexes($seconds)", { seconds }))
+      refuseMissing(await inOne(missingOf), place)
+    }
+    await inOne((cypher) => migrate(cypher, store, place))
+  } finally {
+    await driver.close()
+  }
+}

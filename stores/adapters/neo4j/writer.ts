@@ -1,0 +1,192 @@
+/**
+ * Writes to Neo4j: each call is one transaction, in which the writers of a tenant take turns.
+ *
+ * Promises: what a call answers is on the server's stable storage, whole; when it throws, the
+ * outcome is unknown only where the connection broke at the very end, and nothing of it is there
+ * otherwise. What may fail beneath: the connection (the driver makes another one), another
+ * transaction in the way (tried again, a bounded number of times), any statement.
+ *
+ * A tenant's guards and its node are locked before anything is read, so what is read stays as it is
+ * and no two writers change the same relationships. Those that a paused writer holds are taken from
+ * it by whoever has a higher epoch (`takeover.ts`); else the server ends its transaction in time.
+ */
+import { setTimeout as sleep } from "node:timers/promises"
+import type { Driver } from "neo4j-driver"
+import {
+  internedNamesMax,
+  neo4jNumbersTaken,
+  neo4jRetriesMax,
+  neo4jRetryMillisMax,
+  neo4jRetryMillisMin,
+  neo4jTransactionMillisMax,
+} from "../../../protocols/limits.ts"
+import type { BlockOutcome, Guard } from "../../graph/port.ts"
+import { BlockWriter } from "../../graph/write/block-writer.ts"
+import type { Retention } from "../../graph/write/feed-writer.ts"
+import type { GuardAnswer, WireBlock } from "../../graph/write/wire.ts"
+import { rowsOf } from "../../graph/write/working-rows.ts"
+import { type Numbers, WorkingSet } from "../../graph/write/working-set.ts"
+import {
+  type Cypher,
+  driverOf,
+  type Neo4jAddress,
+  type TransactionKind,
+  transact,
+} from "./connection.ts"
+import { isConflict } from "./failure.ts"
+import { flush } from "./flush.ts"
+import { turn } from "./flush-fences.ts"
+import { type Loading, loadBlocks, loadGuards, loadSource } from "./load.ts"
+import { endOlder, metadataOf } from "./takeover.ts"
+
+export interface WriterSettings {
+  readonly address: Neo4jAddress
+  /** Stands beside each change, so that whoever made it knows it. */
+  readonly sender: string
+  readonly retention: Partial<Pick<Retention, "changesMax" | "millisMax">>
+}
+
+type Load = (of: Loading) => Promise<void>
+
+const writing = { mode: "WRITE", timeoutMillis: neo4jTransactionMillisMax, keep: true } as const
+
+export class Neo4jWriter {
+  readonly #settings: WriterSettings
+  readonly #driver: Driver
+  readonly #typeNames = new Map<number, string>()
+  #numbers: Numbers | undefined
+  #numbersEnd = 0
+  #changed: readonly string[] = []
+
+  constructor(settings: WriterSettings) {
+    this.#settings = settings
+    this.#driver = driverOf(settings.address)
+  }
+
+  /** Tenants whose feed the last transaction moved. */
+  get changed(): readonly string[] {
+    return this.#changed
+  }
+
+  /**
+   * A transaction of a lower epoch that holds one of the guards is ended first: a paused owner's
+   * would hold up the takeover for as long as the server lets it live.
+   */
+  async guard(logId: string, guards: readonly Guard[]): Promise<GuardAnswer> {
+    await this.#in(writing, (cypher) => endOlder(cypher, this.#settings.address.store, guards))
+    return this.#transact(
+      guards,
+      (of) => loadGuards(of, guards),
+      (writer) => writer.guard(logId, guards),
+    )
+  }
+
+  async configureSource(tenant: string, source: string, priority: number): Promise<void> {
+    await this.#transact(
+      [],
+      async (of) => {
+        await loadSource(of, tenant, source)
+        await turn(of.cypher, of.set.tenants.values())
+      },
+      (writer) => writer.configureSource(tenant, source, priority),
+    )
+  }
+
+  commit(blocks: readonly WireBlock[]): Promise<readonly BlockOutcome[]> {
+    return this.#transact(
+      blocks.map(([, , shard, epoch]) => ({ shard, epoch })),
+      (of) => loadBlocks(of, blocks),
+      (writer) => writer.commit(blocks),
+    )
+  }
+
+  close(): Promise<void> {
+    return this.#driver.close()
+  }
+
+  async #transact<A>(
+    guards: readonly Guard[],
+    load: Load,
+    decide: (writer: BlockWriter) => A,
+  ): Promise<A> {
+    this.#changed = []
+    const metadata = metadataOf(this.#settings.address.store, guards)
+    for (let tries = 0; ; tries++) {
+      try {
+        const numbers = await this.#takeNumbers()
+        return await this.#in({ ...writing, metadata }, (cypher) =>
+          this.#once(cypher, numbers, load, decide),
+        )
+      } catch (cause) {
+        this.#forget()
+        if (!isConflict(cause) || tries === neo4jRetriesMax) throw cause
+        const spread = neo4jRetryMillisMax - neo4jRetryMillisMin
+        await sleep(neo4jRetryMillisMin + Math.random() * spread)
+      }
+    }
+  }
+
+  async #once<A>(
+    cypher: Cypher,
+    numbers: Numbers,
+    load: Load,
+    decide: (writer: BlockWriter) => A,
+  ): Promise<A> {
+    const { sender } = this.#settings
+    const { store } = this.#settings.address
+    const set = new WorkingSet(numbers)
+    await load({ cypher, set, store })
+    const writer = new BlockWriter(rowsOf(set), this.#settings.retention)
+    const answer = decide(writer)
+    this.#changed = writer.finish()
+    await flush(cypher, set, { store, sender, types: await this.#namesOfTypes(cypher, set) })
+    await turn(cypher, new Set([...set.moved.values()].map(([tenant]) => tenant)))
+    this.#numbers = set.numbers
+    return answer
+  }
+
+  /** Of new entities and of all relationships that are written. */
+  async #namesOfTypes(cypher: Cypher, set: WorkingSet): Promise<ReadonlyMap<number, string>> {
+    const edges = [...set.edges.gone, ...set.edges.in("new"), ...set.edges.in("changed")]
+    const wanted = new Set([...set.nodes.in("new"), ...edges].map(({ type }) => type))
+    const unknown = [...wanted].filter((type) => !this.#typeNames.has(type))
+    if (this.#typeNames.size + unknown.length > internedNamesMax) this.#typeNames.clear()
+    const missing = [...wanted].filter((type) => !this.#typeNames.has(type))
+    const rows = await cypher.each<[number, string]>(
+      "MATCH (t:_Type {id: r}) RETURN t.id, t.name",
+      missing,
+    )
+    for (const [id, name] of rows) this.#typeNames.set(id, name)
+    return this.#typeNames
+  }
+
+  /** Taken many at once and alone, so that writers of different tenants do not wait here. */
+  async #takeNumbers(): Promise<Numbers> {
+    const last = this.#numbers
+    if (last !== undefined) {
+      const highest = Math.max(last.record, last.alias, last.edge, last.link)
+      if (this.#numbersEnd - highest > neo4jNumbersTaken / 2) return last
+    }
+    const row = await this.#in(writing, (cypher) =>
+      cypher.row<[end: number]>(
+        `MERGE (c:_Numbers {of: 'rows'}) SET c._lock = true WITH c
+         SET c.last = coalesce(c.last, 0) + $taken RETURN c.last`,
+        { taken: neo4jNumbersTaken },
+      ),
+    )
+    this.#numbersEnd = row?.[0] ?? 0
+    const begin = this.#numbersEnd - neo4jNumbersTaken
+    return { record: begin, alias: begin, edge: begin, link: begin }
+  }
+
+  /** What is known may never have been written, or have been after all. */
+  #forget(): void {
+    this.#typeNames.clear()
+    this.#numbers = undefined
+    this.#changed = []
+  }
+
+  #in<A>(kind: TransactionKind, use: (cypher: Cypher) => Promise<A>): Promise<A> {
+    return transact(this.#driver, this.#settings.address.database, kind, use)
+  }
+}

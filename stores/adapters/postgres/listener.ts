@@ -1,0 +1,58 @@
+/**
+ * Hears of commits that other processes made, so that whoever watches a tenant here is told of
+ * them. A connection of its own; where it breaks it is made again, and all are told, since nobody
+ * knows what was missed.
+ */
+import { setTimeout as sleep } from "node:timers/promises"
+import { retryMillisMax } from "../../../protocols/limits.ts"
+import { type Connection, connect, type PostgresAddress } from "./connection.ts"
+
+export interface Heard {
+  readonly tenant: (name: string) => void
+  readonly everybody: () => void
+}
+
+export class Listener {
+  readonly #address: PostgresAddress
+  readonly #sender: string
+  readonly #heard: Heard
+  #connection: Connection | undefined
+  #isClosed = false
+
+  /** Notifications of `sender` itself are left out. */
+  constructor(address: PostgresAddress, sender: string, heard: Heard) {
+    this.#address = address
+    this.#sender = sender
+    this.#heard = heard
+  }
+
+  async start(): Promise<void> {
+    const connection = await connect(this.#address)
+    this.#connection = connection
+    const { client } = connection
+    client.on("notification", ({ payload = "" }) => {
+      const [sender, tenant = ""] = payload.split(" ")
+      if (sender !== this.#sender) this.#heard.tenant(tenant)
+    })
+    client.on("end", () => void this.#again())
+    await client.query(`LISTEN ${this.#address.schema}`)
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#connection?.client.end()
+  }
+
+  async #again(): Promise<void> {
+    while (!this.#isClosed) {
+      await sleep(retryMillisMax, undefined, { ref: false })
+      try {
+        if (!this.#isClosed) await this.start()
+        this.#heard.everybody()
+        return
+      } catch {
+        // The server is not there yet.
+      }
+    }
+  }
+}

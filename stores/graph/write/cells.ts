@@ -1,0 +1,74 @@
+/** Rows of one table that a transaction has fetched or made, and what is to be written of them. */
+
+/** `new`: to be inserted; `changed`: to be updated; `kept`: as it stands in the store. */
+export type State = "kept" | "new" | "changed"
+
+export interface Cell {
+  state: State
+}
+
+export class Cells<K, C extends Cell> {
+  readonly #byKey = new Map<K, C>()
+  readonly #gone: C[] = []
+
+  get(key: K): C | undefined {
+    return this.#byKey.get(key)
+  }
+
+  /** Puts a row that was fetched; one that is there already stays. */
+  fetched(key: K, cell: C): C {
+    const known = this.#byKey.get(key)
+    if (known !== undefined) return known
+    this.#byKey.set(key, cell)
+    return cell
+  }
+
+  add(key: K, cell: C): void {
+    this.#byKey.set(key, cell)
+  }
+
+  remove(key: K): C | undefined {
+    const cell = this.#byKey.get(key)
+    if (cell === undefined) return undefined
+    this.#byKey.delete(key)
+    if (cell.state !== "new") this.#gone.push(cell)
+    return cell
+  }
+
+  values(): Iterable<C> {
+    return this.#byKey.values()
+  }
+
+  in(state: State): readonly C[] {
+    return [...this.#byKey.values()].filter((cell) => cell.state === state)
+  }
+
+  get gone(): readonly C[] {
+    return this.#gone
+  }
+}
+
+export function change(cell: Cell): void {
+  if (cell.state === "kept") cell.state = "changed"
+}
+
+/** A set for each key. */
+export class Groups<K, V> {
+  readonly #sets = new Map<K, Set<V>>()
+
+  of(key: K): ReadonlySet<V> {
+    return this.#sets.get(key) ?? none
+  }
+
+  add(key: K, value: V): void {
+    const known = this.#sets.get(key)
+    if (known === undefined) this.#sets.set(key, new Set([value]))
+    else known.add(value)
+  }
+
+  remove(key: K, value: V): void {
+    this.#sets.get(key)?.delete(value)
+  }
+}
+
+const none: ReadonlySet<never> = new Set()

@@ -1,0 +1,132 @@
+/** Who may use the log on JetStream, over what, and on which servers and streams. */
+import * as Effect from "effect/Effect"
+import { describe, expect, onTestFinished, test } from "vitest"
+import { shardOf } from "../../protocols/address.ts"
+import { openJetStream } from "../../runtime/index.ts"
+import { startNats } from "../servers/index.ts"
+import { TestSender } from "../support/blocks.ts"
+import { makeCertificate, writeCertificate } from "../support/certificate.ts"
+import { logName } from "../support/jetstream-world.ts"
+import { handle, insisting, sendAll } from "../support/log-flow.ts"
+import { run } from "../support/run.ts"
+import { runScoped, temporaryFolder } from "../support/scoped.ts"
+
+const bounds = { blocksBytesMax: 64 * 1024 ** 2, stateBytesMax: 64 * 1024 ** 2 }
+
+const started = async (config = "") => {
+  const server = await startNats({ config })
+  onTestFinished(() => server.stop())
+  return server
+}
+
+/** What a node does with a log, once. */
+const useAll = async (options: Parameters<typeof openJetStream>[0]): Promise<void> => {
+  const { log, state } = await runScoped(openJetStream({ bounds, ...options }))
+  const shard = shardOf("demo", 0)
+  for (let takeovers = 0; takeovers < 2; takeovers++) {
+    const [owner] = await run(state.claim([shard]))
+    if (owner === undefined) throw new Error("no epoch was given")
+    await run(log.open(owner))
+    const sender = new TestSender("demo/connector/one", { epoch: owner.epoch, start: 1 })
+    const sent = [sender.next(0), sender.next(0)]
+    await run(sendAll(log, sent))
+    await run(handle(log, owner, sent.length))
+    const entries = ["a", "b"].map((name) => ({ path: [name], value: new Uint8Array([1]) }))
+    await run(insisting(state.write(owner, entries)))
+    const page = { after: undefined, limit: 10 }
+    expect(await run(state.list(shard, [], page))).toHaveLength(2)
+  }
+  expect((await run(log.tails)).map(({ pending }) => pending)).toEqual([0])
+}
+
+/** As documented where the log is opened. */
+const permissionsOf = (name: string): string => {
+  const streams = name.toUpperCase()
+  const api = ["STREAM.CREATE", "STREAM.INFO", "STREAM.MSG.GET"].flatMap((verb) =>
+    ["MB", "CTL", "ST"].map((stream) => `$JS.API.${verb}.${streams}_${stream}`),
+  )
+  const consumers = ["CREATE", "DELETE", "INFO", "MSG.NEXT"].map(
+    (verb) => `$JS.API.CONSUMER.${verb}.${streams}_MB.>`,
+  )
+  const publish = [
+    `${name}.>`,
+    "$JS.API.INFO",
+    ...api,
+    `$JS.API.CONSUMER.NAMES.${streams}_MB`,
+    ...consumers,
+    `$JS.ACK.${streams}_MB.>`,
+  ]
+  return JSON.stringify({ publish, subscribe: ["_INBOX.>"] })
+}
+
+describe("a log on JetStream", () => {
+  test("needs no more than the permissions that are documented", async () => {
+    const name = logName()
+    const server = await started(
+      `authorization { users: [
+        { user: node, password: secret, permissions: ${permissionsOf(name)} }
+      ] }`,
+    )
+    const credentials = { user: "node", password: "secret" }
+    await useAll({ servers: server.url, name, credentials })
+    const other = openJetStream({ servers: server.url, name: logName(), bounds, credentials })
+    const error = await run(Effect.flip(Effect.scoped(other)))
+    expect(error).toMatchObject({ _tag: "StoreFailed" })
+    expect(error.message).toMatch(/may not publish to .*STREAM\.CREATE/)
+  })
+
+  test("is refused with wrong credentials, in words that say so", async () => {
+    const server = await started(`authorization { user: node, password: secret }`)
+    for (const credentials of [undefined, { user: "node", password: "wrong" }]) {
+      const options = { servers: server.url, ...(credentials ? { credentials } : {}) }
+      const error = await run(Effect.flip(Effect.scoped(openJetStream(options))))
+      expect(error).toMatchObject({ _tag: "StoreFailed" })
+      expect(error.message).toMatch(/refuses these credentials/)
+      expect(error.message).not.toMatch(/wrong|secret/)
+    }
+  })
+
+  test("is used over TLS", async () => {
+    const { cert, key } = writeCertificate(temporaryFolder(), makeCertificate("localhost"))
+    const server = await started(`tls { cert_file: "${cert}", key_file: "${key}" }`)
+    const port = new URL(server.url).port
+    await useAll({
+      servers: `nats://localhost:${port}`,
+      name: logName(),
+      tls: { caFile: cert },
+    })
+  })
+
+  test("is refused where its streams are another program's", async () => {
+    const server = await started()
+    const name = logName()
+    const { broker } = await runScoped(
+      openJetStream({ servers: server.url, name: logName(), bounds }),
+    )
+    const stream = `${name.toUpperCase()}_MB`
+    const foreign = { name: stream, subjects: [`${name}.mb.>`], retention: "workqueue" }
+    await broker.api(`STREAM.CREATE.${stream}`, foreign)
+    const opened = openJetStream({ servers: server.url, name, bounds })
+    const error = await run(Effect.flip(Effect.scoped(opened)))
+    expect(error).toMatchObject({ _tag: "StoreFailed" })
+    expect(error.message).toMatch(
+      /not one of this log: it has retention "workqueue", and the log needs "interest"/,
+    )
+  })
+
+  test("says which server does not answer, without what stands beside its name", async () => {
+    const options = { servers: "nats://node:secret@127.0.0.1:1" }
+    const error = await run(Effect.flip(Effect.scoped(openJetStream(options))))
+    expect(error).toMatchObject({ _tag: "Unavailable" })
+    expect(error.message).toMatch(/127\.0\.0\.1:1/)
+    expect(error.message).not.toMatch(/secret/)
+  })
+
+  test("needs three servers for three copies, and says so", async () => {
+    const server = await started()
+    const options = { servers: server.url, name: logName(), replicas: 3, bounds }
+    const error = await run(Effect.flip(Effect.scoped(openJetStream(options))))
+    expect(error).toMatchObject({ _tag: "StoreFailed" })
+    expect(error.message).toMatch(/cannot be made: .*replicas/)
+  })
+})

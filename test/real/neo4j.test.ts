@@ -1,0 +1,216 @@
+/** The graph store in Neo4j: the port's conformance suite, and what is of this adapter alone. */
+import * as Effect from "effect/Effect"
+import fc from "fast-check"
+import neo4j, { type Session } from "neo4j-driver"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import type { BlockEffects } from "../../protocols/graph.ts"
+import { metadataOf } from "../../stores/adapters/neo4j/takeover.ts"
+import { type Neo4jOptions, openNeo4jGraph, openNeo4jView } from "../../stores/index.ts"
+import { type Server, startNeo4j } from "../servers/index.ts"
+import { choices, chooser, priorities, readings, schedule } from "../stores/arbitrary.ts"
+import { graphConformance } from "../stores/graph-conformance.ts"
+import { GraphModel, hashOfVisible } from "../stores/model.ts"
+import { block, byKey, record, relates, retract, tenant, thing } from "../stores/records.ts"
+import { run } from "../support/run.ts"
+import { runScoped } from "../support/scoped.ts"
+
+let server: Server
+beforeAll(async () => {
+  // A suite for all stores commits 50,000 records at once, twelve times what a node does.
+  server = await startNeo4j({ heapMebibytes: 1_536 })
+})
+afterAll(() => server?.stop())
+
+const optionsOf = (store: string) => ({
+  url: server.url,
+  user: server.user ?? "",
+  password: server.password ?? "",
+  store,
+})
+
+graphConformance({ name: "Neo4j", open: (path) => openNeo4jGraph(optionsOf(path)) })
+
+let stores = 0
+const freshName = () => `own ${stores++}`
+const opened = (name: string) => runScoped(openNeo4jGraph(optionsOf(name)))
+
+describe("several nodes on one Neo4j", () => {
+  it("write for one tenant at the same time, and make one graph with one feed", async () => {
+    const name = freshName()
+    const nodes = [await opened(name), await opened(name), await opened(name)]
+    const told: number[] = []
+    for (const [i, node] of nodes.entries()) node.feed.watch(tenant, () => void told.push(i))
+    const lanes = nodes.map((_, partition) => laneOf(partition))
+    await run(
+      Effect.forEach(
+        nodes,
+        (node, i) => Effect.forEach(lanes[i] ?? [], (one) => node.sink.commit([one])),
+        { concurrency: nodes.length },
+      ),
+    )
+    const alone = await opened(freshName())
+    for (const one of lanes.flat()) await run(alone.sink.commit([one]))
+    const all = [...nodes, alone]
+    const hashes = await run(Effect.forEach(all, ({ reads }) => reads.graphHash(tenant)))
+    expect(new Set(hashes).size).toBe(1)
+    const counts = await run(Effect.forEach(all, ({ reads }) => reads.counts(tenant)))
+    for (const one of counts) expect(one).toEqual(counts.at(-1))
+    await expect.poll(() => new Set(told).size, { timeout: 10_000 }).toBe(nodes.length)
+  })
+
+  it("leave the graph of the definition, whatever is read and in whatever order", async () => {
+    const { sink, reads } = await opened(freshName())
+    let tenants = 0
+    await fc.assert(
+      fc.asyncProperty(readings, priorities, choices, async (runs, settings, numbers) => {
+        const name = `random-${tenants++}`
+        const calls = schedule(runs, chooser(numbers))
+        const model = new GraphModel()
+        for (const one of calls.flat()) model.commit(one)
+        for (const { source, priority } of settings) model.configureSource(source, priority)
+        for (const call of calls) {
+          const { length } = await run(sink.commit(call.map((one) => ({ ...one, tenant: name }))))
+          expect(length).toBe(call.length)
+        }
+        for (const { source, priority } of settings) {
+          await run(sink.configureSource(name, source, { priority }))
+        }
+        expect(await run(reads.graphHash(name))).toBe(hashOfVisible(model.visible()))
+      }),
+      { numRuns: 5, endOnFailure: true },
+    )
+  })
+})
+
+describe("a writer that stands still", () => {
+  it("holds no guard against a higher epoch", async () => {
+    const name = freshName()
+    const store = await opened(name)
+    const { shard } = block(1, [])
+    await run(store.sink.commit([block(1, [thing("a")], { epoch: 4 })]))
+    await withSession(async (session) => {
+      const metadata = metadataOf(name, [{ shard, epoch: 4 }])
+      const transaction = await session.beginTransaction({ metadata })
+      const lock = "MATCH (g:_Guard {store: $name, shard: $shard}) SET g._lock = true"
+      await transaction.run(lock, { name, shard })
+      const begin = performance.now()
+      await run(store.sink.guard("log", [{ shard, epoch: 5 }]))
+      expect(performance.now() - begin).toBeLessThan(takeoverMillisMax)
+      await expect(transaction.commit()).rejects.toThrow()
+    })
+    const late = await run(store.sink.commit([block(2, [thing("b")], { epoch: 4 })]))
+    expect(late).toEqual([{ kind: "fenced", current: 5 }])
+  })
+})
+
+describe("a Neo4j that goes away", () => {
+  it("makes commits unavailable until it is back, and each block counts once", async () => {
+    const store = await opened(freshName())
+    await run(store.sink.commit([block(1, [thing("a")])]))
+    server.kill()
+    const failure = await run(Effect.flip(store.sink.commit([block(2, [thing("b")])])))
+    expect(failure).toMatchObject({ _tag: "Unavailable" })
+    const read = await run(Effect.flip(store.reads.counts(tenant)))
+    expect(read).toMatchObject({ _tag: "Unavailable" })
+    await server.start()
+    await expect
+      .poll(() => run(Effect.exit(store.sink.commit([block(2, [thing("b")])]))), {
+        timeout: 60_000,
+      })
+      .toMatchObject({ _tag: "Success" })
+    expect(await run(store.reads.counts(tenant))).toMatchObject({ entities: 2 })
+  })
+})
+
+describe("a graph in Neo4j", () => {
+  it("shows other tools types as labels, and relationships by their names", async () => {
+    const store = await opened(freshName())
+    const type = `odd \`${Date.now()}\``
+    const said = record("pair", {
+      entities: [{ type, key: "a", aliases: [], properties: { name: "A" } }],
+      relationships: [relates(byKey("a", type), byKey("b", "_Tenant"), { type: "is`odd" })],
+    })
+    await run(store.sink.commit([block(1, [said])]))
+    await withSession(async (session) => {
+      const found = await session.run(
+        `MATCH (a:$($type))-[e]->(b) UNWIND labels(b) AS label WITH a, e, b, label ORDER BY label
+         RETURN a.key, type(e), collect(label), b.key`,
+        { type },
+      )
+      const [row] = found.records
+      expect(row?.keys.map((key) => row.get(key))).toEqual([
+        "a",
+        "is`odd",
+        ["_Entity", "_Other", "_Stub"],
+        "b",
+      ])
+    })
+  })
+
+  it("is read beside its writers without making anything", async () => {
+    const name = freshName()
+    const view = await runScoped(openNeo4jView(optionsOf(name)))
+    expect(await run(view.reads.tenants)).toEqual([])
+    const store = await opened(name)
+    await run(store.sink.commit([block(1, [thing("a")])]))
+    expect(await run(view.reads.counts(tenant))).toMatchObject({ entities: 1 })
+    expect((await run(view.feed.position(tenant))).sequences).toEqual([1])
+  })
+
+  it("says what is wrong when it is opened, and never the password", async () => {
+    const refused = (more: Partial<Neo4jOptions>) =>
+      run(Effect.flip(Effect.scoped(openNeo4jGraph({ ...optionsOf("refused"), ...more }))))
+    const failures = [
+      [await refused({ password: "no-such-secret" }), "DataDirectoryRefused", "do not fit"],
+      [await refused({ database: "nowhere" }), "DataDirectoryRefused", "no such database"],
+      [await refused({ url: "bolt://127.0.0.1:1" }), "Unavailable", "127.0.0.1:1"],
+      [await refused({ url: "http://localhost" }), "Invalid", "bolt://"],
+    ] as const
+    for (const [failure, tag, words] of failures) {
+      expect(failure._tag).toBe(tag)
+      expect(failure.message).toContain(words)
+      expect(JSON.stringify(failure)).not.toContain("no-such-secret")
+    }
+  })
+
+  it("refuses a newer format by name", async () => {
+    const name = freshName()
+    await run(Effect.scoped(openNeo4jGraph(optionsOf(name))))
+    await withSession((session) =>
+      session.run("MATCH (s:_Store {name: $name}) SET s.format = 99", { name }),
+    )
+    const failure = await run(Effect.flip(Effect.scoped(openNeo4jGraph(optionsOf(name)))))
+    expect(failure).toMatchObject({ _tag: "DataDirectoryRefused", reason: "newer-format" })
+    expect(failure.message).toContain("format 99")
+  })
+})
+
+/** What a takeover may take at most here; a lock that is waited for lasts two minutes. */
+const takeoverMillisMax = 20_000
+
+async function withSession<A>(use: (session: Session) => PromiseLike<A>): Promise<A> {
+  const { url, user = "", password = "" } = server
+  const driver = neo4j.driver(url, neo4j.auth.basic(user, password))
+  try {
+    return await use(driver.session({ database: "neo4j" }))
+  } finally {
+    await driver.close()
+  }
+}
+
+/** What a partition brings: entities that all share, links by key, changes and retractions. */
+const laneOf = (partition: number): readonly BlockEffects[] =>
+  Array.from({ length: 8 }, (_, i) => {
+    const own = Array.from({ length: 10 }, (_, j) =>
+      thing(`k${(i * 7 + j) % 40}`, { n: partition }),
+    )
+    const links = own.map((_, j) => relates(byKey(`k${j}`), byKey(`k${(i + j) % 40}`)))
+    const said = record(`links ${i % 3}`, { relationships: links })
+    const gone = i % 4 === 3 ? [retract(`k${i}`)] : []
+    return block(i + 1, [...own, said, ...gone], {
+      partition,
+      shard: partition,
+      source: `source ${partition}`,
+      firstOrdinal: i * 100,
+    })
+  })

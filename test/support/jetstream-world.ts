@@ -1,0 +1,43 @@
+/** JetStream adapters over streams of their own; a crash ends the connection. */
+import { randomBytes } from "node:crypto"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import { type JetStream, type JetStreamOptions, openJetStream } from "../../runtime/index.ts"
+import type { LogWorld } from "./log-world.ts"
+
+export interface JetStreamWorld extends LogWorld {
+  readonly now: () => JetStream
+}
+
+/** A name that no other test has. */
+export const logName = (): string => `t${randomBytes(6).toString("hex")}`
+
+export const makeJetStreamWorld = (options: JetStreamOptions) =>
+  Effect.gen(function* () {
+    const named = { name: logName(), ...options }
+    const open = Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const opened = yield* Scope.provide(openJetStream(named), scope)
+      return { ...opened, end: Scope.close(scope, Exit.void) }
+    })
+    let now = yield* open
+    const world: JetStreamWorld = {
+      log: () => now.log,
+      state: () => now.state,
+      now: () => now,
+      crash: Effect.gen(function* () {
+        yield* now.end
+        now = yield* open
+      }),
+      close: Effect.suspend(() => Effect.andThen(removeStreams(now, named.name), now.end)),
+    }
+    return world
+  })
+
+const removeStreams = ({ broker }: JetStream, name: string) =>
+  Effect.promise(async () => {
+    for (const stream of ["MB", "CTL", "ST"]) {
+      await broker.api(`STREAM.DELETE.${name.toUpperCase()}_${stream}`)
+    }
+  })
