@@ -24,7 +24,7 @@ type Graph = Map<string, VisibleEntity>
 type Step = (store: GraphStore, tenant: string) => Promise<unknown>
 type Change = Omit<EntityChange, "entity" | "position">
 
-export function conformanceOfChanges(open: () => Promise<GraphStore>): void {
+export function conformanceOfChanges(open: () => Promise<GraphStore>, histories = 40): void {
   it("tells what a transaction comes to, and nothing where nothing is seen of it", async () => {
     const store = await open()
     const told = teller(store)
@@ -77,7 +77,7 @@ export function conformanceOfChanges(open: () => Promise<GraphStore>): void {
         const steps = stepsOf(schedule(runs, choose), settings, choose)
         await follows(store, `random-${tenants++}`, steps, choose)
       }),
-      { numRuns: 40 },
+      { numRuns: histories },
     )
   })
 

@@ -31,6 +31,8 @@ import {
 export interface GraphAdapter {
   readonly name: string
   readonly open: (path: string) => Effect.Effect<GraphStore, unknown, Scope.Scope>
+  /** Random histories that the change feed is followed through; each asks some hundred times. */
+  readonly histories?: number
 }
 
 export function graphConformance(adapter: GraphAdapter): void {
@@ -49,7 +51,7 @@ export function graphConformance(adapter: GraphAdapter): void {
   describe(`${adapter.name}: what is visible`, () => whatIsVisible(open))
   describe(`${adapter.name}: tenants`, () => tenants(open))
   describe(`${adapter.name}: reads`, () => conformanceOfReads(open))
-  describe(`${adapter.name}: changes`, () => conformanceOfChanges(open))
+  describe(`${adapter.name}: changes`, () => conformanceOfChanges(open, adapter.histories))
 }
 
 export type Open = () => Promise<GraphStore>
