@@ -11,6 +11,7 @@ import {
   PermissionViolationError,
 } from "@nats-io/nats-core"
 import { natsMakeMillisMax, natsRequestMillisMax } from "../../../protocols/limits.ts"
+import { Outgoing } from "./outgoing.ts"
 import { Replies } from "./replies.ts"
 
 /** The server answered with an error of its API. */
@@ -91,17 +92,21 @@ const textEncoder = new TextEncoder()
 export class Broker {
   readonly connection: NatsConnection
   readonly #replies: Replies
+  readonly #outgoing: Outgoing
   #isConnected = true
 
   constructor(connection: NatsConnection) {
     this.connection = connection
     this.#replies = new Replies(connection)
+    this.#outgoing = new Outgoing(connection)
   }
 
   /** The connection came or went, as it says itself. */
   connected(isConnected: boolean): void {
     this.#isConnected = isConnected
-    if (!isConnected) this.#replies.lost()
+    if (isConnected) return
+    this.#outgoing.drop()
+    this.#replies.lost()
   }
 
   /** The server said that this user may not do something. */
@@ -147,7 +152,7 @@ export class Broker {
       },
     }))
     for (const { subject, data, headers: of } of parts.slice(0, last)) {
-      this.connection.publish(subject, data, optionsOf(of))
+      this.#outgoing.add({ subject, data, ...optionsOf(of) })
     }
     const commit = parts[last]
     if (commit === undefined) throw new Error("A batch has messages.")
@@ -182,12 +187,17 @@ export class Broker {
     }
   }
 
+  /** Sends what nobody answers, or not as to a request. */
+  send(subject: string, data: Uint8Array, reply: string): void {
+    this.#outgoing.add({ subject, data, reply })
+  }
+
   async #ask(subject: string, data: Uint8Array, options: AskOptions = {}): Promise<Msg> {
     const { timeout = natsRequestMillisMax, ...rest } = options
     try {
       if (!this.#isConnected) throw new Error("the connection is lost")
-      const { reply, answer } = this.#replies.expect(subject, timeout)
-      this.connection.publish(subject, data, { ...rest, reply })
+      const { reply, answer, failed } = this.#replies.expect(subject, timeout)
+      this.#outgoing.add({ subject, data, ...rest, reply, failed })
       return nobodyThere(await answer)
     } catch (error) {
       throw error instanceof PermissionViolationError ? error : new NoAnswer(subject, error)

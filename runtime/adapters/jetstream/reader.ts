@@ -13,7 +13,6 @@
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import { createInbox, type Msg, type Subscription } from "@nats-io/nats-core"
-import { type Partition, shardOf } from "../../../protocols/address.ts"
 import { type Fenced, invariant, LogDamaged } from "../../../protocols/errors.ts"
 import {
   natsRequestMillisMax,
@@ -32,7 +31,7 @@ import { failureOf } from "./failures.ts"
 import { type FencedWriter, fencedBy } from "./fenced-writer.ts"
 import { inGroups } from "./in-groups.ts"
 import { type Names, partitionOfSubject } from "./names.ts"
-import { ReaderChains } from "./reader-chains.ts"
+import { ReaderChains, type Seen } from "./reader-chains.ts"
 import { type Entry, ReaderLanes } from "./reader-lanes.ts"
 import type { Receipts } from "./receipts.ts"
 
@@ -55,6 +54,8 @@ interface Arrived {
 
 interface Puller {
   readonly bytesMax: number
+  /** The highest block that was known to be there when it began: it waits for that one. */
+  readonly until: number
   readonly sinceMillis: number
   readonly resume: (taken: readonly Entry[] | Fenced | LogBroken) => void
 }
@@ -78,7 +79,6 @@ export class ShardReader {
   /** Places, and the consumer's count, up to which nothing is missing. */
   #seen = 0
   #delivered = 0
-  #left = 0
   /** The server has forgotten deliveries: up to here it must make them anew. */
   #forgotten = 0
   /** The highest block that is known to be there. */
@@ -89,7 +89,7 @@ export class ShardReader {
   constructor(parts: ReaderParts, owner: Ownership) {
     this.#parts = parts
     this.owner = owner
-    this.#chains = new ReaderChains(parts.names, parts.receipts, owner.shard)
+    this.#chains = new ReaderChains(parts.receipts, owner.shard)
     this.#subscription = parts.broker.connection.subscribe(this.#inbox, {
       callback: (error, message) => {
         if (error === null) this.#take(message)
@@ -103,18 +103,13 @@ export class ShardReader {
   }
 
   /** What was delivered by this consumer to nobody that is left, and what is to come. */
-  begin(delivered: number, left: number): void {
-    this.#left = left
+  begin(delivered: number): void {
     if (delivered > 0) this.#hasMissed = true
   }
 
   /** A block is in the stream: pulls wait for it. */
   knows(sequence: number): void {
     this.#known = Math.max(this.#known, sequence)
-  }
-
-  covers({ tenant, partition }: Partition): boolean {
-    return shardOf(tenant, partition) === this.owner.shard
   }
 
   /** A former owner had seen so much of this partition. */
@@ -135,7 +130,8 @@ export class ShardReader {
       return () => {}
     }
     invariant(this.#puller === undefined, "A shard has one pull at a time.")
-    const puller = { bytesMax, sinceMillis: performance.now(), resume }
+    const until = this.#known
+    const puller = { bytesMax, until, sinceMillis: performance.now(), resume }
     this.#puller = puller
     this.#feed()
     return () => {
@@ -159,7 +155,7 @@ export class ShardReader {
   }
 
   handBack(entries: readonly Entry[]): void {
-    for (const entry of entries) entry.isTaken = false
+    this.#lanes.giveBack(entries)
     this.#feed()
   }
 
@@ -175,7 +171,7 @@ export class ShardReader {
     await inGroups(entries, natsRequestsAtOnceMax, async (entry) => {
       await this.#confirm(entry.sequence)
       this.#lanes.remove(entry)
-      this.#chains.settled(entry)
+      entry.chain.open--
     })
   }
 
@@ -248,20 +244,28 @@ export class ShardReader {
         this.#hasMissed = true
         continue
       }
-      await this.#arrive(arrived)
+      const arriving = this.#arrive(arrived)
+      if (arriving !== undefined) await arriving
       this.#arrived.shift()
       this.#delivered = Math.max(this.#delivered, arrived.delivered)
       this.#seen = Math.max(this.#seen, arrived.sequence)
       if (arrived.sequence >= this.#forgotten || arrived.left === 0) this.#forgotten = 0
-      this.#left = arrived.left
     }
   }
 
-  async #arrive({ subject, sequence, block }: Pick<Arrived, "subject" | "sequence" | "block">) {
-    if (this.#lanes.has(sequence)) return
-    const seen = await this.#chains.see(partitionOfSubject(subject), sequence, block)
-    if (seen.kind === "entry") this.#lanes.add(seen.entry)
-    else await this.#confirm(sequence)
+  /** Answers only where something is to be waited for. */
+  #arrive(arrived: Pick<Arrived, "subject" | "sequence" | "block">): Promise<void> | undefined {
+    const { subject, sequence, block } = arrived
+    if (this.#lanes.has(sequence)) return undefined
+    const seen = this.#chains.see(partitionOfSubject(subject), sequence, block)
+    if (seen instanceof Promise) return seen.then((one) => this.#keep(one, sequence))
+    return this.#keep(seen, sequence)
+  }
+
+  #keep(seen: Seen, sequence: number): Promise<void> | undefined {
+    if (seen.kind === "copy") return this.#confirm(sequence)
+    this.#lanes.add(seen.entry)
+    return undefined
   }
 
   /** What the consumer delivered and did not arrive, from the stream itself. */
@@ -280,7 +284,6 @@ export class ShardReader {
     this.#forgotten = info.delivered.stream_seq < this.#seen ? this.#seen : 0
     this.#seen = Math.max(this.#seen, info.delivered.stream_seq)
     this.#delivered = info.delivered.consumer_seq
-    this.#left = info.num_pending
     this.#hasMissed = false
   }
 
@@ -320,9 +323,9 @@ export class ShardReader {
     const puller = this.#puller
     if (this.#forgotten > 0 && this.#asked === 0) this.#request(pullRequestBytesMin)
     if (puller === undefined || this.#isWorking) return
-    const ready = this.#lanes.readyBytes()
+    const ready = this.#lanes.readyBytes
     const waited = performance.now() - puller.sinceMillis
-    const hasAll = this.#left === 0 && this.#seen >= this.#known
+    const hasAll = this.#seen >= puller.until
     if (ready > 0 && (ready >= puller.bytesMax || hasAll || waited > pullGatherMillisMax)) {
       return this.#settlePuller(this.#lanes.take(puller.bytesMax))
     }
