@@ -10,7 +10,11 @@ import {
   type NatsConnection,
   PermissionViolationError,
 } from "@nats-io/nats-core"
-import { natsMakeMillisMax, natsRequestMillisMax } from "../../../protocols/limits.ts"
+import {
+  natsGatherFrom,
+  natsMakeMillisMax,
+  natsRequestMillisMax,
+} from "../../../protocols/limits.ts"
 import { Outgoing } from "./outgoing.ts"
 import { Replies } from "./replies.ts"
 
@@ -98,7 +102,8 @@ export class Broker {
   constructor(connection: NatsConnection) {
     this.connection = connection
     this.#replies = new Replies(connection)
-    this.#outgoing = new Outgoing(connection)
+    const isBusy = () => this.#replies.size >= natsGatherFrom
+    this.#outgoing = new Outgoing(connection, isBusy)
   }
 
   /** The connection came or went, as it says itself. */
@@ -159,9 +164,14 @@ export class Broker {
     return await this.publish(commit)
   }
 
-  /** Sends to whoever listens and waits for any answer: an acknowledgement that is acknowledged. */
-  async confirm(subject: string, data: Uint8Array): Promise<void> {
-    await this.#ask(subject, data)
+  /**
+   * Sends all of these at once, over one connection, and waits for an answer to the last: to one
+   * who works them in their order it tells of all of them.
+   */
+  async confirmLast(subjects: readonly string[], data: Uint8Array): Promise<void> {
+    for (const subject of subjects.slice(0, -1)) this.#outgoing.add({ subject, data })
+    const last = subjects.at(-1)
+    if (last !== undefined) await this.#ask(last, data)
   }
 
   /** What the stream's leader holds at a place, or of a subject; `undefined` where it has none. */
@@ -185,11 +195,6 @@ export class Broker {
       }
       throw error
     }
-  }
-
-  /** Sends what nobody answers, or not as to a request. */
-  send(subject: string, data: Uint8Array, reply: string): void {
-    this.#outgoing.add({ subject, data, reply })
   }
 
   async #ask(subject: string, data: Uint8Array, options: AskOptions = {}): Promise<Msg> {

@@ -1,9 +1,10 @@
 /**
  * Messages on their way out: what is asked in one turn of the event loop leaves together at its
- * end. The client would write to its socket as often as somebody asks; one write for all of them
- * also has the server answer them together.
+ * end, and where much waits for answers, a moment later. The client would write to its socket as
+ * often as somebody asks; one write for all of them also has the server answer them together.
  */
 import type { MsgHdrs, NatsConnection } from "@nats-io/nats-core"
+import { natsGatherMillis } from "../../../protocols/limits.ts"
 
 export interface OutgoingMessage {
   readonly subject: string
@@ -16,15 +17,20 @@ export interface OutgoingMessage {
 
 export class Outgoing {
   readonly #connection: NatsConnection
+  /** Whether so much is under way that a moment is not missed. */
+  readonly #isBusy: () => boolean
   #messages: OutgoingMessage[] = []
 
-  constructor(connection: NatsConnection) {
+  constructor(connection: NatsConnection, isBusy: () => boolean) {
     this.#connection = connection
+    this.#isBusy = isBusy
   }
 
   /** In the order of adding. Whether it left is told by an answer, or by none. */
   add(message: OutgoingMessage): void {
-    if (this.#messages.push(message) === 1) setImmediate(() => this.#leave())
+    if (this.#messages.push(message) > 1) return
+    if (this.#isBusy()) setTimeout(this.#leave, natsGatherMillis)
+    else setImmediate(this.#leave)
   }
 
   /** What has not left is not to go out over another connection. */
@@ -32,7 +38,7 @@ export class Outgoing {
     this.#messages = []
   }
 
-  #leave(): void {
+  readonly #leave = (): void => {
     const messages = this.#messages
     this.#messages = []
     for (const { subject, data, headers, reply, failed } of messages) {

@@ -15,6 +15,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { createInbox, type Msg, type Subscription } from "@nats-io/nats-core"
 import { type Fenced, invariant, LogDamaged } from "../../../protocols/errors.ts"
 import {
+  acknowledgeGatherMillis,
   natsRequestMillisMax,
   natsRequestsAtOnceMax,
   pullGatherMillisMax,
@@ -40,6 +41,8 @@ export interface ReaderParts {
   readonly names: Names
   readonly writer: FencedWriter
   readonly receipts: Receipts
+  /** One server and no other: what one connection brings it works in its order. */
+  readonly isAlone: boolean
 }
 
 interface Arrived {
@@ -81,6 +84,7 @@ export class ShardReader {
   #delivered = 0
   /** The server has forgotten deliveries: up to here it must make them anew. */
   #forgotten = 0
+  #acknowledgedMillis = Number.NEGATIVE_INFINITY
   /** The highest block that is known to be there. */
   #known = 0
   #puller: Puller | undefined
@@ -163,16 +167,33 @@ export class ShardReader {
     return this.#lanes.find(...of)
   }
 
-  /** Stores what is to outlive the blocks, then lets the stream remove them. */
+  /**
+   * Stores what is to outlive the blocks, then lets the stream remove them. While one follows the
+   * other, what comes meanwhile is gathered: one record of a chain is written for all of them.
+   */
   async acknowledge(entries: readonly Entry[]): Promise<void> {
+    const wait = this.#acknowledgedMillis + acknowledgeGatherMillis - performance.now()
+    if (wait > 0) await sleep(wait)
+    this.#acknowledgedMillis = performance.now()
     if (this.#ended !== undefined) throw this.#ended
     await this.#chains.record(this.owner, entries, this.#lanes)
     await this.#isRemembered()
+    if (this.#parts.isAlone) return await this.#acknowledgeAtOnce(entries)
     await inGroups(entries, natsRequestsAtOnceMax, async (entry) => {
-      await this.#confirm(entry.sequence)
-      this.#lanes.remove(entry)
-      entry.chain.open--
+      await this.#confirm([entry.sequence])
+      this.#remove(entry)
     })
+  }
+
+  /** One server works what one connection brings in its order: the last one tells of all. */
+  async #acknowledgeAtOnce(entries: readonly Entry[]): Promise<void> {
+    await this.#confirm(entries.map(({ sequence }) => sequence))
+    for (const entry of entries) this.#remove(entry)
+  }
+
+  #remove(entry: Entry): void {
+    this.#lanes.remove(entry)
+    entry.chain.open--
   }
 
   /** The connection is another one: what was on its way with the old one is lost. */
@@ -263,7 +284,7 @@ export class ShardReader {
   }
 
   #keep(seen: Seen, sequence: number): Promise<void> | undefined {
-    if (seen.kind === "copy") return this.#confirm(sequence)
+    if (seen.kind === "copy") return this.#confirm([sequence])
     this.#lanes.add(seen.entry)
     return undefined
   }
@@ -376,13 +397,15 @@ export class ShardReader {
     }
   }
 
-  async #confirm(sequence: number): Promise<void> {
+  async #confirm(sequences: readonly number[]): Promise<void> {
     const { broker, names } = this.#parts
     const consumer = names.consumer(this.owner.shard, this.owner.epoch)
     try {
       // The server goes by the place alone; count and time are for people.
-      const subject = `$JS.ACK.${names.streams.mb}.${consumer}.1.${sequence}.${sequence}.0.0`
-      await broker.confirm(subject, acknowledged)
+      const subjects = sequences.map(
+        (sequence) => `$JS.ACK.${names.streams.mb}.${consumer}.1.${sequence}.${sequence}.0.0`,
+      )
+      await broker.confirmLast(subjects, acknowledged)
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error
       if (error.nobodyThere) await this.#ownConsumer()
@@ -400,12 +423,13 @@ const noResponders = 503
 /** `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<times>.<place>.<count>.<time>.<left>[.…]` */
 function arrivalOf(message: Msg): Arrived {
   const tokens = (message.reply ?? "").split(".")
-  const at = tokens.length === 9 ? 4 : 6
-  const [, sequence = Number.NaN, delivered = Number.NaN, , left = Number.NaN] = tokens
-    .slice(at)
-    .map(Number)
-  const numbers = { sequence, delivered, left }
-  invariant(Object.values(numbers).every(Number.isSafeInteger), "A delivery names its place.")
+  const at = tokens.length === 9 ? 5 : 7
+  const sequence = Number(tokens[at])
+  const delivered = Number(tokens[at + 1])
+  const left = Number(tokens[at + 3])
+  const isRead = [sequence, delivered, left].every(Number.isSafeInteger)
+  invariant(isRead, "A delivery names its place.")
   // A view would keep alive all that arrived beside it.
-  return { subject: message.subject, ...numbers, block: new Uint8Array(message.data) }
+  const block = new Uint8Array(message.data)
+  return { subject: message.subject, sequence, delivered, left, block }
 }

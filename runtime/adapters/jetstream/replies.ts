@@ -39,6 +39,11 @@ export class Replies {
     })
   }
 
+  /** Answers that are waited for. */
+  get size(): number {
+    return this.#waiting.size
+  }
+
   /** Where the answer is to be sent, and the answer. */
   expect(subject: string, timeoutMillis: number): Expected {
     const token = (this.#next++).toString(36)
