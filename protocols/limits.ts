@@ -712,3 +712,6 @@ export const cacheLookMillisMin = 5
 export const cacheLookMillisMax = 50
 /** The longest wait before a lost cache is tried again. */
 export const cacheReconnectMillisMax = 1_000
+
+/** Operators. Dead letters that are looked at, sent again or let go at once: 16 MiB of bytes at most. */
+export const deadLettersSettledMax = 256
