@@ -181,6 +181,49 @@ const showDeadLetter: Verb = {
   load: () => import("./verbs/dlq-show.ts"),
 }
 
+const lettersMeant: Verb["flags"] = {
+  id: { value: "ID", help: "this one", repeats: true },
+  source: { value: "NAME", help: "of this source", repeats: true },
+  reason: { value: "CODE", help: "set aside for this reason", repeats: true },
+  fingerprint: { value: "HEX", help: "with this fingerprint, or its beginning", repeats: true },
+  all: { help: "all that the tenant has" },
+  "dry-run": { help: "say what would be done, and do nothing" },
+}
+
+const redriveDeadLetters: Verb = {
+  name: "dlq redrive",
+  words: "",
+  summary: "Send records that were set aside again, by the mapping of today",
+  wordsMin: 0,
+  wordsMax: 0,
+  flags: {
+    ...common,
+    ...servers,
+    ...lettersMeant,
+    edit: { value: "FILE", help: "send the bytes of this file in place of the one letter's" },
+    editor: { help: "edit the one letter's bytes in $EDITOR first" },
+    format: { value: "stix|json|ndjson|csv", help: "what they are (default as configured)" },
+    mapping: { value: "FILE", help: "how they become entities (default as configured)" },
+  },
+  examples: [
+    "dlq redrive --source people --dry-run",
+    "dlq redrive --fingerprint 3f9a01c2 --fingerprint 77be",
+    "dlq redrive --id ID-FROM-LS --edit mended.json",
+  ],
+  load: () => import("./verbs/dlq-redrive.ts"),
+}
+
+const dropDeadLetters: Verb = {
+  name: "dlq drop",
+  words: "",
+  summary: "Forget records that were set aside, for good",
+  wordsMin: 0,
+  wordsMax: 0,
+  flags: { ...common, ...servers, ...lettersMeant },
+  examples: ["dlq drop --reason invalid-json --dry-run", "dlq drop --all"],
+  load: () => import("./verbs/dlq-drop.ts"),
+}
+
 const backup: Verb = {
   name: "backup",
   words: "DIR",
@@ -289,6 +332,8 @@ export const verbs: readonly Verb[] = [
   inferMapping,
   listDeadLetters,
   showDeadLetter,
+  redriveDeadLetters,
+  dropDeadLetters,
   backup,
   restore,
   createToken,

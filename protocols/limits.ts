@@ -713,5 +713,13 @@ export const cacheLookMillisMax = 50
 /** The longest wait before a lost cache is tried again. */
 export const cacheReconnectMillisMax = 1_000
 
-/** Operators. Dead letters that are looked at, sent again or let go at once: 16 MiB of bytes at most. */
+/**
+ * Operators. Dead letters that are looked at, sent again or let go at once: 16 MiB of bytes at
+ * most.
+ */
 export const deadLettersSettledMax = 256
+/** Dead letters that a command may name, and those that stayed which its answer names. */
+export const deadLettersNamedMax = 256
+export const lettersStayedTold = 100
+/** Dead letters that a command lets go at once and the audit tells one by one. */
+export const auditLettersNamedMax = 32
