@@ -1,6 +1,16 @@
 /** Where a node keeps its log and graph: in its data directory, or on servers of its settings. */
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { Invalid } from "../protocols/errors.ts"
-import { type DataDirectory, openEmbeddedLog, openJetStream } from "../runtime/index.ts"
+import {
+  type DataDirectory,
+  type LogBroken,
+  type LogInspectionShape,
+  openEmbeddedInspection,
+  openEmbeddedLog,
+  openJetStream,
+  openJetStreamInspection,
+} from "../runtime/index.ts"
 import {
   openGraphView,
   openNeo4jGraph,
@@ -15,17 +25,31 @@ import type { ServerUrl } from "./server-url.ts"
 type Servers = Pick<Settings, "nats" | "natsCredentials" | "natsCa" | "postgres" | "neo4j">
 
 export const openLogOf = (settings: Servers, directory: DataDirectory) => {
-  const { nats, natsCredentials, natsCa } = settings
-  if (nats.value === undefined) return openEmbeddedLog(directory)
+  const { value: nats } = settings.nats
+  if (nats === undefined) return openEmbeddedLog(directory)
+  return openJetStream(jetStreamAt(nats, settings))
+}
+
+/** What the log holds, for a look at it: beside nodes or without one. */
+export const openInspectionOf = (
+  settings: Servers,
+  directory: Pick<DataDirectory, "files">,
+): Effect.Effect<LogInspectionShape, LogBroken, Scope.Scope> => {
+  const { value: nats } = settings.nats
+  if (nats === undefined) return openEmbeddedInspection(directory)
+  return openJetStreamInspection(jetStreamAt(nats, settings))
+}
+
+const jetStreamAt = (nats: ServerUrl, { natsCredentials, natsCa }: Servers) => {
   const credentials =
     natsCredentials.value === undefined
-      ? credentialsIn(nats.value)
+      ? credentialsIn(nats)
       : { credentialsFile: natsCredentials.value }
-  return openJetStream({
-    servers: nats.value.withoutUser(),
+  return {
+    servers: nats.withoutUser(),
     ...(credentials === undefined ? {} : { credentials }),
     ...(natsCa.value === undefined ? {} : { tls: { caFile: natsCa.value } }),
-  })
+  }
 }
 
 /** A node's data that one copy of its directory does not hold. */

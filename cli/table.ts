@@ -13,10 +13,10 @@ const graph: Verb["flags"] = {
   postgres: { value: "URL", help: "database that keeps the graph (default the data directory)" },
   neo4j: { value: "URL", help: "server that keeps the graph, in place of Postgres" },
 }
-const servers: Verb["flags"] = {
+const nats: Verb["flags"] = {
   nats: { value: "URL", help: "servers that keep the log (default the data directory)" },
-  ...graph,
 }
+const servers: Verb["flags"] = { ...nats, ...graph }
 const common = { "data-dir": dataDir, tenant, json, config }
 
 const start: Verb = {
@@ -224,6 +224,36 @@ const dropDeadLetters: Verb = {
   load: () => import("./verbs/dlq-drop.ts"),
 }
 
+const tailLog: Verb = {
+  name: "log tail",
+  words: "",
+  summary: "Show the blocks that wait in the log, without holding them",
+  wordsMin: 0,
+  wordsMax: 0,
+  flags: {
+    ...common,
+    ...nats,
+    json: { help: "each block as one line of JSON" },
+    partition: { value: "N", help: "of this partition of the tenant only" },
+    source: { value: "NAME", help: "of this source only" },
+    last: { value: "N", help: "the last so many (default 20)" },
+    follow: { help: "go on with those that come, until Ctrl-C" },
+  },
+  examples: ["log tail", "log tail --tenant mine --partition 2 --follow --json"],
+  load: () => import("./verbs/log-tail.ts"),
+}
+
+const verifyLog: Verb = {
+  name: "log verify",
+  words: "",
+  summary: "Check every block of the log, and that the graph is not ahead of it",
+  wordsMin: 0,
+  wordsMax: 0,
+  flags: { "data-dir": dataDir, json, config, ...servers },
+  examples: ["log verify", "log verify --nats nats://127.0.0.1:4222 --json"],
+  load: () => import("./verbs/log-verify.ts"),
+}
+
 const backup: Verb = {
   name: "backup",
   words: "DIR",
@@ -334,6 +364,8 @@ export const verbs: readonly Verb[] = [
   showDeadLetter,
   redriveDeadLetters,
   dropDeadLetters,
+  tailLog,
+  verifyLog,
   backup,
   restore,
   createToken,

@@ -409,6 +409,8 @@ export class GraphReads extends Context.Service<GraphReads, GraphReadsShape>()(
 
 /** The graph as whoever does not write sees it. */
 export interface GraphView {
+  /** As the sink tells them. */
+  readonly cursors: GraphSinkShape["cursors"]
   readonly reads: GraphReadsShape
   readonly feed: ChangeFeedShape
 }

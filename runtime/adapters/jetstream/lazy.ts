@@ -14,6 +14,13 @@ export const openJetStream = (options: JetStreamOptions) =>
     (module) => module.openJetStream(options),
   )
 
+/** As `inspection.ts` has it. */
+export const openJetStreamInspection = (options: JetStreamOptions) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./inspection.ts")),
+    (module) => module.openJetStreamInspection(options),
+  )
+
 /** As `register.ts` has it. */
 export const openRegister = (broker: Broker, options: RegisterOptions) =>
   Effect.flatMap(
