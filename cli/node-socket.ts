@@ -8,6 +8,7 @@ import { DataDirectoryRefused, type IntelGraphError, Invalid } from "../protocol
 import { progressDrawMillis } from "../protocols/limits.ts"
 import { backupDirectory } from "../runtime/index.ts"
 import { auditIngest, createToken, revokeToken } from "./access.ts"
+import { answerLetters } from "./answer-letters.ts"
 import type { AssembledNode } from "./assemble.ts"
 import { notCopied } from "./open-ports.ts"
 import { ingestRequest, type PlainRequest } from "./request.ts"
@@ -77,6 +78,9 @@ function answer(
         graph: ports.sink.backup,
         target: String(request.target),
       })
+    case "dlq redrive":
+    case "dlq drop":
+      return answerLetters(assembled, request, progress)
     case "token create":
       return makeToken(assembled, request)
     case "token revoke":

@@ -722,3 +722,23 @@ export const cacheLookMillisMin = 5
 export const cacheLookMillisMax = 50
 /** The longest wait before a lost cache is tried again. */
 export const cacheReconnectMillisMax = 1_000
+
+/**
+ * Operators. Dead letters that are looked at, sent again or let go at once: 16 MiB of bytes at
+ * most.
+ */
+export const deadLettersSettledMax = 256
+/** Dead letters that a command may name, and those that stayed which its answer names. */
+export const deadLettersNamedMax = 256
+export const lettersStayedTold = 100
+/** Dead letters that a command lets go at once and the audit tells one by one. */
+export const auditLettersNamedMax = 32
+/** Blocks that one look at a log shows: 32 MiB at most. */
+export const inspectedBlocksMax = 64
+/** Chains of senders that a check of the log remembers; beyond, it asks the log again. */
+export const verifyChainsHeldMax = 10_000
+/** How often whoever follows a log looks: a block stays in it for some 20 ms at least. */
+export const logLookMillis = 20
+/** Blocks that `log tail` shows unless told otherwise, and at most. */
+export const blocksShownDefault = 20
+export const blocksShownMax = 1_000

@@ -22,6 +22,13 @@ export const sharedFact = (...of: Parameters<typeof SharedFact>): ReturnType<typ
     (module) => module.sharedFact(...of),
   )
 
+/** As `inspection.ts` has it. */
+export const openJetStreamInspection = (options: JetStreamOptions) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./inspection.ts")),
+    (module) => module.openJetStreamInspection(options),
+  )
+
 /** As `register.ts` has it. */
 export const openRegister = (broker: Broker, options: RegisterOptions) =>
   Effect.flatMap(
