@@ -712,3 +712,24 @@ export const cacheLookMillisMin = 5
 export const cacheLookMillisMax = 50
 /** The longest wait before a lost cache is tried again. */
 export const cacheReconnectMillisMax = 1_000
+
+/** Messages between nodes. */
+/** Requests of others that a node works on at once; further ones are refused. */
+export const peerRequestsMax = 256
+/** Requests to others that a process has open at once. */
+export const peerAsksOpenMax = 4_096
+/** Bytes of one message with its envelope: below the servers' payload of 1 MiB. */
+export const peerFrameBytesMax = 768 * 1024
+/** Bytes of one chunk of a streamed answer, and chunks that are sent and not yet taken. */
+export const peerChunkBytesMax = 128 * 1024
+export const peerChunksUntakenMax = 8
+/**
+ * Who works on a request, or takes chunks, says so this often; who hears nothing for the longer
+ * time gives the other up. A node that a busy machine holds up for as long as a lease is not lost.
+ */
+export const peerAliveMillis = 1_000
+export const peerSilenceMillisMax = 5_000
+/** By so much two clocks may run apart: thousandths of the time since they were compared. */
+export const peerClockDrift = 0.001
+/** Processes whose clocks a process remembers: nodes, and those that were nodes. */
+export const peersKnownMax = 4 * nodesMax
