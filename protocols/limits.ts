@@ -733,3 +733,21 @@ export const peerSilenceMillisMax = 5_000
 export const peerClockDrift = 0.001
 /** Processes whose clocks a process remembers: nodes, and those that were nodes. */
 export const peersKnownMax = 4 * nodesMax
+
+/** Verbs over a cluster. How long a node may take to say how it is. */
+export const clusterAnswerMillisMax = 3_000
+/** Actors that one node tells of, and how many one chunk of its answer has: at most 90 kB. */
+export const actorRowsMax = 20_000
+export const actorRowsPerChunk = 64
+/** Characters of an actor's key, and of its last error, that are shown. */
+export const actorTextLengthMax = 200
+/** Rows that lists of actors and mailboxes show unless told otherwise. */
+export const actorsShownDefault = 50
+export const mailboxesShownDefault = 20
+/** The time between two looks from which a rate is made, and the longest. */
+export const rateMillisDefault = 1_000
+export const rateMillisMax = 60_000
+/** How often `cluster watch`, and whoever waits for a drain, looks. */
+export const clusterLookMillis = 500
+/** Shards named in one line for a person. */
+export const shardsToldMax = 16
