@@ -1,4 +1,4 @@
-/** Errors of the catalogue as plain values, so that they read and exit elsewhere as they do here. */
+/** Errors of the catalogue as plain values: they read and exit elsewhere as they do here. */
 import * as errors from "./errors.ts"
 import { catalogue, type IntelGraphError, isIntelGraphError } from "./errors.ts"
 

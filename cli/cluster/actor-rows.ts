@@ -5,7 +5,7 @@ import type { ActorView } from "../../runtime/index.ts"
 
 export interface ActorRow {
   readonly node: string
-  /** `tenant/kind/key`; of virtual actors all of a kind and tenant are one row, with the key `*`. */
+  /** `tenant/kind/key`; all virtual actors of a kind and tenant are one row, with the key `*`. */
   readonly address: string
   readonly tenant: string
   readonly kind: string

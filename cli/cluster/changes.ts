@@ -13,7 +13,7 @@ export type ClusterChange =
       readonly epoch: number | null
     }
 
-/** From the first look on, where there was none before: the nodes, and no shard that has an owner. */
+/** At the first look the nodes are new, and of the shards those without an owner. */
 export function changesOf(
   before: ClusterStatus | undefined,
   now: ClusterStatus,

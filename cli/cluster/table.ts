@@ -28,7 +28,7 @@ const status: Verb = {
 const watch: Verb = {
   name: "cluster watch",
   words: "",
-  summary: "Tell of nodes that come, change and go, and of shards that move, a line each",
+  summary: "Tell of nodes that come, change and go, and of shards that move",
   wordsMin: 0,
   wordsMax: 0,
   flags: {
@@ -43,7 +43,7 @@ const watch: Verb = {
 const drain: Verb = {
   name: "node drain",
   words: "NAME",
-  summary: "Have a node hand its shards over one by one, and leave; senders go on",
+  summary: "Have a node hand its shards over one by one, and leave",
   wordsMin: 1,
   wordsMax: 1,
   flags: { ...common, wait: { help: "end when the node has none any more" } },
@@ -93,8 +93,8 @@ const listActors: Verb = {
 
 const getActor: Verb = {
   name: "actor get",
-  words: "TENANT/KIND/KEY",
-  summary: "Show one actor, wherever it is, with all its counters",
+  words: "ADDRESS",
+  summary: "Show the actor at a tenant/kind/key, wherever it is, with all its counters",
   wordsMin: 1,
   wordsMax: 1,
   flags: common,
@@ -116,7 +116,7 @@ const actorTree: Verb = {
 const topActors: Verb = {
   name: "actor top",
   words: "",
-  summary: "Show the actors that do most, over all nodes",
+  summary: "Show the actors that do most",
   wordsMin: 0,
   wordsMax: 0,
   flags: { ...common, tenant, first: first("20"), over, follow },
@@ -127,7 +127,7 @@ const topActors: Verb = {
 const topMailboxes: Verb = {
   name: "mailbox top",
   words: "",
-  summary: "Show the mailboxes in which most waits, over all nodes",
+  summary: "Show the mailboxes in which most waits",
   wordsMin: 0,
   wordsMax: 0,
   flags: { ...common, tenant, first: first("20"), over, follow },

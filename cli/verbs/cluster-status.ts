@@ -1,4 +1,4 @@
-/** `intelgraph cluster status`: the nodes, what each holds and does, and shards without an owner. */
+/** `intelgraph cluster status`: the nodes, what each holds and does, shards without an owner. */
 import * as Effect from "effect/Effect"
 import { reachCluster } from "../cluster/client.ts"
 import type { NodeReport } from "../cluster/member.ts"

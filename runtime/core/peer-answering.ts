@@ -24,6 +24,7 @@ import {
 import { plainOfError } from "../../protocols/travelling-error.ts"
 import type { FrameLimit, PeerFrame } from "./peer-frames.ts"
 import type { PeerCall, PeerHandler } from "./peers.ts"
+import type { Who } from "./placement-register.ts"
 
 export type AskFrame = PeerFrame & { readonly kind: "ask" }
 
@@ -31,10 +32,14 @@ export type AskFrame = PeerFrame & { readonly kind: "ask" }
 export type Ending = "handled" | "failed" | "expired"
 
 export interface AnsweringDesk {
-  readonly node: string
+  readonly own: Who
   readonly nowMillis: () => number
-  /** To who asked. */
-  readonly reply: (frame: PeerFrame, limit: FrameLimit) => LimitExceeded | undefined
+  /** To who asked. `unheard`: the request of this number is told where that process is gone. */
+  readonly reply: (
+    frame: PeerFrame,
+    limit: FrameLimit,
+    unheard?: number,
+  ) => LimitExceeded | undefined
   /** A handler died of this. */
   readonly onFault: (name: string, cause: unknown) => void
   readonly after: (millis: number, task: () => void) => () => void
@@ -47,6 +52,7 @@ const chunkLimit: FrameLimit = { name: "peerChunkBytesMax", bound: peerChunkByte
 export class Answering {
   fiber: Fiber.Fiber<unknown, unknown> | undefined
   readonly ask: AskFrame
+  readonly #number: number
   readonly #desk: AnsweringDesk
   readonly #waiting: (() => void)[] = []
   /** Nobody waits for the answer any more; the handler is told to end. */
@@ -57,7 +63,8 @@ export class Answering {
   #saidAtMillis: number
   readonly #cancelDeadline: () => void
 
-  constructor(ask: AskFrame, desk: AnsweringDesk) {
+  constructor(number: number, ask: AskFrame, desk: AnsweringDesk) {
+    this.#number = number
     this.ask = ask
     this.#desk = desk
     this.#heardAtMillis = desk.nowMillis()
@@ -96,7 +103,7 @@ export class Answering {
     const now = this.#desk.nowMillis()
     const isStream = this.ask.credit > 0
     if (isStream && now - this.#heardAtMillis > peerSilenceMillisMax) this.giveUp()
-    else if (now - this.#saidAtMillis >= peerAliveMillis) this.#reply({ kind: "alive" })
+    else if (now - this.#saidAtMillis >= peerAliveMillis) this.#sayAlive()
   }
 
   /** This process itself was away: nobody else was silent meanwhile. */
@@ -104,9 +111,18 @@ export class Answering {
     this.#heardAtMillis += millis
   }
 
+  #sayAlive(): void {
+    const { asker, number } = this.ask
+    const { own, nowMillis, reply } = this.#desk
+    this.#saidAtMillis = nowMillis()
+    const clockMillis = this.#saidAtMillis
+    const frame = { kind: "alive", asker, number, clockMillis, answerer: own } as const
+    reply(frame, answerLimit, this.#number)
+  }
+
   #expire(): void {
     if (this.#isGivenUp) return
-    this.#reply({ kind: "failed", error: plainOfError(expired(this.#desk.node, "ended")) })
+    this.#reply({ kind: "failed", error: plainOfError(expired(this.#desk.own.node, "ended")) })
     this.giveUp()
   }
 
@@ -149,7 +165,7 @@ export class Answering {
   }
 
   #broken(isEnding: boolean): Unavailable {
-    const { node } = this.#desk
+    const { node } = this.#desk.own
     const what = isEnding ? "ends" : `failed at ${this.ask.name}`
     const message = `The node ${node} ${what}; whether it was done is unknown.`
     return new Unavailable({ message, retryAfterMillis: retryMillisMax })
@@ -164,7 +180,6 @@ export class Answering {
 }
 
 type Reply =
-  | { readonly kind: "alive" }
   | { readonly kind: "chunk" | "done"; readonly at: number; readonly value: unknown }
   | { readonly kind: "failed"; readonly error: ReturnType<typeof plainOfError> }
 

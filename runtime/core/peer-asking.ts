@@ -129,7 +129,7 @@ export class Asking {
       if (this.#met !== undefined) this.#desk.met.forget(this.asked.node, this.#met)
       const { node } = this.asked
       if (this.#phase === "meeting") this.fail(notThere(`The node ${node} does not answer.`))
-      else this.fail(this.#unknown("has fallen silent"))
+      else this.stop(this.#unknown("has fallen silent"))
     } else if (this.#phase === "asked" && this.asked.deadlineMillis === undefined) {
       this.#tellTaken()
     }

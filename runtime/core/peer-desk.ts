@@ -92,12 +92,14 @@ class Desk implements Peers, PeerListener {
     this.#options = options
     this.#line = line
     this.#serving = new Serving({
-      node: own.node,
+      own,
       fork,
       onFault,
       nowMillis: () => host.nowMillis(),
       after: (millis, task) => host.after(millis, task),
-      reply: (frame, limit) => this.#send(frame.asker, frame, limit),
+      // Its requests and ours are told apart by the sign.
+      reply: (frame, limit, unheard) =>
+        this.#send(frame.asker, frame, limit, unheard === undefined ? undefined : -unheard),
     })
     this.#askingDesk = {
       own,
@@ -199,13 +201,24 @@ class Desk implements Peers, PeerListener {
       case "unknown":
         return this.#serving.misunderstood(frame)
       default:
-        if (frame.asker.incarnation !== this.own.incarnation) return
-        this.#asking.get(frame.number)?.heard(frame)
+        return this.#heardAnswer(frame)
+    }
+  }
+
+  /** Who is at work on what nobody waits for any more is told so again. */
+  #heardAnswer(frame: PeerFrame): void {
+    if (frame.asker.incarnation !== this.own.incarnation) return
+    const asking = this.#asking.get(frame.number)
+    if (asking !== undefined) asking.heard(frame)
+    else if (frame.kind === "alive") {
+      const { asker, number, answerer } = frame
+      this.#send(answerer, { kind: "stop", asker, number }, answerLimit)
     }
   }
 
   unheard(number: number): void {
-    this.#asking.get(number)?.unheard()
+    if (number < 0) this.#serving.unheard(-number)
+    else this.#asking.get(number)?.unheard()
   }
 
   cut(): void {

@@ -1,7 +1,7 @@
 /**
- * Frames between processes, as bytes: `[version, kind, node, incarnation, number, …]` in MessagePack
- * without shared structures. Node and incarnation are of who asked, the number is of its request;
- * these five stay where they are in every version. What cannot be read is no frame.
+ * Frames between processes, as bytes: `[version, kind, node, incarnation, number, …]` in
+ * MessagePack without shared structures. Node and incarnation are of who asked, the number is of
+ * its request; these five stay where they are in every version. What cannot be read is no frame.
  */
 import { Packr } from "msgpackr"
 import { isToken } from "../../protocols/address.ts"
@@ -30,7 +30,8 @@ export type PeerFrame = Head &
         readonly credit: number
         readonly payload: unknown
       }
-    | { readonly kind: "alive"; readonly clockMillis: number }
+    /** `answerer` is at work on it. */
+    | { readonly kind: "alive"; readonly clockMillis: number; readonly answerer: Who }
     /** `at`: the chunks before it. */
     | {
         readonly kind: "chunk" | "done"
@@ -74,7 +75,7 @@ function restOf(frame: PeerFrame): readonly unknown[] {
     case "ask":
       return [frame.name, frame.deadlineMillis, frame.credit, frame.payload]
     case "alive":
-      return [frame.clockMillis]
+      return [frame.clockMillis, frame.answerer.node, frame.answerer.incarnation]
     case "chunk":
     case "done":
       return [frame.at, frame.clockMillis, frame.value]
@@ -110,8 +111,11 @@ function readRest(head: Head, kind: unknown, rest: readonly unknown[]): PeerFram
     case "ask":
       if (!isName(first) || !isTime(second) || !isCount(third)) return undefined
       return { ...head, kind, name: first, deadlineMillis: second, credit: third, payload: fourth }
-    case "alive":
-      return isTime(first) ? { ...head, kind, clockMillis: first } : undefined
+    case "alive": {
+      if (!isTime(first) || !isName(second) || !isName(third)) return undefined
+      const answerer = { node: second, incarnation: third }
+      return { ...head, kind, clockMillis: first, answerer }
+    }
     case "chunk":
     case "done":
       if (!isCount(first) || !isTime(second)) return undefined

@@ -27,6 +27,8 @@ export class Serving {
   readonly handlers = new Map<string, PeerHandler>()
   readonly #desk: ServingDesk
   readonly #answering = new Map<string, Answering>()
+  readonly #byNumber = new Map<number, Answering>()
+  #next = 1
   readonly #counts = { refused: 0, handled: 0, failed: 0, expired: 0 }
 
   constructor(desk: ServingDesk) {
@@ -38,7 +40,8 @@ export class Serving {
   }
 
   ask(ask: AskFrame): void {
-    const { node, nowMillis } = this.#desk
+    const { own, nowMillis } = this.#desk
+    const { node } = own
     const key = keyOf(ask)
     const handler = this.handlers.get(ask.name)
     if (handler === undefined) return this.#refuse(ask, notServed(node, ask.name))
@@ -47,14 +50,17 @@ export class Serving {
       this.#counts.expired += 1
       return this.#fail(ask, expired(node, "not begun"))
     }
-    const answering = new Answering(ask, {
+    const number = this.#next++
+    const answering = new Answering(number, ask, {
       ...this.#desk,
       ended: (how) => {
         this.#answering.delete(key)
+        this.#byNumber.delete(number)
         this.#counts[how] += 1
       },
     })
     this.#answering.set(key, answering)
+    this.#byNumber.set(number, answering)
     answering.fiber = this.#desk.fork(answering.work(handler))
   }
 
@@ -66,10 +72,15 @@ export class Serving {
     this.#answering.get(keyOf(frame))?.giveUp()
   }
 
+  /** The process that asked is gone. */
+  unheard(number: number): void {
+    this.#byNumber.get(number)?.giveUp()
+  }
+
   /** What another release says: whoever it was is told what is spoken here. */
   misunderstood(frame: PeerFrame & { readonly kind: "unknown" }): void {
     const message =
-      `The node ${this.#desk.node} speaks version ${peerVersion} of messages between nodes, ` +
+      `The node ${this.#desk.own.node} speaks version ${peerVersion} of messages between nodes, ` +
       `not ${frame.version}.`
     const next = "Run the same release on all nodes, or the older one's next."
     this.#fail(frame, new Invalid({ what: "request", message, next }))

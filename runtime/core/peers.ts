@@ -4,8 +4,8 @@
  * Promises: a request is begun at most once, and not after its deadline, whoever's clock is wrong
  * and however long the other was paused. What a node cannot take now it refuses, with a reason; a
  * node that is not there is `NotThere` at once. Chunks of a stream come in order and without a gap,
- * and a sender is at most `peerChunksUntakenMax` of them ahead. When who asked is interrupted, so
- * is the handler. Both sides notice within `peerSilenceMillisMax` that the other is gone.
+ * and a sender is at most `peerChunksUntakenMax` of them ahead. When who asked is interrupted, or
+ * is gone, so is the handler. Each side gives a silent other up after `peerSilenceMillisMax`.
  *
  * What may fail beneath: messages are lost or late; connections are cut; a process dies, sleeps, or
  * another one takes its name. Then a request ends in `Unavailable`: whether it was

@@ -152,7 +152,7 @@ describe("an actor by its address", () => {
     }
   })
 
-  test("is asked for at its new holder where the shard has moved, and once only there", async () => {
+  test("is asked for at its new holder where the shard has moved, and once only", async () => {
     const { a, b, open } = await two("b")
     const c = await open("c")
     b.sees.holder = "c"

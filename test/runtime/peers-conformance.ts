@@ -217,6 +217,18 @@ export function peersConformance(name: string, openPeer: OpenPeer, pace = 1): vo
       c.heal()
     })
 
+    test("of a node that has gone is handled no further", async () => {
+      const slow = makeSlow()
+      const { a, b, ask } = await two({ slow: slow.handler })
+      const asked = failureOf(ask("slow", 1, 60_000))
+      await vi.waitFor(() => expect(slow.begun()).toBe(1), waiting)
+      await a.vanish()
+      await vi.waitFor(() => expect(slow.ends).toEqual(["Failure"]), waiting)
+      expect(b.peers.counters()).toMatchObject({ expired: 1, inTurn: 0 })
+      await a.close()
+      expect(await asked).toMatchObject({ _tag: "Unavailable" })
+    })
+
     test("finds the process that has a node's name now", async () => {
       const { a, b, ask } = await two({ who: () => Effect.succeed("first") })
       expect(await run(ask("who"))).toBe("first")

@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest"
 import { peerSilenceMillisMax } from "../../protocols/limits.ts"
@@ -13,6 +14,7 @@ import { type OpenPeer, peersConformance } from "./peers-conformance.ts"
 /** The clocks of the nodes run this many times as fast as real ones, hours apart. */
 const pace = 5
 const hour = 3_600_000
+const waiting = { timeout: 15_000, interval: 10 }
 const host = makeNodeHost()
 let lines = new MemoryLines(host)
 let nodes = 0
@@ -69,7 +71,10 @@ describe("peers over a line that fails", () => {
       const [, , error] = await run(Effect.scoped(reading))
       expect(error).toMatchObject({ _tag: "Unavailable" })
     }
-    await vi.waitFor(() => expect(b.peers.counters()).toMatchObject({ inTurn: 0, handled: 1 }))
+    await vi.waitFor(
+      () => expect(b.peers.counters()).toMatchObject({ inTurn: 0, handled: 1 }),
+      waiting,
+    )
   })
 
   test("go on where word of what was taken was lost", async () => {
@@ -87,11 +92,26 @@ describe("peers over a line that fails", () => {
     expect(await run(Effect.scoped(reading))).toBe(numbers.length)
   })
 
+  test("end what nobody waits for any more, also where word of that was lost", async () => {
+    const [a, b] = [await open("a"), await open("b")]
+    let ends = 0
+    const work = Effect.onInterrupt(Effect.never, () => Effect.sync(() => void ends++))
+    await runScoped(b.peers.serve({ work: () => work }))
+    let lost = 0
+    lines.isLost = (_, frame) => decodeFrame(frame)?.kind === "stop" && ++lost === 1
+    const asked = Effect.forkDetach(a.peers.ask("b", "work", 1, hour), { startImmediately: true })
+    const fiber = await run(asked)
+    await vi.waitFor(() => expect(b.peers.counters().inTurn).toBe(1), waiting)
+    await run(Fiber.interrupt(fiber))
+    await vi.waitFor(() => expect(ends).toBe(1), waiting)
+    expect(lost).toBe(2)
+  })
+
   test("fail at once where this node is cut off, and work again when it is not", async () => {
     const [a, b] = [await open("a"), await open("b")]
     await runScoped(b.peers.serve({ echo: () => Effect.succeed(1), never: () => Effect.never }))
     const asked = run(Effect.flip(a.peers.ask("b", "never", 1, hour)))
-    await vi.waitFor(() => expect(b.peers.counters().inTurn).toBe(1))
+    await vi.waitFor(() => expect(b.peers.counters().inTurn).toBe(1), waiting)
     lines.cut("a")
     expect(await asked).toMatchObject({ _tag: "Unavailable" })
     const cut = await run(Effect.flip(a.peers.ask("b", "echo", 1)))
@@ -104,13 +124,13 @@ describe("peers over a line that fails", () => {
     const [a, b] = [await open("a"), await open("b")]
     await runScoped(b.peers.serve({ slow: () => Effect.as(Effect.sleep(1_500), "slept") }))
     const asked = run(a.peers.ask("b", "slow", 1, hour))
-    await vi.waitFor(() => expect(b.peers.counters().inTurn).toBe(1))
+    await vi.waitFor(() => expect(b.peers.counters().inTurn).toBe(1), waiting)
     const until = performance.now() + (1.2 * peerSilenceMillisMax) / pace
     while (performance.now() < until);
     expect(await asked).toBe("slept")
   })
 
-  test("tell another release which version they speak, and pass over what nobody says", async () => {
+  test("tell another release which version they speak, and pass over noise", async () => {
     const [a, b] = [await open("a"), await open("b")]
     await runScoped(b.peers.serve({ echo: () => Effect.succeed(1) }))
     expect(await run(a.peers.ask("b", "echo", 1))).toBe(1)
@@ -136,7 +156,7 @@ describe("peers over a line that fails", () => {
     ]) {
       line.send({ node: "b" }, bytes)
     }
-    await vi.waitFor(() => expect(heard).toHaveLength(1))
+    await vi.waitFor(() => expect(heard).toHaveLength(1), waiting)
     expect(heard[0]).toMatchObject({ kind: "failed", number: 7, error: { _tag: "Invalid" } })
     expect(await run(a.peers.ask("b", "echo", 1))).toBe(1)
   })

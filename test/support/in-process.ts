@@ -1,4 +1,4 @@
-/** Runs a command in this process: what it says and how it ends, without the second that one takes. */
+/** Runs a command in this process: what it says and how it ends, a second sooner than outside. */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"

@@ -149,6 +149,6 @@ const none = new Uint8Array(0)
 const tooSmall = (bytesMax: number) =>
   new StoreFailed({
     store: "nats",
-    message: `The NATS servers take messages of ${bytesMax} bytes; nodes send ${peerFrameBytesMax}.`,
+    message: `The NATS servers take ${bytesMax} bytes at once; nodes send ${peerFrameBytesMax}.`,
     next: "Leave `max_payload` of the servers at its default of 1 MiB, or above.",
   })
