@@ -55,6 +55,15 @@ function add(rows: ActorRow[], node: string, view: ActorView, level: number): vo
   for (const child of view.children) add(rows, node, child, level + 1)
 }
 
+/** What an actor may be at, in the order in which people are told of it. */
+export const actorStates = [
+  "running",
+  "restarting",
+  "quarantined",
+  "stopping",
+  "passive",
+] as const satisfies readonly ActorView["state"][]
+
 const texts = ["node", "address", "tenant", "kind", "state"] as const
 const figures = [
   "level",

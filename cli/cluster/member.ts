@@ -80,6 +80,30 @@ export function reportOf({ name, placement, peers, node }: Member): NodeReport {
   }
 }
 
+const figures = [
+  "weight",
+  "open",
+  "moving",
+  "broken",
+  "actors",
+  "pending",
+  "inTurn",
+  "handled",
+  "refused",
+] as const
+
+/** What another process told of itself; `undefined` where it is not all that is asked for. */
+export function readReport(value: unknown): NodeReport | undefined {
+  if (typeof value !== "object" || value === null) return undefined
+  const said: { readonly [name: string]: unknown } = { ...value }
+  const { node, release, standing, brokenEquations } = said
+  const areTexts = [node, release, standing].every((text) => typeof text === "string")
+  const areFigures = figures.every((name) => typeof said[name] === "number")
+  const areSentences =
+    Array.isArray(brokenEquations) && brokenEquations.every((one) => typeof one === "string")
+  return areTexts && areFigures && areSentences ? (said as unknown as NodeReport) : undefined
+}
+
 const orders: readonly string[] = ["serve", "cordon", "drain"] satisfies readonly Order[]
 
 export const isOrder = (value: unknown): value is "serve" | "cordon" | "drain" =>

@@ -15,7 +15,7 @@ import {
 import type { PeerCall, PeerHandlers } from "../../runtime/index.ts"
 import { namesTold } from "../tenants.ts"
 import { type ActorRow, actorRows, readActorRow } from "./actor-rows.ts"
-import { type Member, type NodeReport, obey, reportOf } from "./member.ts"
+import { type Member, type NodeReport, obey, readReport, reportOf } from "./member.ts"
 
 /** A shard as the node sees it that was asked. */
 export interface ShardRow {
@@ -118,8 +118,10 @@ const reportFrom = (member: Member, known: Known): Effect.Effect<NodeReport | Si
   if (node === member.name) return Effect.sync(() => reportOf(member))
   const asked = member.peers?.ask(node, "node-report", null, clusterAnswerMillisMax)
   return (asked ?? Effect.fail(unreachable(node))).pipe(
-    // Its own words: a newer release may say more.
-    Effect.map((report) => ({ ...known, ...(report as NodeReport) })),
+    Effect.map((told) => {
+      const report = readReport(told)
+      return report === undefined ? { ...known, why: otherRelease(node) } : { ...report, node }
+    }),
     Effect.catch((error) => Effect.succeed({ ...known, why: error.message })),
   )
 }
@@ -173,7 +175,7 @@ const streamedActors = (
       const rows: readonly unknown[] = Array.isArray(part.value) ? part.value : []
       for (const row of rows) {
         const known = readActorRow(row)
-        if (known !== undefined && actors.length < actorRowsMax) actors.push(known)
+        if (known !== undefined && actors.length < actorRowsMax) actors.push({ ...known, node })
       }
     }
   })
@@ -197,6 +199,8 @@ const noSuchNode = (node: string, names: readonly string[]) =>
     what: "node",
     message: `There is no node ${JSON.stringify(node.slice(0, 80))}; there is ${namesTold(names)}.`,
   })
+
+const otherRelease = (node: string) => `The node ${node} is of a release that tells other things.`
 
 const unreachable = (node: string) =>
   new Conflict({

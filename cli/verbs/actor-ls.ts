@@ -1,7 +1,8 @@
 /** `intelgraph actor ls`: the actors of all nodes, by address. */
 import * as Effect from "effect/Effect"
+import { Invalid } from "../../protocols/errors.ts"
 import { actorRowsMax, actorsShownDefault } from "../../protocols/limits.ts"
-import type { ActorRow } from "../cluster/actor-rows.ts"
+import { type ActorRow, actorStates } from "../cluster/actor-rows.ts"
 import { reachCluster } from "../cluster/client.ts"
 import { byName } from "../cluster/rated.ts"
 import { tellSilent } from "../cluster/told.ts"
@@ -15,7 +16,8 @@ export const run: RunVerb = (given, io) =>
     const first = yield* attemptInvalid(() =>
       wholeNumber(1, actorRowsMax)(textFlag(given, "first") ?? `${actorsShownDefault}`, "--first"),
     )
-    const [node, kind, state] = ["node", "kind", "state"].map((name) => textFlag(given, name))
+    const [node, kind] = ["node", "kind"].map((name) => textFlag(given, name))
+    const state = yield* attemptInvalid(() => stateOf(textFlag(given, "state")))
     const seen = yield* cluster.actors
     const actors = seen.actors
       .filter(
@@ -37,6 +39,17 @@ export const run: RunVerb = (given, io) =>
     tellSilent(io, seen.silent)
     return exit.done
   })
+
+/** Throws `Invalid`. */
+function stateOf(text: string | undefined): ActorRow["state"] | undefined {
+  const state = actorStates.find((one) => one === text)
+  if (text === undefined || state !== undefined) return state
+  const shown = JSON.stringify(text.slice(0, 80))
+  throw new Invalid({
+    what: "state",
+    message: `--state is ${shown}; it is one of ${actorStates.join(", ")}.`,
+  })
+}
 
 const header = ["node", "actor", "state", "restarts", "waiting", "in turn", "handled", "refused"]
 

@@ -64,7 +64,10 @@ export interface PeerStream {
 export interface Peers {
   /** This process. */
   readonly own: Who
-  /** Fails with what the handler fails with, or with what kept the request from it. */
+  /**
+   * Fails with what the handler fails with, or with what kept the request from it. The deadline is
+   * `askMillisDefault` from now unless told, and at most `askMillisMax`.
+   */
   readonly ask: (
     node: string,
     name: string,

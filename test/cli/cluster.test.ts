@@ -343,6 +343,7 @@ describe("the verbs over a cluster", () => {
       [2, /is not tenant\/kind\/key/, ["actor", "get", "nonsense"]],
       [2, /--over is "soon"/, ["actor", "top", "--over", "soon"]],
       [2, /--first/, ["mailbox", "top", "--first", "0"]],
+      [2, /--state is "dead"; it is one of running, /, ["actor", "ls", "--state", "dead"]],
     ]
     for (const [code, pattern, words] of refusals) {
       const ended = await command(folder, ...words)

@@ -75,7 +75,7 @@ describe("nodes that talk to each other", () => {
     return openPeers(broker, { name, own, host: makeNodeHost() })
   }
 
-  test("need no more than the permissions that are documented, each under its own name", async () => {
+  test("need no more than what is documented, each under its own name", async () => {
     const name = logName()
     const mute = { publish: ["$JS.API.INFO"], subscribe: ["_INBOX.>", `${name}.nd.mute.>`] }
     const server = await started(

@@ -1,4 +1,4 @@
-/** Messages between nodes over real servers, one and three, and processes that die and stand still. */
+/** Messages between nodes over real servers, one and three, and processes that are killed. */
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
@@ -65,7 +65,7 @@ describe("one server", () => {
   )
 
   describe("a node that is a process", () => {
-    test("that is killed is gone at once for who asks next, and in time for who waits", async () => {
+    test("that is killed is gone for who asks next, and in time for who waits", async () => {
       const [a, b] = [await asker(url()), await startPeer(url(), "b")]
       const waiting = failureOf(a.ask("b", "work", 1, 60_000))
       await vi.waitFor(() => expect(b.has("begun", 1)).toBe(true), patient)
@@ -102,7 +102,7 @@ describe("one server", () => {
       expect(b.told().filter(({ event }) => event === "begun")).toHaveLength(1)
     })
 
-    test("that streams is given up when it stands still, and ends that when it goes on", async () => {
+    test("that streams is given up when it stands still, and ends that later", async () => {
       const [a, b] = [await asker(url()), await startPeer(url(), "b")]
       const reading = Effect.gen(function* () {
         const { next } = yield* a.stream("b", "count", "s")

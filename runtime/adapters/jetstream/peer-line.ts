@@ -80,11 +80,11 @@ class NatsLine implements PeerLine {
   }
 
   isUp(): boolean {
-    return this.#isUp
+    return this.#isUp && !this.#broker.connection.isClosed()
   }
 
   send({ node, incarnation }: PeerPlace, frame: Uint8Array, unheard?: number): void {
-    if (!this.#isUp) return
+    if (!this.isUp()) return
     const at = incarnation === undefined ? door : ({ kind: "in", incarnation } as const)
     this.#broker.connection.publish(
       peerSubject(this.#name, node, at),
@@ -114,8 +114,7 @@ class NatsLine implements PeerLine {
   /** What was said last is on its way before the connection may be closed. */
   async close(): Promise<void> {
     for (const subscription of this.#subscriptions) subscription.unsubscribe()
-    const { connection } = this.#broker
-    if (this.#isUp && !connection.isClosed()) await connection.flush().catch(() => undefined)
+    if (this.isUp()) await this.#broker.connection.flush().catch(() => undefined)
     this.#isUp = false
   }
 
