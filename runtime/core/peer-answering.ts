@@ -17,6 +17,7 @@ import {
 import {
   peerAliveMillis,
   peerChunkBytesMax,
+  peerChunksUntakenMax,
   peerFrameBytesMax,
   peerSilenceMillisMax,
   retryMillisMax,
@@ -122,7 +123,7 @@ export class Answering {
 
   #expire(): void {
     if (this.#isGivenUp) return
-    this.#reply({ kind: "failed", error: plainOfError(expired(this.#desk.own.node, "ended")) })
+    this.#fail(expired(this.#desk.own.node, "ended"))
     this.giveUp()
   }
 
@@ -130,7 +131,7 @@ export class Answering {
     return Effect.suspend(() => {
       const { credit, name } = this.ask
       if (credit === 0) return Effect.fail(streamsOnly(name))
-      if (this.#sent - this.#taken >= credit) {
+      if (this.#sent - this.#taken >= Math.min(credit, peerChunksUntakenMax)) {
         return Effect.andThen(this.#room, this.#emit(chunk))
       }
       const tooLarge = this.#reply({ kind: "chunk", at: this.#sent, value: chunk }, chunkLimit)
@@ -145,28 +146,39 @@ export class Answering {
   })
 
   #ended(exit: Exit.Exit<unknown, IntelGraphError>): void {
-    const { name } = this.ask
-    const how = this.#isGivenUp ? "expired" : exit._tag === "Success" ? "handled" : "failed"
+    const refused = exit._tag === "Failure" ? Cause.findErrorOption(exit.cause) : Option.none()
+    const isHandled = exit._tag === "Success" || Option.isSome(refused)
     this.#cancelDeadline()
-    this.#desk.ended(how)
+    this.#desk.ended(this.#isGivenUp ? "expired" : isHandled ? "handled" : "failed")
     if (this.#isGivenUp) return
-    if (exit._tag === "Success") {
-      const tooLarge = this.#reply({ kind: "done", at: this.#sent, value: exit.value })
-      if (tooLarge === undefined) return
-      this.#reply({ kind: "failed", error: plainOfError(tooLarge) })
-      return
-    }
-    const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
-    if (error === undefined && !Cause.hasInterruptsOnly(exit.cause)) {
-      this.#desk.onFault(name, Cause.squash(exit.cause))
-    }
-    const told = error ?? this.#broken(Cause.hasInterruptsOnly(exit.cause))
-    this.#reply({ kind: "failed", error: plainOfError(told) })
+    if (Option.isSome(refused)) this.#fail(refused.value)
+    else if (exit._tag === "Success") this.#answer(exit.value)
+    else if (Cause.hasInterruptsOnly(exit.cause)) this.#fail(this.#broken("ends"))
+    else this.#fault(Cause.squash(exit.cause))
   }
 
-  #broken(isEnding: boolean): Unavailable {
+  #answer(value: unknown): void {
+    try {
+      const tooLarge = this.#reply({ kind: "done", at: this.#sent, value })
+      if (tooLarge !== undefined) this.#fail(tooLarge)
+    } catch (error) {
+      // What the handler gave is no plain value.
+      this.#fault(error)
+    }
+  }
+
+  #fault(cause: unknown): void {
+    const { name } = this.ask
+    this.#desk.onFault(name, cause)
+    this.#fail(this.#broken(`failed at ${name}`))
+  }
+
+  #fail(error: IntelGraphError): void {
+    this.#reply({ kind: "failed", error: plainOfError(error) })
+  }
+
+  #broken(what: string): Unavailable {
     const { node } = this.#desk.own
-    const what = isEnding ? "ends" : `failed at ${this.ask.name}`
     const message = `The node ${node} ${what}; whether it was done is unknown.`
     return new Unavailable({ message, retryAfterMillis: retryMillisMax })
   }
@@ -183,7 +195,6 @@ type Reply =
   | { readonly kind: "chunk" | "done"; readonly at: number; readonly value: unknown }
   | { readonly kind: "failed"; readonly error: ReturnType<typeof plainOfError> }
 
-/** `begun`: it was, and had no time left; else it was not. */
 export const expired = (node: string, what: "ended" | "not begun"): DeadlineExceeded =>
   new DeadlineExceeded({
     message:

@@ -110,16 +110,18 @@ export function peersConformance(name: string, openPeer: OpenPeer, pace = 1): vo
         throw: () => {
           throw new Error("the secret")
         },
+        odd: () => Effect.succeed(2n ** 80n),
       })
       const error = await failureOf(ask("refuse"))
       expect(error).toBeInstanceOf(MailboxFull)
       expect(error).toEqual(full)
-      for (const name of ["die", "throw"]) {
+      for (const name of ["die", "throw", "odd"]) {
         const told = await failureOf(ask(name))
         expect(told).toMatchObject({ _tag: "Unavailable" })
         expect(JSON.stringify({ ...told, message: told.message })).not.toContain("secret")
       }
-      expect(b.faults).toHaveLength(2)
+      expect(b.faults).toHaveLength(3)
+      expect(b.peers.counters()).toMatchObject({ handled: 2, deadLettered: 2 })
     })
 
     test("or its answer that is too large is refused, not sent", async () => {
