@@ -8,12 +8,15 @@ import { Invalid } from "../protocols/errors.ts"
 import { nodeWeightDefault } from "../protocols/limits.ts"
 import {
   type DataDirectory,
+  type Host,
   type LogBroken,
+  type Logger,
   type LogInspectionShape,
   openEmbeddedInspection,
   openEmbeddedLog,
   openJetStream,
   openJetStreamInspection,
+  openPeers,
   openRegister,
   sharedFact,
 } from "../runtime/index.ts"
@@ -33,23 +36,31 @@ type Servers = Pick<
   "node" | "nats" | "natsCredentials" | "natsCa" | "natsReplicas" | "postgres" | "neo4j"
 >
 
-/** The log and the state; on servers with the place that the node has among others. */
-export const openLogOf = Effect.fnUntraced(function* (settings: Servers, directory: DataDirectory) {
+/** The log and the state; on servers with the node's place among others, and a way to them. */
+export const openLogOf = Effect.fnUntraced(function* (
+  settings: Servers,
+  directory: DataDirectory,
+  { host, logger }: { readonly host: Host; readonly logger: Logger },
+) {
   const { value: nats } = settings.nats
   if (nats === undefined) {
     const resumeKey = yield* resumeKeyOf(directory)
-    return { ...(yield* openEmbeddedLog(directory)), cluster: undefined, resumeKey }
+    const { log, state } = yield* openEmbeddedLog(directory)
+    return { log, state, resumeKey, cluster: undefined, peers: undefined }
   }
   const replicas = settings.natsReplicas.value
   const { log, state, broker } = yield* openJetStream({ ...jetStreamAt(nats, settings), replicas })
   const register = yield* openRegister(broker, { replicas })
   const node = settings.node.value ?? (yield* nameOf(directory))
-  const incarnation = randomBytes(8).toString("hex")
-  const cluster: Membership = { node, incarnation, weight: nodeWeightDefault, register }
+  const own = { node, incarnation: randomBytes(8).toString("hex") }
+  const cluster: Membership = { ...own, weight: nodeWeightDefault, register }
+  const onFault = (request: string, cause: unknown) =>
+    logger.error("request of a node failed", { request, cause })
+  const peers = yield* openPeers(broker, { own, host, onFault })
   const resumeKey = yield* resumeKeyOf(directory, (own) =>
     sharedFact(broker, { fact: "resume-key" }, own),
   )
-  return { log, state, cluster, resumeKey }
+  return { log, state, resumeKey, cluster, peers }
 })
 
 /** Made once, and kept with the data directory. */

@@ -1,5 +1,6 @@
 /** The verbs of the command line: the only source of what is accepted and of what `--help` says. */
 import { ingestFilesMax, writeRecordsMax } from "../protocols/limits.ts"
+import { clusterVerbs } from "./cluster/table.ts"
 import type { Flag, Verb } from "./verb.ts"
 
 const dataDir: Flag = {
@@ -374,4 +375,5 @@ export const verbs: readonly Verb[] = [
   revokeToken,
   audit,
   checkConfiguration,
+  ...clusterVerbs,
 ]

@@ -2,10 +2,12 @@
 import * as Effect from "effect/Effect"
 import type { Broker } from "./broker.ts"
 import type { JetStreamOptions } from "./open.ts"
+import type { NatsPeerOptions } from "./peer-line.ts"
 import type { RegisterOptions } from "./register.ts"
 import type { sharedFact as SharedFact } from "./shared.ts"
 
 export type { JetStream, JetStreamFacts, JetStreamOptions } from "./open.ts"
+export type { NatsPeerOptions } from "./peer-line.ts"
 export type { RegisterOptions } from "./register.ts"
 
 /** As `open.ts` has it. */
@@ -34,4 +36,11 @@ export const openRegister = (broker: Broker, options: RegisterOptions) =>
   Effect.flatMap(
     Effect.promise(() => import("./register.ts")),
     (module) => module.openRegister(broker, options),
+  )
+
+/** As `peer-line.ts` has it. */
+export const openPeers = (broker: Broker, options: NatsPeerOptions) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./peer-line.ts")),
+    (module) => module.openPeers(broker, options),
   )
