@@ -429,7 +429,8 @@ function arrivalOf(message: Msg): Arrived {
   const left = Number(tokens[at + 3])
   const isRead = [sequence, delivered, left].every(Number.isSafeInteger)
   invariant(isRead, "A delivery names its place.")
-  // A view would keep alive all that arrived beside it.
-  const block = new Uint8Array(message.data)
+  const { data } = message
+  // A view keeps alive all that arrived beside it: little, where the block is most of it.
+  const block = data.buffer.byteLength > 2 * data.byteLength ? new Uint8Array(data) : data
   return { subject: message.subject, sequence, delivered, left, block }
 }
