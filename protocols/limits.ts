@@ -602,7 +602,7 @@ export const jetStreamApiLevelMin = 2
 export const natsRequestMillisMax = 5_000
 /** How often it is looked which requests have no answer in time. */
 export const natsLookMillis = 100
-/** How long the servers may take to agree on a stream or consumer that is made. */
+/** How long the servers may take to agree on a stream or consumer that is made or deleted. */
 export const natsMakeMillisMax = 15_000
 export const natsConnectMillisMax = 10_000
 /** A connection that leaves two of these unanswered is dead; a lost one is tried again so often. */
@@ -634,8 +634,11 @@ export const pullHeartbeatMillis = 1_000
 export const pullGatherMillisMax = 1_000
 /** How often a reader looks for consumers that a lower epoch left or a higher one made. */
 export const consumerSweepMillis = 2_000
-/** How long an acknowledgement waits until a replicated stream has removed its block. */
-export const removalMillisMax = 1_000
+/**
+ * How long an acknowledgement waits until a replicated stream has removed its block: three servers
+ * on two busy cores take more than a second now and then.
+ */
+export const removalMillisMax = 5_000
 export const removalLookMillis = 2
 /** Looks that are taken before the log is said to have lost a block, and the time between them. */
 export const damageLooksMax = 5

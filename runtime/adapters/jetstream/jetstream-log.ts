@@ -219,7 +219,7 @@ export class JetStreamLog implements MessageLogShape {
     if (entries.length === 0) return
     await reader.acknowledge(entries)
     if (this.#parts.isReplicated) {
-      const last = Math.max(...entries.map(({ sequence }) => sequence))
+      const last = entries.at(-1)?.sequence ?? 0
       await awaitRemoval(this.#parts.broker, this.#parts.names.streams.mb, last)
     }
     this.#senders.freed(entries.map(({ partition }) => partition))
