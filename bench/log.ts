@@ -15,6 +15,8 @@ import { type Bench, compare, type Figure, median } from "./measure.ts"
 type Variant = Pick<NodeSettings, "senders" | "recordsPerBlock">
 type PeerVariant = Omit<PeerSettings, "servers" | "name">
 
+const nodeFile = new URL("./log/node.ts", import.meta.url)
+const peerFile = new URL("./log/peer.ts", import.meta.url)
 const peerVariants: readonly PeerVariant[] = [
   { publishes: 256, retention: "workqueue" },
   { publishes: 1024, retention: "workqueue" },
@@ -201,7 +203,7 @@ class Contests {
     const settings: PeerSettings = { servers: this.#servers, name: this.#name(), ...variant }
     return new Contestant(
       `peer ${JSON.stringify(variant)}`,
-      [new RoundProcess("./peer.ts", settings)],
+      [new RoundProcess(peerFile, settings)],
       { serverPid: this.#serverPid, count: peerRecords, records: peerRecords },
     )
   }
@@ -213,7 +215,7 @@ class Contests {
     const count = Math.ceil(wanted / variant.recordsPerBlock / chains)
     const processes = Array.from({ length: nodes }, (_, node) => {
       const settings: NodeSettings = { node, ...common }
-      return new RoundProcess("./node.ts", settings)
+      return new RoundProcess(nodeFile, settings)
     })
     const records = count * chains * variant.recordsPerBlock
     const label = `${nodes} of ours ${JSON.stringify(variant)}`

@@ -654,6 +654,8 @@ export const senderStartsKeptMax = 4
 export const stateMessageBytesMax = 896 * 1024
 /** How long the mark of a removed record stays. */
 export const stateMarkSeconds = 5
+/** A block's hash is kept from this size on: below it, hashing anew costs as much as keeping. */
+export const hashKeptBytesMin = 16 * 1024
 /** Messages of one atomic batch, as the servers allow, and bytes that are put into one. */
 export const batchMessagesMax = 1_000
 export const batchBytesMax = 4 * 1024 ** 2
