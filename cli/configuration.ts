@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import {
   type ConfigurationDocument,
   hostPattern,
+  natsReplicas,
   originPattern,
   type QuestionConfiguration,
   type SourceConfiguration,
@@ -50,6 +51,8 @@ export interface Settings {
   readonly nats: Setting<ServerUrl | undefined>
   readonly natsCredentials: Setting<string | undefined>
   readonly natsCa: Setting<string | undefined>
+  /** Copies of each stream, where they are made. */
+  readonly natsReplicas: Setting<number>
   readonly postgres: Setting<ServerUrl | undefined>
   readonly neo4j: Setting<ServerUrl | undefined>
   readonly port: Setting<number>
@@ -80,6 +83,7 @@ export const variables = {
   nats: "INTELGRAPH_NATS",
   natsCredentials: "INTELGRAPH_NATS_CREDENTIALS",
   natsCa: "INTELGRAPH_NATS_CA",
+  natsReplicas: "INTELGRAPH_NATS_REPLICAS",
   postgres: "INTELGRAPH_POSTGRES",
   neo4j: "INTELGRAPH_NEO4J",
   port: "INTELGRAPH_PORT",
@@ -141,6 +145,13 @@ const neo4jUrl = serverUrl(
   "bolt://user@127.0.0.1:7687",
 )
 
+/** A majority of an even number is no smaller than that of the next odd one. */
+const copies: Read<number> = (text, name) => {
+  const found = natsReplicas.find((one) => String(one) === text)
+  if (found !== undefined) return found
+  throw invalid(`${name} is ${JSON.stringify(text.slice(0, 80))}; it is 1, 3 or 5.`)
+}
+
 /** Servers that keep the log and the graph; without them the data directory does. */
 function serverSettings(
   choose: ReturnType<typeof chooser>,
@@ -163,6 +174,10 @@ function serverSettings(
     nats: server("nats", natsUrl, nats?.servers),
     natsCredentials: path("natsCredentials", nats?.credentials),
     natsCa: path("natsCa", nats?.ca),
+    natsReplicas: choose("", variables.natsReplicas, copies, {
+      file: nats?.replicas,
+      otherwise: 1,
+    }),
     postgres: server("postgres", postgresUrl, postgres?.url),
     neo4j: server("neo4j", neo4jUrl, neo4j?.url),
   }

@@ -22,12 +22,16 @@ import type { Settings } from "./configuration.ts"
 import { openGraph } from "./open-graph.ts"
 import type { ServerUrl } from "./server-url.ts"
 
-type Servers = Pick<Settings, "nats" | "natsCredentials" | "natsCa" | "postgres" | "neo4j">
+type Servers = Pick<
+  Settings,
+  "nats" | "natsCredentials" | "natsCa" | "natsReplicas" | "postgres" | "neo4j"
+>
 
 export const openLogOf = (settings: Servers, directory: DataDirectory) => {
   const { value: nats } = settings.nats
   if (nats === undefined) return openEmbeddedLog(directory)
-  return openJetStream(jetStreamAt(nats, settings))
+  const { value: replicas } = settings.natsReplicas
+  return openJetStream({ ...jetStreamAt(nats, settings), replicas })
 }
 
 /** What the log holds, for a look at it: beside nodes or without one. */
