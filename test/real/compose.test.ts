@@ -48,7 +48,8 @@ describe("the servers of the compose file", () => {
     const secret = (name: string) => join(at, "secrets", name)
     const accounts = readFileSync(join(at, "nats/accounts.conf"), "utf8")
     const told = accounts.replaceAll(/\$(NATS_[A-Z_]+)/g, (_, name: string) => env[name] ?? "")
-    const tls = `tls { cert_file: "${secret("nats-cert.pem")}", key_file: "${secret("nats-key.pem")}" }`
+    const [cert, key] = [secret("nats-cert.pem"), secret("nats-key.pem")]
+    const tls = `tls { cert_file: "${cert}", key_file: "${key}" }`
     const server = await startNats({
       config: `${tls}\n${told}`,
       jetstream: "sync_interval: always",
