@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import {
   type ConfigurationDocument,
   hostPattern,
+  natsReplicas,
   originPattern,
   type QuestionConfiguration,
   type SourceConfiguration,
@@ -53,6 +54,7 @@ export interface Settings {
   readonly nats: Setting<ServerUrl | undefined>
   readonly natsCredentials: Setting<string | undefined>
   readonly natsCa: Setting<string | undefined>
+  /** Copies of each stream, where they are made. */
   readonly natsReplicas: Setting<number>
   readonly postgres: Setting<ServerUrl | undefined>
   readonly neo4j: Setting<ServerUrl | undefined>
@@ -147,6 +149,13 @@ const neo4jUrl = serverUrl(
   "bolt://user@127.0.0.1:7687",
 )
 
+/** A majority of an even number is no smaller than that of the next odd one. */
+const copies: Read<number> = (text, name) => {
+  const found = natsReplicas.find((one) => String(one) === text)
+  if (found !== undefined) return found
+  throw invalid(`${name} is ${JSON.stringify(text.slice(0, 80))}; it is 1, 3 or 5.`)
+}
+
 /** Servers that keep the log and the graph; without them the data directory does. */
 function serverSettings(
   choose: ReturnType<typeof chooser>,
@@ -169,7 +178,7 @@ function serverSettings(
     nats: server("nats", natsUrl, nats?.servers),
     natsCredentials: path("natsCredentials", nats?.credentials),
     natsCa: path("natsCa", nats?.ca),
-    natsReplicas: choose("", variables.natsReplicas, wholeNumber(1, 5), {
+    natsReplicas: choose("", variables.natsReplicas, copies, {
       file: nats?.replicas,
       otherwise: 1,
     }),

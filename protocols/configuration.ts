@@ -143,11 +143,17 @@ const Limits = Schema.Struct({
   ),
 })
 
+export const natsReplicas = [1, 3, 5] as const
+
 const Nats = Schema.Struct({
   servers: path("Addresses of the servers with commas between them, such as nats://one:4222"),
   credentials: Schema.optionalKey(path("A file of credentials (.creds)")),
   ca: Schema.optionalKey(path("Who vouches for the servers' certificates, as PEM")),
-  replicas: Schema.optionalKey(whole(1, 5, "Copies of the log where it is made; default 1")),
+  replicas: Schema.optionalKey(
+    Schema.Literals(natsReplicas).annotate({
+      description: "Copies of what the servers keep, where they are made; default 1",
+    }),
+  ),
 })
 
 const Postgres = Schema.Struct({

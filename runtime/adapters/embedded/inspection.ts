@@ -51,7 +51,8 @@ function readsOf(db: DatabaseSync) {
      group by l.id order by l.tenant, l.partition`,
   )
   const blocks = db.prepare(
-    "select sequence, hash, block from blocks where lane = ? and sequence > ? order by sequence limit ?",
+    `select sequence, hash, block from blocks where lane = ? and sequence > ?
+     order by sequence limit ?`,
   )
   const chain = db.prepare(
     `select c.sender_sequence, c.hash from chains c join lanes l on l.id = c.lane
