@@ -16,7 +16,14 @@ export interface AuditRow {
   readonly outcome: AuditOutcome
 }
 
-export type AuditAction = "token create" | "token revoke" | "ingest" | "retract" | "upload" | "ask"
+export type AuditAction =
+  | "token create"
+  | "token revoke"
+  | "ingest"
+  | "retract"
+  | "upload"
+  | "ask"
+  | "node order"
 
 /** `refused`: by scope, limit or rule. `failed`: it could not be finished. */
 export type AuditOutcome = "done" | "refused" | "failed"
