@@ -272,6 +272,8 @@ describe("what changes in a cluster", () => {
   })
 })
 
+const patient = { timeout: 30_000, interval: 20 }
+
 /** A node that is alone, in this process, with a socket that commands find. */
 async function aloneIn(folder: string) {
   const dataDir = join(folder, "intelgraph-data")
@@ -358,9 +360,9 @@ describe("the verbs over a cluster", { timeout: 90_000 }, () => {
     const folder = temporaryFolder()
     const { answered, end } = await aloneIn(folder)
     const watch = begin(folder, "cluster", "watch")
-    await vi.waitFor(() => expect(watch.err()).toMatch(/Watching/))
+    await vi.waitFor(() => expect(watch.err()).toMatch(/Watching/), patient)
     await end()
-    await vi.waitFor(() => expect(watch.err()).toMatch(/No node runs/), { timeout: 5_000 })
+    await vi.waitFor(() => expect(watch.err()).toMatch(/No node runs/), patient)
     await runScoped(answered)
     const told = begin(folder, "cluster", "watch", "--first", "1", "--json")
     expect(JSON.parse((await told.ended).out)).toEqual({
