@@ -104,6 +104,23 @@ export function auditLetters(
   for (const [source, { length }] of bySource) note(`${source}: ${length} dead letters`)
 }
 
+/** An order to a node, given here, for whatever node it is. */
+export const auditOrder = <A>(
+  control: AccessControl,
+  { node, order }: SocketRequest,
+  obeyed: Effect.Effect<A, IntelGraphError>,
+): Effect.Effect<A, IntelGraphError> => {
+  const told = (outcome: "done" | "failed") =>
+    Effect.sync(() => {
+      const what = `${String(order)} ${String(node)}`
+      control.audit({ access: { by, tenant: "*" }, action: "node order", what, outcome })
+    })
+  return obeyed.pipe(
+    Effect.tap(() => told("done")),
+    Effect.tapError(() => told("failed")),
+  )
+}
+
 /** Throws `Invalid`. */
 export function grantOf({ tenant, scopes, label, lastsMillis }: SocketRequest) {
   if (!Array.isArray(scopes)) throw new Invalid({ what: "token", message: "A token has scopes." })

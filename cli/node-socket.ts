@@ -7,7 +7,7 @@ import type { IngestRequest } from "../actors/index.ts"
 import { DataDirectoryRefused, type IntelGraphError, Invalid } from "../protocols/errors.ts"
 import { progressDrawMillis } from "../protocols/limits.ts"
 import { backupDirectory } from "../runtime/index.ts"
-import { auditIngest, createToken, revokeToken } from "./access.ts"
+import { auditIngest, auditOrder, createToken, revokeToken } from "./access.ts"
 import { answerLetters } from "./answer-letters.ts"
 import type { AssembledNode } from "./assemble.ts"
 import { clusterAnswer } from "./cluster/asked.ts"
@@ -33,10 +33,12 @@ export const openNodeSocket = (
   Effect.gen(function* () {
     const member = memberOf(assembled)
     yield* serveCluster(member)
-    yield* openSocket(
-      assembled.directory.path,
-      (request, progress) => clusterAnswer(member, request) ?? answer(assembled, request, progress),
-    )
+    yield* openSocket(assembled.directory.path, (request, progress) => {
+      const answered = clusterAnswer(member, request)
+      if (answered === undefined) return answer(assembled, request, progress)
+      const isOrder = request.op === "node order"
+      return isOrder ? auditOrder(assembled.control, request, answered) : answered
+    })
   })
 
 /** A socket that commands on this data directory find. */

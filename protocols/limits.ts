@@ -770,7 +770,7 @@ export const peerClockDrift = 0.001
 export const peersKnownMax = 4 * nodesMax
 
 /** Verbs over a cluster. How long a node may take to say how it is. */
-export const clusterAnswerMillisMax = 3_000
+export const clusterAnswerMillisMax = 5_000
 /** Actors that one node tells of, and how many one chunk of its answer has: at most 90 kB. */
 export const actorRowsMax = 20_000
 export const actorRowsPerChunk = 64

@@ -10,10 +10,10 @@ import type { Given } from "../verb.ts"
 import type { ActorsSeen, ClusterStatus } from "./over.ts"
 
 export interface Cluster {
-  /** Whose actors are asked for; all where nobody is named. */
-  readonly tenant: string | undefined
   readonly status: Effect.Effect<ClusterStatus, IntelGraphError>
+  /** Of the tenant that the command names; of all where it names none. */
   readonly actors: Effect.Effect<ActorsSeen, IntelGraphError>
+  readonly actorsOf: (tenant: string | undefined) => Effect.Effect<ActorsSeen, IntelGraphError>
   readonly order: (node: string, order: string) => Effect.Effect<void, IntelGraphError>
 }
 
@@ -29,10 +29,12 @@ export const reachCluster = (given: Given, io: Io): Effect.Effect<Cluster, Intel
           ? Effect.fail(nobodyRuns(dataDir))
           : callSocket(path, { op, ...rest })
       })
+    const actorsOf = (of: string | undefined) =>
+      Effect.map(call("cluster actors", { tenant: of }), (value) => value as ActorsSeen)
     return {
-      tenant,
       status: Effect.map(call("cluster status"), (value) => value as ClusterStatus),
-      actors: Effect.map(call("cluster actors", { tenant }), (value) => value as ActorsSeen),
+      actors: actorsOf(tenant),
+      actorsOf,
       order: (node, order) => Effect.asVoid(call("node order", { node, order })),
     }
   })

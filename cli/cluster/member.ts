@@ -7,7 +7,7 @@ import type { IntelNode } from "../../actors/index.ts"
 import type { MailboxCounters } from "../../protocols/counters.ts"
 import { Conflict, type IntelGraphError, Invalid } from "../../protocols/errors.ts"
 import { shardCount } from "../../protocols/limits.ts"
-import type { Order, Peers, RunningPlacement } from "../../runtime/index.ts"
+import type { ActorView, Order, Peers, RunningPlacement } from "../../runtime/index.ts"
 import type { AssembledNode } from "../assemble.ts"
 import { version } from "../version.ts"
 import { type ActorRow, actorRows } from "./actor-rows.ts"
@@ -54,13 +54,29 @@ export interface NodeReport {
   readonly brokenEquations: readonly string[]
 }
 
-export function reportOf({ name, placement, peers, node }: Member): NodeReport {
+/** Its actors, and the requests of other nodes as a mailbox of its own. */
+export function rowsOf({ name, peers, node }: Member, tenant?: string): readonly ActorRow[] {
+  const rows = actorRows(name, node.actors(tenant))
+  if (peers === undefined || (tenant !== undefined && tenant !== "system")) return rows
+  const requests: ActorView = {
+    address: { tenant: "system", kind: "peers", key: name },
+    state: "running",
+    restarts: 0,
+    counters: peers.counters(),
+    lastError: undefined,
+    children: [],
+  }
+  return [...rows, ...actorRows(name, requests)]
+}
+
+export function reportOf(member: Member): NodeReport {
+  const { name, placement, peers, node } = member
   const view = placement?.view()
   const own = view?.nodes.find((one) => one.node === name)
   const phases = view?.shards.map(({ phase }) => phase).filter((phase) => phase !== undefined)
   const open = phases?.filter((phase) => phase === "open").length ?? shardCount
   const broken = phases?.filter((phase) => phase === "broken").length ?? 0
-  const rows = actorRows(name, node.actors())
+  const rows = rowsOf(member)
   const sum = (of: (row: ActorRow) => number) => rows.reduce((all, row) => all + of(row), 0)
   return {
     node: name,

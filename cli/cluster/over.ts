@@ -14,8 +14,8 @@ import {
 } from "../../protocols/limits.ts"
 import type { PeerCall, PeerHandlers } from "../../runtime/index.ts"
 import { namesTold } from "../tenants.ts"
-import { type ActorRow, actorRows, readActorRow } from "./actor-rows.ts"
-import { type Member, type NodeReport, obey, readReport, reportOf } from "./member.ts"
+import { type ActorRow, readActorRow } from "./actor-rows.ts"
+import { type Member, type NodeReport, obey, readReport, reportOf, rowsOf } from "./member.ts"
 
 /** A shard as the node sees it that was asked. */
 export interface ShardRow {
@@ -63,9 +63,9 @@ const handlersOf = (member: Member): PeerHandlers => ({
 })
 
 /** The actors in chunks; ends with how many it did not tell of. */
-const tellActors = ({ name, node }: Member, tenant: unknown, { emit }: PeerCall) =>
+const tellActors = (member: Member, tenant: unknown, { emit }: PeerCall) =>
   Effect.gen(function* () {
-    const rows = actorRows(name, node.actors(typeof tenant === "string" ? tenant : undefined))
+    const rows = rowsOf(member, typeof tenant === "string" ? tenant : undefined)
     const told = rows.slice(0, actorRowsMax)
     for (let at = 0; at < told.length; at += actorRowsPerChunk) {
       yield* emit(told.slice(at, at + actorRowsPerChunk))
@@ -146,7 +146,7 @@ function actorsOf(
 ): Effect.Effect<ActorsSeen> {
   if (node === member.name) {
     return Effect.sync(() => {
-      const rows = actorRows(node, member.node.actors(tenant))
+      const rows = rowsOf(member, tenant)
       const actors = rows.slice(0, actorRowsMax)
       return { actors, untold: rows.length - actors.length, silent: [] }
     })

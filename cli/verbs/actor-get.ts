@@ -12,9 +12,10 @@ import { attemptInvalid, exit, isOn, type RunVerb } from "../verb.ts"
 export const run: RunVerb = (given, io) =>
   Effect.gen(function* () {
     const [word = ""] = given.words
-    const address = formatAddress(yield* attemptInvalid(() => parseAddress(word)))
+    const asked = yield* attemptInvalid(() => parseAddress(word))
+    const address = formatAddress(asked)
     const cluster = yield* reachCluster(given, io)
-    const seen = yield* cluster.actors
+    const seen = yield* cluster.actorsOf(asked.tenant)
     const found = seen.actors.filter((row) => row.address === address.slice(0, actorTextLengthMax))
     if (found.length === 0) return yield* Effect.fail(nobody(address, seen.silent.length))
     if (isOn(given, "json")) io.out(JSON.stringify({ actors: found, silent: seen.silent }))

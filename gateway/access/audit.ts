@@ -25,6 +25,7 @@ export type AuditAction =
   | "ask"
   | "redrive"
   | "drop"
+  | "node order"
 
 /** `refused`: by scope, limit or rule. `failed`: it could not be finished. */
 export type AuditOutcome = "done" | "refused" | "failed"

@@ -8,9 +8,9 @@
  * is gone, so is the handler. Each side gives a silent other up after `peerSilenceMillisMax`.
  *
  * What may fail beneath: messages are lost or late; connections are cut; a process dies, sleeps, or
- * another one takes its name. Then a request ends in `Unavailable`: whether it was
- * handled is unknown, unless it is `NotThere`, which a node that has just come may be to some for a
- * moment. Nothing is sent again by itself.
+ * another one takes its name. Then a request ends in `Unavailable`: whether it was handled is
+ * unknown, unless it is `NotThere`, which a node that has just come may be to some for a moment.
+ * Nothing is sent again by itself.
  *
  * A deadline travels in the clock of the process that is asked, as that process told it when it was
  * first met; what is unknown of the way between is taken off. The process that was met is the one

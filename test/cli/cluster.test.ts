@@ -58,7 +58,7 @@ async function members(
 
 const failureOf = <A, E>(effect: Effect.Effect<A, E>) => run(Effect.flip(effect))
 
-describe("a cluster, through one of its nodes", () => {
+describe("a cluster, through one of its nodes", { timeout: 90_000 }, () => {
   it("says of every node what that tells of itself", async () => {
     const { members: all } = await members(["a", "b", "c"], () => ["demo"])
     for (const one of all) {
@@ -114,7 +114,9 @@ describe("a cluster, through one of its nodes", () => {
     const seen = await run(actorsOver(a, undefined))
     const told = seen.actors.filter(({ node }) => node === "b")
     expect(JSON.stringify(told).length).toBeGreaterThan(peerFrameBytesMax)
-    expect(told).toHaveLength(many.length + 1)
+    // Those, their root, and the requests of other nodes.
+    expect(told).toHaveLength(many.length + 2)
+    expect(told.at(-1)).toMatchObject({ address: "system/peers/b", inTurn: 1 })
     expect(seen.untold).toBe(0)
   })
 
@@ -270,6 +272,8 @@ describe("what changes in a cluster", () => {
   })
 })
 
+const patient = { timeout: 30_000, interval: 20 }
+
 /** A node that is alone, in this process, with a socket that commands find. */
 async function aloneIn(folder: string) {
   const dataDir = join(folder, "intelgraph-data")
@@ -282,7 +286,7 @@ async function aloneIn(folder: string) {
   return { member, dataDir, answered, end: () => closeScope(scope) }
 }
 
-describe("the verbs over a cluster", () => {
+describe("the verbs over a cluster", { timeout: 90_000 }, () => {
   it("work on one node that is alone", async () => {
     const folder = temporaryFolder()
     await aloneIn(folder)
@@ -356,9 +360,9 @@ describe("the verbs over a cluster", () => {
     const folder = temporaryFolder()
     const { answered, end } = await aloneIn(folder)
     const watch = begin(folder, "cluster", "watch")
-    await vi.waitFor(() => expect(watch.err()).toMatch(/Watching/))
+    await vi.waitFor(() => expect(watch.err()).toMatch(/Watching/), patient)
     await end()
-    await vi.waitFor(() => expect(watch.err()).toMatch(/No node runs/), { timeout: 5_000 })
+    await vi.waitFor(() => expect(watch.err()).toMatch(/No node runs/), patient)
     await runScoped(answered)
     const told = begin(folder, "cluster", "watch", "--first", "1", "--json")
     expect(JSON.parse((await told.ended).out)).toEqual({
@@ -379,6 +383,9 @@ describe("the verbs over a cluster", () => {
     await node.says(/GraphQL/)
     const status = await intelgraph({ folder }, "cluster", "status", "--json")
     expect([status.code, JSON.parse(status.out).nodes.length]).toEqual([0, 1])
+    expect((await intelgraph({ folder }, "node", "drain", "alone")).code).toBe(1)
+    const audit = await intelgraph({ folder }, "audit", "--json")
+    expect(audit.out).toMatch(/"action":"node order","what":"drain alone","outcome":"failed"/)
     node.child.kill("SIGINT")
     expect((await node.ended).code).toBe(0)
   })

@@ -107,6 +107,17 @@ describe("nodes that talk to each other", () => {
   })
 })
 
+describe("servers that take small messages only", () => {
+  test("are refused by nodes that talk, in words that say so", async () => {
+    const server = await started("max_payload: 65536")
+    const { broker } = await runScoped(openBroker({ servers: server.url }))
+    const options = { own: { node: "a", incarnation: "i1" }, host: makeNodeHost() }
+    const error = await run(Effect.flip(Effect.scoped(openPeers(broker, options))))
+    expect(error).toMatchObject({ _tag: "StoreFailed" })
+    expect(error.message).toMatch(/take 65536 bytes at once; nodes send 786432/)
+  })
+})
+
 describe("a log on JetStream", () => {
   test("needs no more than the permissions that are documented", async () => {
     const name = logName()

@@ -2,7 +2,9 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest"
+import { Invalid } from "../../protocols/errors.ts"
 import { peerSilenceMillisMax } from "../../protocols/limits.ts"
+import { peerSubject } from "../../runtime/adapters/jetstream/peer-subjects.ts"
 import { decodeFrame, encodeFrame, type PeerFrame } from "../../runtime/core/peer-frames.ts"
 import { Met } from "../../runtime/core/peer-met.ts"
 import { makeNodeHost } from "../../runtime/index.ts"
@@ -160,6 +162,26 @@ describe("peers over a line that fails", () => {
     expect(heard[0]).toMatchObject({ kind: "failed", number: 7, error: { _tag: "Invalid" } })
     expect(await run(a.peers.ask("b", "echo", 1))).toBe(1)
   })
+})
+
+describe("a subject between nodes", () => {
+  const at = { kind: "in", incarnation: "i1" } as const
+
+  test("is of one node and one process", () => {
+    expect(peerSubject("log", "a", { kind: "door" })).toBe("log.nd.a.door")
+    expect(peerSubject("log", "a", at)).toBe("log.nd.a.i1.in")
+    const notice = { kind: "no", incarnation: "i1", number: -7 } as const
+    expect(peerSubject("log", "a", notice)).toBe("log.nd.a.i1.no.-7")
+  })
+
+  test.each(["", "*", ">", "a.b", "a b", "A", "-a", "a\n", "a".repeat(64)])(
+    "has no part %j",
+    (text) => {
+      expect(() => peerSubject(text, "a", at)).toThrow(Invalid)
+      expect(() => peerSubject("log", text, at)).toThrow(Invalid)
+      expect(() => peerSubject("log", "a", { ...at, incarnation: text })).toThrow(Invalid)
+    },
+  )
 })
 
 describe("a clock that was compared", () => {
