@@ -8,8 +8,9 @@
  * reading stops while a partition refuses, with at most one read buffer and two blocks per
  * partition held. After a crash the same content goes on from its position, as the same run with
  * the same counters. Where another node owns the source it reads nothing and follows that one's
- * record, until the content is read to its end there. What may fail beneath: the source (what came before stands, the run fails),
- * the log or the state (unavailable: tried again; broken or fenced: the node ends).
+ * record, until the content is read to its end there. What may fail beneath: the source (what came
+ * before stands, the run fails), the log or the state (unavailable: tried again; broken: the node
+ * ends; fenced: so, too, or its shard is closed).
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -8,8 +8,8 @@
  * parked one is removed only after `done`. All readers of a node hold `bytesMax` together; what
  * exceeds it goes back to the log. Blocks of a partition whose sink takes none for `stalledMillis`
  * are parked while others find no room. What may fail beneath: the log and the state may be
- * unavailable (tried again), damaged (the node ends) or owned by somebody else (`Fenced`: this reader
- * does nothing more).
+ * unavailable (tried again), damaged (the node ends) or owned by somebody else (`Fenced`: this
+ * reader does nothing more).
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

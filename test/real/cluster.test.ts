@@ -75,7 +75,7 @@ describe("a cluster", () => {
     expect(await a.ended).toMatchObject({ code: 0 })
   }, 300_000)
 
-  it("goes over to a node that joins, when the one that was there drains, and that one ends", async () => {
+  it("goes over to a node that joins from one that drains, which ends", async () => {
     const { serve, hashBy, drain } = cluster()
     const first = serve("a")
     await first.says(/Ctrl-C ends the node/)

@@ -43,15 +43,15 @@ interface Change {
 /** Subscribes from within a page; what is told collects there, also beyond the socket's end. */
 const subscribe = (page: Page, node: string, after: string): Promise<void> =>
   page.evaluate(`{
+    const [url, query, after] = ${JSON.stringify([node.replace("http", "ws"), document, after])}
     window.told = []
-    const socket = new WebSocket(${JSON.stringify(node.replace("http", "ws"))}, "graphql-transport-ws")
+    const socket = new WebSocket(url, "graphql-transport-ws")
     const say = (message) => socket.send(JSON.stringify(message))
     socket.onopen = () => say({ type: "connection_init" })
     socket.onmessage = ({ data }) => {
       const { type, payload } = JSON.parse(data)
       if (type === "connection_ack") {
-        const variables = { after: ${JSON.stringify(after)} }
-        say({ id: "1", type: "subscribe", payload: { query: ${JSON.stringify(document)}, variables } })
+        say({ id: "1", type: "subscribe", payload: { query, variables: { after } } })
       }
       if (type === "ping") say({ type: "pong" })
       if (type === "next") window.told.push(payload.data.entityChanged)
