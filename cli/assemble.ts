@@ -28,7 +28,7 @@ import {
 } from "../runtime/index.ts"
 import type { ChangeFeedShape } from "../stores/index.ts"
 import type { Settings } from "./configuration.ts"
-import { isOnServers, openGraphOf, openLogOf } from "./open-ports.ts"
+import { isOnServers, keepingAnswers, openGraphOf, openLogOf } from "./open-ports.ts"
 
 export interface AssembledNode {
   readonly directory: DataDirectory
@@ -53,7 +53,8 @@ export const assemble = (
     const metrics = new MetricRegistry()
     yield* collectProcess(metrics)
     const directory = yield* openDataDirectory(settings.dataDir.value)
-    const { sink, reads, feed } = yield* openGraphOf(settings, directory)
+    const graph = yield* openGraphOf(settings, directory)
+    const { sink, reads, feed } = yield* keepingAnswers(settings, graph, logger)
     const resumeKey = yield* resumeKeyOf(directory)
     const { log, state, cluster } = yield* openLogOf(settings, directory)
     const control = yield* openAccessControl(directory.files.meta, {

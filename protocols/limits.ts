@@ -717,3 +717,10 @@ export const cacheLookMillisMin = 5
 export const cacheLookMillisMax = 50
 /** The longest wait before a lost cache is tried again. */
 export const cacheReconnectMillisMax = 1_000
+
+/** Answers of the graph that are kept. */
+/**
+ * How long one may be used: its version says that it is true, so this bounds only how long it takes
+ * room, and how long a store that was put back to an older copy could be answered for.
+ */
+export const keptAnswerMillis = 5 * 60_000

@@ -19,4 +19,5 @@ export { graphFormat, schemaSql, writerPragmas } from "./adapters/sqlite/schema.
 export { Cache, type CacheFigures, type CacheShape } from "./cache/port.ts"
 export { withBeside } from "./graph/beside.ts"
 export { propertiesTextOf, propertyTextOf } from "./graph/entity-text.ts"
+export { withKept } from "./graph/kept-reads.ts"
 export * from "./graph/port.ts"
