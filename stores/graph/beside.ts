@@ -1,13 +1,14 @@
 /**
- * One graph in two stores: one that is asked, and one beside it that gets the same blocks (contracts
- * §7), such as tables for whoever asks by SQL.
+ * One graph in two stores: one that is asked, and one beside it that gets the same blocks
+ * (contracts §7), such as tables for whoever asks by SQL.
  *
  * Promises: each has its own guard and its own cursors, so each block takes effect once in each,
- * whoever died between them; a block is committed only when both have it. The asked one comes last:
- * what it counts and tells is in both. What may fail beneath: either store. Then the call fails, the
- * caller repeats it, and the one that has a block answers `already-applied`. While one is away the
- * other is ahead by no more than the blocks that are under way. Does not promise that both have the
- * same numbers inside: revisions, places of the feed and names of dead letters are each store's own.
+ * whoever died between them; a block is committed only when both have it. The asked one comes
+ * last: what it counts and tells is in both. What may fail beneath: either store. Then the call
+ * fails, the caller repeats it, and the one that has a block answers `already-applied`. While one
+ * is away the other is ahead by no more than the blocks that are under way. Does not promise that
+ * both have the same numbers inside: revisions, places of the feed and names of dead letters are
+ * each store's own.
  */
 import * as Effect from "effect/Effect"
 import { invariant, StoreFailed } from "../../protocols/errors.ts"

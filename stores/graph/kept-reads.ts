@@ -4,8 +4,8 @@
  * Promises: an answer is kept under the tenant's version from before it was read, so it is never
  * older than what was committed when it was asked for; several who ask at once, also on several
  * nodes, let one read. What may fail beneath: the cache. Then the store is read, and `onAway` is
- * called once until the cache is back. Does not promise the newest answer to who asks while a commit
- * is under way, as the store itself does not.
+ * called once until the cache is back. Does not promise the newest answer to who asks while a
+ * commit is under way, as the store itself does not.
  */
 import * as Effect from "effect/Effect"
 import { keptAnswerMillis } from "../../protocols/limits.ts"

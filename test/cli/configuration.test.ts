@@ -63,7 +63,7 @@ describe("settings", () => {
     expect(shown[0]).toBe("nats://me:***@one:4222,nats://two:4222")
   })
 
-  it("name Postgres beside Neo4j, and Redis, which has a password only in the variable", async () => {
+  it("name Postgres beside Neo4j, and Redis with a password in the variable alone", async () => {
     const graph = "neo4j: {url: 'bolt://db'}\npostgres: {url: 'postgres://db/graph'}\n"
     const folder = folderWith(`version: 1\n${graph}redis: {url: 'rediss://cache'}\n`)
     const { neo4j, postgres, redis } = await load(folder)

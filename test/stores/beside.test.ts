@@ -107,7 +107,7 @@ describe("a graph in two stores", () => {
     expect(cursors.map((list) => list.map(({ sequence }) => sequence))).toEqual([[1, 7], [2]])
   })
 
-  it("takes nothing from an owner that one of them refuses, and all of the next one's", async () => {
+  it("takes nothing from an owner whom one refuses, and all of the next one's", async () => {
     const { asked, beside, both } = await opened()
     await run(both.sink.guard("log", guards(1)))
     await run(beside.sink.guard("log", guards(2)))

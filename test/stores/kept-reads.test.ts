@@ -1,4 +1,4 @@
-/** Reads of the graph with a cache before them: the same answers, each as new as the store's own. */
+/** Reads of the graph with a cache before them: the same answers, as new as the store's own. */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
