@@ -28,7 +28,8 @@ import {
 } from "../runtime/index.ts"
 import type { ChangeFeedShape } from "../stores/index.ts"
 import type { Settings } from "./configuration.ts"
-import { isOnServers, keepingAnswers, openGraphOf, openLogOf } from "./open-ports.ts"
+import { keepingAnswers } from "./keep-answers.ts"
+import { isOnServers, openGraphOf, openLogOf } from "./open-ports.ts"
 
 export interface AssembledNode {
   readonly directory: DataDirectory
@@ -54,7 +55,7 @@ export const assemble = (
     yield* collectProcess(metrics)
     const directory = yield* openDataDirectory(settings.dataDir.value)
     const graph = yield* openGraphOf(settings, directory)
-    const { sink, reads, feed } = yield* keepingAnswers(settings, graph, logger)
+    const { sink, reads, feed } = yield* keepingAnswers(settings, graph, { logger, metrics })
     const resumeKey = yield* resumeKeyOf(directory)
     const { log, state, cluster } = yield* openLogOf(settings, directory)
     const control = yield* openAccessControl(directory.files.meta, {

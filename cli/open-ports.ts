@@ -6,21 +6,17 @@ import { Invalid } from "../protocols/errors.ts"
 import { nodeWeightDefault } from "../protocols/limits.ts"
 import {
   type DataDirectory,
-  type Logger,
   openEmbeddedLog,
   openJetStream,
   openRegister,
 } from "../runtime/index.ts"
 import {
-  type GraphView,
   openGraphView,
   openNeo4jGraph,
   openNeo4jView,
   openPostgresGraph,
   openPostgresView,
-  openRedisCache,
   withBeside,
-  withKept,
 } from "../stores/index.ts"
 import type { Settings } from "./configuration.ts"
 import { openGraph } from "./open-graph.ts"
@@ -89,20 +85,6 @@ export const openGraphOf = Effect.fnUntraced(function* (
   if (postgres.value === undefined) return asked
   const beside = yield* openPostgresGraph({ url: postgres.value.reveal() })
   return withBeside(asked, beside.sink)
-})
-
-/** A graph whose dear answers are kept in Redis, where it is named. */
-export const keepingAnswers = Effect.fnUntraced(function* <G extends GraphView>(
-  { redis }: Servers,
-  graph: G,
-  logger: Logger,
-) {
-  if (redis.value === undefined) return graph
-  const url = redis.value
-  const cache = yield* openRedisCache({ url: url.reveal() })
-  const onAway = () =>
-    logger.warn("Redis does not answer; it is done without.", { redis: `${url}` })
-  return withKept(graph, cache, onAway)
 })
 
 /** The graph for reading alone, beside a node or without one: what a node would ask. */
