@@ -67,7 +67,7 @@ function workOf({ world, root, pulled, onEvent }: ClusterParts): ShardWork {
   return {
     open: (shard) =>
       Effect.gen(function* () {
-        const taken = yield* takeOver({ log, state, sinks: [sink], shards: [shard] })
+        const taken = yield* takeOver({ log, state, sinks: sink.each ?? [sink], shards: [shard] })
         const memories = yield* openShards(taken, state, { mailboxes, pulled })
         const [owner, memory] = [taken.owners[0], memories.get(shard)]
         if (owner === undefined || memory === undefined) return yield* Effect.die(shard)

@@ -238,7 +238,7 @@ const takeOverAll = Effect.fnUntraced(function* (
   { memory, pulled }: { readonly memory: RootMemory; readonly pulled: PulledBytes },
 ) {
   const { log, state, sink } = world.ports
-  const taken = yield* takeOver({ log, state, sinks: [sink], shards: allShards })
+  const taken = yield* takeOver({ log, state, sinks: sink.each ?? [sink], shards: allShards })
   const memories = yield* openShards(taken, state, { mailboxes: world.mailboxes, pulled })
   for (const owner of taken.owners) {
     const own = memories.get(owner.shard)

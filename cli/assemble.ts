@@ -29,6 +29,7 @@ import {
 } from "../runtime/index.ts"
 import type { ChangeFeedShape } from "../stores/index.ts"
 import type { Settings } from "./configuration.ts"
+import { keepingAnswers } from "./keep-answers.ts"
 import { isOnServers, openGraphOf, openLogOf } from "./open-ports.ts"
 
 export interface AssembledNode {
@@ -56,7 +57,8 @@ export const assemble = (
     const metrics = new MetricRegistry()
     yield* collectProcess(metrics)
     const directory = yield* openDataDirectory(settings.dataDir.value)
-    const { sink, reads, feed } = yield* openGraphOf(settings, directory)
+    const graph = yield* openGraphOf(settings, directory)
+    const { sink, reads, feed } = yield* keepingAnswers(settings, graph, { logger, metrics })
     const host = makeNodeHost()
     const opened = yield* openLogOf(settings, directory, { host, logger })
     const { log, state, cluster, resumeKey, peers } = opened

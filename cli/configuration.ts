@@ -58,6 +58,7 @@ export interface Settings {
   readonly natsReplicas: Setting<number>
   readonly postgres: Setting<ServerUrl | undefined>
   readonly neo4j: Setting<ServerUrl | undefined>
+  readonly redis: Setting<ServerUrl | undefined>
   readonly port: Setting<number>
   readonly host: Setting<string>
   readonly hosts: Setting<readonly string[]>
@@ -90,6 +91,7 @@ export const variables = {
   natsReplicas: "INTELGRAPH_NATS_REPLICAS",
   postgres: "INTELGRAPH_POSTGRES",
   neo4j: "INTELGRAPH_NEO4J",
+  redis: "INTELGRAPH_REDIS",
   port: "INTELGRAPH_PORT",
   host: "INTELGRAPH_HOST",
   hosts: "INTELGRAPH_HOSTS",
@@ -156,10 +158,14 @@ const copies: Read<number> = (text, name) => {
   throw invalid(`${name} is ${JSON.stringify(text.slice(0, 80))}; it is 1, 3 or 5.`)
 }
 
+const redisUrl = serverUrl(["redis", "rediss"], "redis://127.0.0.1:6379")
+
+type ServerName = "nats" | "postgres" | "neo4j" | "redis"
+
 /** Servers that keep the log and the graph; without them the data directory does. */
 function serverSettings(
   choose: ReturnType<typeof chooser>,
-  { nats, postgres, neo4j }: Pick<ConfigurationDocument, "nats" | "postgres" | "neo4j">,
+  { nats, postgres, neo4j, redis }: Pick<ConfigurationDocument, ServerName>,
   { fromFile, pathIn }: Paths,
 ) {
   const filed = <A>(text: string | undefined, read: (text: string) => A) =>
@@ -169,12 +175,12 @@ function serverSettings(
       file: filed(file, fromFile),
       otherwise: undefined,
     })
-  const server = (name: "nats" | "postgres" | "neo4j", read: Read<ServerUrl>, file?: string) =>
+  const server = (name: ServerName, read: Read<ServerUrl>, file?: string) =>
     choose<ServerUrl | undefined>(name, variables[name], read, {
       file: filed(file, (text) => withoutPassword(read)(text, `${name} of the file`)),
       otherwise: undefined,
     })
-  const servers = {
+  return {
     nats: server("nats", natsUrl, nats?.servers),
     natsCredentials: path("natsCredentials", nats?.credentials),
     natsCa: path("natsCa", nats?.ca),
@@ -184,11 +190,8 @@ function serverSettings(
     }),
     postgres: server("postgres", postgresUrl, postgres?.url),
     neo4j: server("neo4j", neo4jUrl, neo4j?.url),
+    redis: server("redis", redisUrl, redis?.url),
   }
-  if (servers.postgres.value !== undefined && servers.neo4j.value !== undefined) {
-    throw invalid("The graph is kept in Postgres or in Neo4j, and both are named.")
-  }
-  return servers
 }
 
 interface Paths {

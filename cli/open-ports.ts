@@ -26,6 +26,7 @@ import {
   openNeo4jView,
   openPostgresGraph,
   openPostgresView,
+  withBeside,
 } from "../stores/index.ts"
 import type { Settings } from "./configuration.ts"
 import { openGraph } from "./open-graph.ts"
@@ -33,7 +34,7 @@ import type { ServerUrl } from "./server-url.ts"
 
 type Servers = Pick<
   Settings,
-  "node" | "nats" | "natsCredentials" | "natsCa" | "natsReplicas" | "postgres" | "neo4j"
+  "node" | "nats" | "natsCredentials" | "natsCa" | "natsReplicas" | "postgres" | "neo4j" | "redis"
 >
 
 /** The log and the state; on servers with the node's place among others, and a way to them. */
@@ -105,20 +106,31 @@ export const notCopied = () =>
     next: "Copy it by the server's own tools: nats stream backup, pg_dump, neo4j-admin.",
   })
 
-export const openGraphOf = ({ postgres, neo4j }: Servers, directory: DataDirectory) => {
-  if (postgres.value !== undefined) return openPostgresGraph({ url: postgres.value.reveal() })
-  return neo4j.value === undefined ? openGraph(directory) : openNeo4jGraph(neo4jAt(neo4j.value))
-}
+/** In Neo4j where it is named, and then Postgres beside it gets the same; Neo4j is asked. */
+export const openGraphOf = Effect.fnUntraced(function* (
+  { postgres, neo4j }: Servers,
+  directory: DataDirectory,
+) {
+  if (neo4j.value === undefined) {
+    return postgres.value === undefined
+      ? yield* openGraph(directory)
+      : yield* openPostgresGraph({ url: postgres.value.reveal() })
+  }
+  const asked = yield* openNeo4jGraph(neo4jAt(neo4j.value))
+  if (postgres.value === undefined) return asked
+  const beside = yield* openPostgresGraph({ url: postgres.value.reveal() })
+  return withBeside(asked, beside.sink)
+})
 
-/** The graph for reading alone, beside a node or without one. */
+/** The graph for reading alone, beside a node or without one: what a node would ask. */
 export const openViewOf = (
   { postgres, neo4j }: Servers,
   { files }: Pick<DataDirectory, "files">,
 ) => {
-  if (postgres.value !== undefined) return openPostgresView({ url: postgres.value.reveal() })
-  return neo4j.value === undefined
+  if (neo4j.value !== undefined) return openNeo4jView(neo4jAt(neo4j.value))
+  return postgres.value === undefined
     ? openGraphView(files.graph)
-    : openNeo4jView(neo4jAt(neo4j.value))
+    : openPostgresView({ url: postgres.value.reveal() })
 }
 
 const neo4jAt = (url: ServerUrl) => ({ url: url.withoutUser(), ...url.userIn() })

@@ -12,12 +12,15 @@ const json: Flag = { help: "the result as one JSON value on stdout" }
 const config: Flag = { value: "FILE", help: "the configuration (default ./intelgraph.yaml)" }
 const graph: Verb["flags"] = {
   postgres: { value: "URL", help: "database that keeps the graph (default the data directory)" },
-  neo4j: { value: "URL", help: "server that keeps the graph, in place of Postgres" },
+  neo4j: { value: "URL", help: "server that keeps the graph; Postgres beside it gets the same" },
 }
 const nats: Verb["flags"] = {
   nats: { value: "URL", help: "servers that keep the log (default the data directory)" },
 }
-const servers: Verb["flags"] = { ...nats, ...graph }
+const redis: Verb["flags"] = {
+  redis: { value: "URL", help: "server that keeps answers that are dear, for all nodes" },
+}
+const servers: Verb["flags"] = { ...nats, ...graph, ...redis }
 const common = { "data-dir": dataDir, tenant, json, config }
 
 const start: Verb = {

@@ -164,6 +164,10 @@ const Neo4j = Schema.Struct({
   url: path("The server, such as bolt://neo4j@host:7687, without a password"),
 })
 
+const Redis = Schema.Struct({
+  url: path("The server, such as redis://host:6379, without a password"),
+})
+
 export const ConfigurationSchema = Schema.Struct({
   version: Schema.Literal(1),
   dataDir: Schema.optionalKey(path("The data directory; default ./intelgraph-data")),
@@ -179,7 +183,12 @@ export const ConfigurationSchema = Schema.Struct({
     Postgres.annotate({ description: "Where the graph is kept; default in the data directory" }),
   ),
   neo4j: Schema.optionalKey(
-    Neo4j.annotate({ description: "Where the graph is kept, in place of Postgres" }),
+    Neo4j.annotate({
+      description: "Where the graph is kept and asked; Postgres beside it gets the same",
+    }),
+  ),
+  redis: Schema.optionalKey(
+    Redis.annotate({ description: "Keeps answers that are dear for all nodes; default nothing" }),
   ),
   gateway: Schema.optionalKey(Gateway),
   telemetry: Schema.optionalKey(Telemetry),

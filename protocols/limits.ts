@@ -786,3 +786,10 @@ export const rateMillisMax = 60_000
 export const clusterLookMillis = 500
 /** Shards named in one line for a person. */
 export const shardsToldMax = 16
+
+/** Answers of the graph that are kept. */
+/**
+ * How long one may be used: its version says that it is true, so this bounds only how long it takes
+ * room, and how long a store that was put back to an older copy could be answered for.
+ */
+export const keptAnswerMillis = 5 * 60_000

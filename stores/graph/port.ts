@@ -65,6 +65,11 @@ export interface GraphSinkShape {
     logId: string,
     guards: readonly Guard[],
   ) => Effect.Effect<void, Fenced | LogDamaged | StoreBroken>
+  /**
+   * Where blocks go to several stores: the guard and the cursors of each, for a takeover, which
+   * holds all of them against the log. `cursors` then tells what all of them have.
+   */
+  readonly each?: readonly Pick<GraphSinkShape, "guard" | "cursors">[]
   /** Cursors of all partitions that ever committed, of one tenant or of all. */
   readonly cursors: (tenant?: string) => Effect.Effect<readonly Cursor[], StoreBroken>
   /** Priority of a source in the merge rule, default 0; a change shows at once. */
