@@ -234,6 +234,13 @@ export const documentCachedLengthMax = 8 * 1024
 export const documentsCachedLengthMax = 256 * 1024
 /** Variables that `@skip` and `@include` ask of a compiled document: each combination is a plan. */
 export const planConditionsMax = 4
+/**
+ * Fields of all plans of an operation together, each about 400 bytes: fragments and conditions make
+ * many of few characters.
+ */
+export const planFieldsMax = 1_024
+/** Characters of a text that a plan remembers until the next one of its field. */
+export const textRememberedLengthMax = 64
 /** Different `Accept` headers whose meaning is remembered. */
 export const acceptsKeptMax = 64
 /**
