@@ -5,8 +5,10 @@
 
 export { type Direction, Link } from "./links.ts"
 export {
+  type LinkedNatsCluster,
   type NatsCluster,
   type NatsOptions,
+  startLinkedNatsCluster,
   startNats,
   startNatsCluster,
   startOldNats,
