@@ -7,17 +7,19 @@
  * ahead of what the log acknowledged; an offered block stays as it is until the log answers to it;
  * reading stops while a partition refuses, with at most one read buffer and two blocks per
  * partition held. After a crash the same content goes on from its position, as the same run with
- * the same counters. What may fail beneath: the source (what came before stands, the run fails),
+ * the same counters. Where another node owns the source it reads nothing and follows that one's
+ * record, until the content is read to its end there. What may fail beneath: the source (what came before stands, the run fails),
  * the log or the state (unavailable: tried again; broken or fenced: the node ends).
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { formatAddress } from "../protocols/address.ts"
 import { noSourceCounters, type SourceCounters } from "../protocols/counters.ts"
-import { type IntelGraphError, TooManyBad } from "../protocols/errors.ts"
+import { type IntelGraphError, TooManyBad, Unavailable } from "../protocols/errors.ts"
 import type { Run } from "../protocols/event.ts"
 import {
   countMillis,
+  followMillis,
   maxBadJudgedFromRecords,
   retryMillisMax,
   retryMillisMin,
@@ -52,6 +54,8 @@ import type { World } from "./world.ts"
 export interface ConnectorArgument {
   readonly world: World
   readonly request: IngestRequest
+  /** Of the source's shard; `undefined` where another node has it. */
+  readonly owner: Ownership | undefined
   readonly partitions: number
   readonly report: (report: IngestReport) => void
   /** Where the tenant looks for progress; outlives a restart of the connector. */
@@ -80,7 +84,7 @@ class Connector implements Behavior<ConnectorMessage> {
   readonly #argument: ConnectorArgument
   readonly #world: World
   readonly #sender: string
-  readonly #owner: Ownership
+  readonly #owner: Ownership | undefined
   readonly #bucket: TokenBucket | undefined
   #phase: ConnectorPhase = "waiting"
   #source: OpenSource | undefined
@@ -104,7 +108,7 @@ class Connector implements Behavior<ConnectorMessage> {
     this.#argument = argument
     this.#world = argument.world
     this.#sender = formatAddress(context.address)
-    this.#owner = this.#world.ownerOf(shardOfConnector(this.#sender))
+    this.#owner = argument.owner
     const { ratePerSecondMax } = argument.request
     const now = context.host.nowMillis()
     argument.board.startedAtMillis ??= now
@@ -123,9 +127,14 @@ class Connector implements Behavior<ConnectorMessage> {
   // Beginning: the record of the run before, the content's hash, the record of this run.
 
   #readRecord(): void {
+    this.#readRun((before) => this.#open(before))
+  }
+
+  #readRun(then: (record: RunRecord | undefined) => void): void {
     const { tenant, source } = this.#argument.request
-    const read = this.#world.ports.state.read(this.#owner.shard, runPath(tenant, source))
-    this.#then(read, (bytes) => this.#open(bytes === undefined ? undefined : decodeRun(bytes)))
+    const shard = shardOfConnector(this.#sender)
+    const read = this.#world.ports.state.read(shard, runPath(tenant, source))
+    this.#then(read, (bytes) => then(bytes === undefined ? undefined : decodeRun(bytes)))
   }
 
   #open(before: RunRecord | undefined): void {
@@ -167,9 +176,11 @@ class Connector implements Behavior<ConnectorMessage> {
       this.#record = { ...before, run: read.run }
       return this.#count(() => this.#end("skipped"))
     }
+    const owner = this.#owner
+    if (owner === undefined) return this.#follow(source, before)
     const resumed = goesOn(before, source.contentHash, digest)
     const record: RunRecord = {
-      run: resumed ? before.run : nextRun(before, this.#owner.epoch),
+      run: resumed ? before.run : nextRun(before, owner.epoch),
       state: "open",
       file: request.file,
       contentHash: source.contentHash,
@@ -184,19 +195,34 @@ class Connector implements Behavior<ConnectorMessage> {
       { path: recipePath(request.tenant, digest), value: encodeRecipe(source.recipe) },
       { path: runPath(request.tenant, request.source), value: encodeRun(record) },
     ]
-    const start = () => this.#start(record)
-    this.#then(this.#world.ports.state.write(this.#owner, entries), () =>
+    const start = () => this.#start(record, owner)
+    this.#then(this.#world.ports.state.write(owner, entries), () =>
       // What is committed of it is shown from the first moment on.
       resumed ? this.#count(start) : start(),
     )
   }
 
-  #start(record: RunRecord): void {
+  /** Looks again and again how far the owner is. */
+  #follow(source: OpenSource, before: RunRecord | undefined): void {
+    const { request, board } = this.#argument
+    if (board.interrupted) return this.#end("interrupted")
+    if (request.again === "always" || isWrite(request)) {
+      this.#failure = readElsewhere(request)
+      return this.#end("failed")
+    }
+    this.#record = before
+    this.#enter("waiting")
+    this.#context.pipe(Effect.sleep(followMillis), () =>
+      this.#step(() => this.#readRun((record) => this.#begin(source, record))),
+    )
+  }
+
+  #start(record: RunRecord, { epoch }: Ownership): void {
     const { request, partitions } = this.#argument
     this.#world.latency.clear(this.#sender)
     this.#outbox = new Outbox({
       sender: this.#sender,
-      incarnation: { epoch: this.#owner.epoch, start: this.#world.nextStart() },
+      incarnation: { epoch, start: this.#world.nextStart() },
       mappingDigest: Buffer.from(record.recipeDigest, "hex"),
       source: request.source,
       run: record.run,
@@ -341,7 +367,7 @@ class Connector implements Behavior<ConnectorMessage> {
     const { tenant, source } = this.#argument.request
     const record = { ...(this.#record as RunRecord), state, position }
     const entries = [{ path: runPath(tenant, source), value: encodeRun(record) }]
-    return this.#world.ports.state.write(this.#owner, entries)
+    return this.#world.ports.state.write(this.#owner as Ownership, entries)
   }
 
   // Ending: when the store has counted every record of the run.
@@ -459,6 +485,13 @@ class Connector implements Behavior<ConnectorMessage> {
     )
   }
 }
+
+const readElsewhere = ({ tenant, source }: IngestRequest): Unavailable =>
+  new Unavailable({
+    message: `The source ${source} of ${tenant} is another node's to read.`,
+    retryAfterMillis: retryMillisMax,
+    next: "Give the file to the node that holds the source; `status` names the nodes.",
+  })
 
 /** The same content by the same recipe, not read to its end: it goes on as the same run. */
 const goesOn = (

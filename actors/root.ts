@@ -1,11 +1,13 @@
 /**
- * The root: the shard readers and the tenants. Supervises one-for-one. A reader that is quarantined
+ * The root: the readers of the shards that this node owns now, and the tenants. Opens and closes
+ * shards as placement says: a reader is there before the partitions that it feeds, and ends after
+ * them. Supervises one-for-one. A reader that is quarantined
  * ends the node, for its shard holds partitions of any tenant; a tenant that is quarantined ends
  * its own ingests, and the others go on.
  */
 import { invariant, Unavailable } from "../protocols/errors.ts"
 import { retryMillisMax } from "../protocols/limits.ts"
-import type { ActorContext, ActorRef, ActorType, Behavior } from "../runtime/index.ts"
+import type { ActorContext, ActorRef, ActorType, Behavior, Ownership } from "../runtime/index.ts"
 import type { AskedIngest } from "./asked-ingest.ts"
 import type { Lost, ShardMessage, TenantMessage } from "./messages.ts"
 import { shardType } from "./shard.ts"
@@ -22,19 +24,24 @@ export type RootMessage =
     }
   | Lost
   | { readonly kind: "stop-reading" }
+  /** The shard is taken over. `done` once its actors are there. */
+  | { readonly kind: "open"; readonly shard: OpenShard; readonly done: () => void }
+  /** The shard is given up. `done` once its actors have stopped. */
+  | { readonly kind: "close"; readonly shard: number; readonly done: () => void }
+
+export interface OpenShard {
+  readonly owner: Ownership
+  readonly memory: ShardMemory
+}
 
 /** What outlives a restart of the root. */
 export class RootMemory {
-  /** The shards that this node owns. */
-  readonly shards: ReadonlyMap<number, ShardMemory>
+  /** The shards that this node owns now. */
+  readonly shards = new Map<number, OpenShard>()
   readonly tenants = new Map<
     string,
     { readonly partitions: number; readonly memory: TenantMemory }
   >()
-
-  constructor(shards: ReadonlyMap<number, ShardMemory>) {
-    this.shards = shards
-  }
 }
 
 export interface RootArgument {
@@ -59,11 +66,8 @@ class RootActor implements Behavior<RootMessage> {
   constructor(context: ActorContext<RootMessage>, argument: RootArgument) {
     this.#context = context
     this.#argument = argument
-    const { world, memory } = argument
-    for (const [shard, own] of memory.shards) {
-      const reader = { world, shard, memory: own }
-      this.#readers.set(shard, this.#watched(context.spawn(shardType, String(shard), reader)))
-    }
+    const { memory } = argument
+    for (const shard of memory.shards.values()) this.#read(shard)
     for (const [tenant, known] of memory.tenants) {
       dropUntaken(known.memory)
       this.#spawn(tenant)
@@ -96,7 +100,61 @@ class RootActor implements Behavior<RootMessage> {
         return this.#lost(message)
       case "stop-reading":
         for (const ref of this.#tenants.values()) ref.tell(message, "control")
+        return
+      case "open":
+        return this.#open(message.shard, message.done)
+      case "close":
+        return this.#close(message.shard, message.done)
     }
+  }
+
+  #open(shard: OpenShard, done: () => void): void {
+    const { world, memory } = this.#argument
+    const { owner } = shard
+    memory.shards.set(owner.shard, shard)
+    world.owns(owner)
+    this.#read(shard)
+    this.#tellTenants((heard) => ({ kind: "opened", shard: owner.shard, heard }), done)
+  }
+
+  /** Partitions first: they speak to their reader. */
+  #close(shard: number, done: () => void): void {
+    const { world, memory } = this.#argument
+    const open = memory.shards.get(shard)
+    if (open === undefined) return done()
+    memory.shards.delete(shard)
+    world.disowns(shard)
+    const closed = () => {
+      const reader = this.#readers.get(shard)
+      this.#readers.delete(shard)
+      if (reader !== undefined) {
+        this.#context.unwatch(reader)
+        this.#context.stop(reader)
+        open.memory.close(reader)
+      }
+      done()
+    }
+    this.#tellTenants((heard) => ({ kind: "closed", shard, heard }), closed)
+  }
+
+  /** `done` once all have heard it; one that takes no message has no actors that work. */
+  #tellTenants(message: (heard: () => void) => TenantMessage, done: () => void): void {
+    let waited = 1
+    const heard = () => {
+      waited--
+      if (waited === 0) done()
+    }
+    for (const ref of this.#tenants.values()) {
+      waited++
+      if (ref.tell(message(heard), "control") !== undefined) heard()
+    }
+    heard()
+  }
+
+  #read({ owner, memory }: OpenShard): void {
+    const { world } = this.#argument
+    const reader = this.#context.spawn(shardType, String(owner.shard), { world, owner, memory })
+    this.#readers.set(owner.shard, this.#watched(reader))
   }
 
   #lost({ address, reason }: Lost): void {
@@ -117,11 +175,7 @@ class RootActor implements Behavior<RootMessage> {
     const { world, memory } = this.#argument
     const known = memory.tenants.get(tenant)
     if (known === undefined) return
-    const readerOf = (shard: number) => {
-      const reader = this.#readers.get(shard)
-      if (reader === undefined) throw new Error(`This node has no reader of shard ${shard}.`)
-      return reader
-    }
+    const readerOf = (shard: number) => this.#readers.get(shard)
     const argument = { world, tenant, readerOf, ...known }
     const spawned = this.#context.spawn(tenantType, tenant, argument, { tenant })
     this.#tenants.set(tenant, this.#watched(spawned))

@@ -3,8 +3,10 @@
  * a restart of an actor but not of the process. Nothing here is durable; all of it can be lost.
  */
 
+import * as Effect from "effect/Effect"
 import type { IntelGraphError } from "../protocols/errors.ts"
-import { invariant } from "../protocols/errors.ts"
+import { invariant, Unavailable } from "../protocols/errors.ts"
+import { retryMillisMax } from "../protocols/limits.ts"
 import type { ActorStateShape, Host, MessageLogShape, Ownership } from "../runtime/index.ts"
 import type { GraphReadsShape, GraphSinkShape } from "../stores/index.ts"
 import type { DurableMailboxes } from "./durable-mailboxes.ts"
@@ -34,16 +36,17 @@ export class World {
   readonly mailboxes: DurableMailboxes
   readonly recipes: RecipeBook
   readonly latency: LatencyBoard
-  readonly #owned: ReadonlyMap<number, Ownership>
+  readonly #owned = new Map<number, Ownership>()
   #starts = 0
   readonly #onFailure: (error: IntelGraphError) => void
+  readonly #onUnknownTenant: (tenant: string) => void
 
   constructor(parts: {
     readonly ports: Ports
     readonly mailboxes: DurableMailboxes
     readonly recipes: RecipeBook
-    readonly owned: ReadonlyMap<number, Ownership>
     readonly onFailure: (error: IntelGraphError) => void
+    readonly onUnknownTenant: (tenant: string) => void
     readonly effectOf?: EffectOf | undefined
   }) {
     this.ports = parts.ports
@@ -51,14 +54,35 @@ export class World {
     this.mailboxes = parts.mailboxes
     this.recipes = parts.recipes
     this.latency = new LatencyBoard()
-    this.#owned = parts.owned
     this.#onFailure = parts.onFailure
+    this.#onUnknownTenant = parts.onUnknownTenant
   }
 
-  ownerOf(shard: number): Ownership {
-    const owner = this.#owned.get(shard)
-    invariant(owner !== undefined, `This node does not own shard ${shard}.`)
-    return owner
+  /** Under which epoch this node works on a shard now; `undefined` where another may. */
+  ownerOf(shard: number): Ownership | undefined {
+    return this.#owned.get(shard)
+  }
+
+  /** For what only the owner does, and others ask for again. */
+  owning(shard: number): Effect.Effect<Ownership, Unavailable> {
+    return Effect.suspend(() => {
+      const owner = this.#owned.get(shard)
+      return owner === undefined ? Effect.fail(ownedElsewhere(shard)) : Effect.succeed(owner)
+    })
+  }
+
+  owns(owner: Ownership): void {
+    invariant(!this.#owned.has(owner.shard), `Shard ${owner.shard} is given up before it is taken.`)
+    this.#owned.set(owner.shard, owner)
+  }
+
+  disowns(shard: number): void {
+    this.#owned.delete(shard)
+  }
+
+  /** There are blocks of a tenant that does not run here: another node made it. */
+  unknownTenant(tenant: string): void {
+    this.#onUnknownTenant(tenant)
   }
 
   /**
@@ -77,6 +101,13 @@ export class World {
     this.#onFailure(error)
   }
 }
+
+const ownedElsewhere = (shard: number): Unavailable =>
+  new Unavailable({
+    message: `Shard ${shard} is not this node's now.`,
+    retryAfterMillis: retryMillisMax,
+    next: "Ask the node that holds it.",
+  })
 
 /** Buckets of the latency histogram: 1 ms wide at first, then by a tenth more each. */
 const bucketBounds = Array.from({ length: 100 }, (_, i) => (i < 10 ? i + 1 : 10 * 1.1 ** (i - 9)))

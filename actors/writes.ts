@@ -21,7 +21,13 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { formatAddress } from "../protocols/address.ts"
 import { canonicalJson, type Json } from "../protocols/canonical.ts"
-import { Conflict, type IntelGraphError, MailboxFull } from "../protocols/errors.ts"
+import {
+  Conflict,
+  type Fenced,
+  type IntelGraphError,
+  MailboxFull,
+  Unavailable,
+} from "../protocols/errors.ts"
 import type { Run } from "../protocols/event.ts"
 import {
   receiptProblemsMax,
@@ -177,6 +183,7 @@ class Writes implements WritesShape {
       if (known !== undefined) {
         return known.hash === content ? undefined : yield* Effect.fail(otherContent(key))
       }
+      yield* this.#isHere(request)
       const waiting = own.bySource.get(source) ?? 0
       if (waiting >= spoolWritesPerSourceMax) return yield* Effect.fail(sourceFull(tenant, source))
       yield* ensureTenant(tenant)
@@ -203,6 +210,14 @@ class Writes implements WritesShape {
       own.numbers = next
       yield* this.#begin(tenant, key, stored, recipe)
     })
+  }
+
+  /** A write is kept by one node, and read by the one that has the source: this one is both. */
+  #isHere({ tenant, source }: WriteRequest): Effect.Effect<void, Unavailable> {
+    const { world } = this.#parts
+    const connector = formatAddress({ tenant, kind: "connector", key: source })
+    const shards = [shardOfWrites(tenant), shardOfConnector(connector)]
+    return Effect.forEach(shards, (shard) => world.owning(shard), { discard: true })
   }
 
   /** Reads in the background; begun at once, so that writes of a source keep their order. */
@@ -375,7 +390,9 @@ class Writes implements WritesShape {
 
   #write(tenant: string, entries: readonly StateEntry[]): Effect.Effect<void, IntelGraphError> {
     const { world } = this.#parts
-    return world.ports.state.write(world.ownerOf(shardOfWrites(tenant)), entries)
+    return Effect.flatMap(world.owning(shardOfWrites(tenant)), (owner) =>
+      world.ports.state.write(owner, entries),
+    ).pipe(Effect.catchTag("Fenced", (error) => Effect.fail(takenOver(world, error))))
   }
 }
 
@@ -403,6 +420,13 @@ const otherContent = (key: string) =>
   new Conflict({
     message: `The idempotency key ${JSON.stringify(key)} was used for another write.`,
   })
+
+/** Whether it was written is not known; the owner of now answers under the same key. */
+const takenOver = (world: World, error: Fenced): Unavailable => {
+  world.fail(error)
+  const message = "Another node has taken over what keeps this write."
+  return new Unavailable({ message, retryAfterMillis: retryMillisMax })
+}
 
 const sourceFull = (tenant: string, source: string) =>
   new MailboxFull({

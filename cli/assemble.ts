@@ -4,7 +4,14 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { fileSource, type IntelNode, makeNode, openSpool, type Ports } from "../actors/index.ts"
+import {
+  fileSource,
+  type IntelNode,
+  makeNode,
+  openSpool,
+  type Ports,
+  type ShardEvent,
+} from "../actors/index.ts"
 import { type AccessControl, openAccessControl, resumeKeyOf } from "../gateway/index.ts"
 import type { IntelGraphError } from "../protocols/errors.ts"
 import {
@@ -48,7 +55,7 @@ export const assemble = (
     const directory = yield* openDataDirectory(settings.dataDir.value)
     const { sink, reads, feed } = yield* openGraphOf(settings, directory)
     const resumeKey = yield* resumeKeyOf(directory)
-    const { log, state } = yield* openLogOf(settings, directory)
+    const { log, state, cluster } = yield* openLogOf(settings, directory)
     const control = yield* openAccessControl(directory.files.meta, {
       openTenant: settings.tenant.value,
       onFault: (error) => logger.error("rows of audit are lost", { error }),
@@ -68,7 +75,9 @@ export const assemble = (
       watch: {
         observer: observeTurns(metrics, yield* spansOf(settings)),
         events: logActorEvent(logger),
+        shards: logShardEvent(logger),
       },
+      cluster,
     })
     return {
       directory,
@@ -82,6 +91,11 @@ export const assemble = (
       logger,
     }
   })
+
+const logShardEvent =
+  (logger: Logger) =>
+  ({ event, ...fields }: ShardEvent): void =>
+    logger[event === "failed" ? "warn" : "info"](`shard ${event}`, fields)
 
 /** Spans only where somebody named a file for them and a share of turns above none. */
 const spansOf = Effect.fnUntraced(function* ({ sampleRate, spansFile }: Settings) {

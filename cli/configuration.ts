@@ -27,6 +27,7 @@ import {
   chooser,
   invalid,
   listOf,
+  nodeName,
   type Read,
   type Setting,
   tenantName,
@@ -47,9 +48,12 @@ export interface Settings {
   readonly file: string | undefined
   readonly dataDir: Setting<string>
   readonly tenant: Setting<string>
+  /** Its name in a cluster; `undefined` for the one that its data directory keeps. */
+  readonly node: Setting<string | undefined>
   readonly nats: Setting<ServerUrl | undefined>
   readonly natsCredentials: Setting<string | undefined>
   readonly natsCa: Setting<string | undefined>
+  readonly natsReplicas: Setting<number>
   readonly postgres: Setting<ServerUrl | undefined>
   readonly neo4j: Setting<ServerUrl | undefined>
   readonly port: Setting<number>
@@ -77,9 +81,11 @@ export const variables = {
   config: "INTELGRAPH_CONFIG",
   dataDir: "INTELGRAPH_DATA_DIR",
   tenant: "INTELGRAPH_TENANT",
+  node: "INTELGRAPH_NODE",
   nats: "INTELGRAPH_NATS",
   natsCredentials: "INTELGRAPH_NATS_CREDENTIALS",
   natsCa: "INTELGRAPH_NATS_CA",
+  natsReplicas: "INTELGRAPH_NATS_REPLICAS",
   postgres: "INTELGRAPH_POSTGRES",
   neo4j: "INTELGRAPH_NEO4J",
   port: "INTELGRAPH_PORT",
@@ -163,6 +169,10 @@ function serverSettings(
     nats: server("nats", natsUrl, nats?.servers),
     natsCredentials: path("natsCredentials", nats?.credentials),
     natsCa: path("natsCa", nats?.ca),
+    natsReplicas: choose("", variables.natsReplicas, wholeNumber(1, 5), {
+      file: nats?.replicas,
+      otherwise: 1,
+    }),
     postgres: server("postgres", postgresUrl, postgres?.url),
     neo4j: server("neo4j", neo4jUrl, neo4j?.url),
   }
@@ -254,6 +264,10 @@ function settingsOf(given: Given, place: Place, file: ConfigurationFile | undefi
     tenant: choose("tenant", variables.tenant, tenantName, {
       file: document?.tenant,
       otherwise: "demo",
+    }),
+    node: choose<string | undefined>("node", variables.node, nodeName, {
+      file: document?.node === undefined ? undefined : nodeName(document.node, "node of the file"),
+      otherwise: undefined,
     }),
     ...serverSettings(choose, document ?? {}, { fromFile, pathIn }),
     port: choose("port", variables.port, wholeNumber(0, 65_535), {

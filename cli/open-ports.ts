@@ -1,6 +1,15 @@
 /** Where a node keeps its log and graph: in its data directory, or on servers of its settings. */
+import { randomBytes } from "node:crypto"
+import * as Effect from "effect/Effect"
+import type { Membership } from "../actors/index.ts"
 import { Invalid } from "../protocols/errors.ts"
-import { type DataDirectory, openEmbeddedLog, openJetStream } from "../runtime/index.ts"
+import { nodeWeightDefault } from "../protocols/limits.ts"
+import {
+  type DataDirectory,
+  openEmbeddedLog,
+  openJetStream,
+  openRegister,
+} from "../runtime/index.ts"
 import {
   openGraphView,
   openNeo4jGraph,
@@ -12,21 +21,43 @@ import type { Settings } from "./configuration.ts"
 import { openGraph } from "./open-graph.ts"
 import type { ServerUrl } from "./server-url.ts"
 
-type Servers = Pick<Settings, "nats" | "natsCredentials" | "natsCa" | "postgres" | "neo4j">
+type Servers = Pick<
+  Settings,
+  "node" | "nats" | "natsCredentials" | "natsCa" | "natsReplicas" | "postgres" | "neo4j"
+>
 
-export const openLogOf = (settings: Servers, directory: DataDirectory) => {
-  const { nats, natsCredentials, natsCa } = settings
-  if (nats.value === undefined) return openEmbeddedLog(directory)
+/** The log and the state; on servers with the place that the node has among others. */
+export const openLogOf = Effect.fnUntraced(function* (settings: Servers, directory: DataDirectory) {
+  const { nats, natsCredentials, natsCa, natsReplicas } = settings
+  if (nats.value === undefined) {
+    return { ...(yield* openEmbeddedLog(directory)), cluster: undefined }
+  }
   const credentials =
     natsCredentials.value === undefined
       ? credentialsIn(nats.value)
       : { credentialsFile: natsCredentials.value }
-  return openJetStream({
+  const replicas = natsReplicas.value
+  const { log, state, broker } = yield* openJetStream({
     servers: nats.value.withoutUser(),
+    replicas,
     ...(credentials === undefined ? {} : { credentials }),
     ...(natsCa.value === undefined ? {} : { tls: { caFile: natsCa.value } }),
   })
-}
+  const register = yield* openRegister(broker, { replicas })
+  const node = settings.node.value ?? (yield* nameOf(directory))
+  const incarnation = randomBytes(8).toString("hex")
+  const cluster: Membership = { node, incarnation, weight: nodeWeightDefault, register }
+  return { log, state, cluster }
+})
+
+/** Made once, and kept with the data directory. */
+const nameOf = ({ meta }: DataDirectory) =>
+  Effect.suspend(() => {
+    const known = meta.get("node")
+    if (known !== undefined) return Effect.succeed(known)
+    const made = `node-${randomBytes(4).toString("hex")}`
+    return Effect.as(meta.set("node", made), made)
+  })
 
 /** A node's data that one copy of its directory does not hold. */
 export const isOnServers = ({ nats, postgres, neo4j }: Servers): boolean =>

@@ -28,6 +28,7 @@ const start: Verb = {
   flags: {
     ...common,
     ...servers,
+    node: { value: "NAME", help: "its name in a cluster (default made once, and kept)" },
     once: { help: "end after the summary instead of serving" },
     port: { value: "N", help: "port of the edge (default 4000; 0 takes any)" },
     host: { value: "ADDRESS", help: "address of the edge (default 127.0.0.1)" },

@@ -147,6 +147,7 @@ const Nats = Schema.Struct({
   servers: path("Addresses of the servers with commas between them, such as nats://one:4222"),
   credentials: Schema.optionalKey(path("A file of credentials (.creds)")),
   ca: Schema.optionalKey(path("Who vouches for the servers' certificates, as PEM")),
+  replicas: Schema.optionalKey(whole(1, 5, "Copies of the log where it is made; default 1")),
 })
 
 const Postgres = Schema.Struct({
@@ -164,6 +165,7 @@ export const ConfigurationSchema = Schema.Struct({
   tenants: Schema.optionalKey(
     Schema.Record(Schema.String, Tenant).check(Schema.isBetweenProperties(0, tenantsConfiguredMax)),
   ),
+  node: Schema.optionalKey(described("Name of the node in its cluster; default made once")),
   nats: Schema.optionalKey(
     Nats.annotate({ description: "Where the log is kept; default in the data directory" }),
   ),

@@ -550,6 +550,7 @@ export const postgresAnalyzedAfter = 2_000
 export const nodesMax = 64
 /** The highest weight of a node: the part of the shards that it takes goes by it. */
 export const nodeWeightMax = 100
+export const nodeWeightDefault = 1
 /** By so much a node's share may pass its part by weight: with less, more moves at each join. */
 export const shardShareSlack = 0.1
 /**
@@ -563,6 +564,10 @@ export const leaseGraceMillis = 1_000
 /** How long an answer of the register is waited for, and until it is asked again. */
 export const registerMillisMax = 2_000
 export const registerRetryMillis = 250
+/** How long a node that ends waits until its leases are given back; else they expire. */
+export const leaveMillisMax = 3_000
+/** A connector of a source that another node reads looks this often how far that one is. */
+export const followMillis = 1_000
 /** Bytes of the register: 64 shards and as many nodes, with what the server adds to each. */
 export const registerBytesMax = 4 * 1024 ** 2
 /** How long the mark of an entry that vanished stays, for watches that were away meanwhile. */
