@@ -113,7 +113,8 @@ export class Comparing {
     this.#counts.keys += 1
     if (last === undefined) return this.#note("a key is there twice, or nobody wrote it", name)
     this.#records.delete(name)
-    if (ordinal !== last) this.#note("a key did not end with its last record", `${name}: ${ordinal}`)
+    if (ordinal !== last)
+      this.#note("a key did not end with its last record", `${name}: ${ordinal}`)
   }
 
   #item({ tenant, key, asserted, properties }: Extract<Found, { kind: "item" }>): void {

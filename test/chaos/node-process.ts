@@ -45,7 +45,8 @@ export class NodeProcess {
   readonly #place: NodePlace
   #child: ChildProcess | undefined
   #ended: Promise<void> = Promise.resolve()
-  #isEnding = false
+  /** Its end was asked for. */
+  isEnding = false
 
   constructor(place: NodePlace) {
     this.#place = place
@@ -62,7 +63,7 @@ export class NodeProcess {
   start(): void {
     if (this.state !== "down") return
     this.starts += 1
-    this.#isEnding = false
+    this.isEnding = false
     const child = this.#spawn("start", ...this.#place.words, "--port", "0")
     this.#child = child
     this.state = "up"
@@ -72,14 +73,14 @@ export class NodeProcess {
       child.once("exit", (code, signal) => {
         if (pid !== undefined) forget(pid)
         this.state = "down"
-        if (!this.#isEnding) this.fell.push(`${signal ?? code}`)
+        if (!this.isEnding) this.fell.push(`${signal ?? code}`)
         resolve()
       })
     })
   }
 
   kill(): void {
-    this.#isEnding = true
+    this.isEnding = true
     this.#child?.kill("SIGKILL")
   }
 
@@ -97,7 +98,7 @@ export class NodeProcess {
 
   /** Asks it to end in order, which hands its shards over. */
   drain(): void {
-    this.#isEnding = true
+    this.isEnding = true
     this.#child?.kill("SIGINT")
   }
 

@@ -9,8 +9,9 @@
  * a group that a later version no longer names. One key in ten is described by every source of its
  * tenant.
  */
-import { createWriteStream, writeFileSync } from "node:fs"
+
 import { once } from "node:events"
+import { createWriteStream, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Random } from "./random.ts"
 
@@ -48,7 +49,12 @@ export interface LastOf {
 
 /** A line of the expected set. */
 export type Expected =
-  | { readonly kind: "source"; readonly tenant: string; readonly source: string; readonly records: number }
+  | {
+      readonly kind: "source"
+      readonly tenant: string
+      readonly source: string
+      readonly records: number
+    }
   | {
       readonly kind: "record"
       readonly tenant: string

@@ -34,7 +34,7 @@ export type Fault =
       readonly way: Way
     }
 
-export interface Event {
+export interface Scheduled {
   readonly atMillis: number
   readonly forMillis: number
   readonly fault: Fault
@@ -64,12 +64,12 @@ const kinds: { readonly [kind in Fault["kind"]]: readonly [number, number, numbe
 const recoveryMillis = { node: 5_000, server: 4_000 }
 const delaysMillis = [50, 150, 300]
 
-export function scheduleOf(sizes: Sizes): readonly Event[] {
+export function scheduleOf(sizes: Sizes): readonly Scheduled[] {
   const random = new Random(sizes.seed)
   const deck = deckOf(random, sizes)
   const spacing = sizes.millis / sizes.events
   const free = new Free(sizes)
-  const events: Event[] = []
+  const events: Scheduled[] = []
   for (const [at, kind] of deck.entries()) {
     const [, shortest, longest] = kinds[kind]
     const forMillis = random.between(shortest, longest)

@@ -3,9 +3,9 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { obtainDebian } from "./debian.ts"
 import { newFolder } from "./guarded.ts"
+import { Link } from "./links.ts"
 import { obtain } from "./obtain.ts"
 import { type Found, isAtLeast, onPath, versionOf } from "./on-path.ts"
-import { Link } from "./links.ts"
 import { freePorts } from "./ports.ts"
 import { Server } from "./server.ts"
 import { ServerUnavailable } from "./unavailable.ts"
@@ -90,9 +90,7 @@ export async function startLinkedNatsCluster(
   const routes = await Promise.all(
     peers.map((_, from) =>
       Promise.all(
-        peers.map((port, to) =>
-          from === to ? undefined : Link.open(`nats://127.0.0.1:${port}`),
-        ),
+        peers.map((port, to) => (from === to ? undefined : Link.open(`nats://127.0.0.1:${port}`))),
       ),
     ),
   )
