@@ -81,6 +81,7 @@ const startMillisMax = 120_000
 const armMillisMax = 3_000
 const readyMillisMax = 30_000
 const nodeAgainMillis = 500
+const fallsAtStartMax = 5
 /** So much faster than the events need do the sources offer. */
 const haste = 1.15
 
@@ -138,7 +139,11 @@ class Run {
       this.#keepUp(node)
     }
     const { leases } = this.#watcher
-    const isFlowing = () => leases.owned === shardCount && this.#watcher.accepted > 0
+    const isFlowing = () => {
+      const fell = this.#world.nodes.find((node) => node.fell.length > fallsAtStartMax)
+      if (fell !== undefined) throw new Error(`node ${fell.name} does not start: ${fell.said()}`)
+      return leases.owned === shardCount && this.#watcher.accepted > 0
+    }
     await until(isFlowing, startMillisMax, "records to flow")
     const started = performance.now()
     say(`${nodes} nodes own ${leases.owned} shards, and records flow`)

@@ -48,6 +48,8 @@ const driver = neo4j.driver(url, neo4j.auth.basic(user, password), {
   telemetryDisabled: true,
 })
 let isEnding = false
+// Whoever started it may be gone before it.
+process.stdout.on("error", () => process.exit(1))
 process.once("SIGTERM", () => {
   isEnding = true
   tell({ kind: "looked", ...watch.looked })

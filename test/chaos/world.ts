@@ -45,12 +45,13 @@ export async function openWorld(options: WorldOptions): Promise<World> {
       root: options.root,
       name,
       folder: join(options.folder, name),
-      words: ["--config", options.configuration, "--rate", `${options.ratePerSecondMax}`],
+      words: ["--config", options.configuration],
       env: {
         INTELGRAPH_NODE: name,
         INTELGRAPH_NATS: (links[at] ?? []).map(({ url }) => url).join(","),
         INTELGRAPH_NATS_REPLICAS: `${cluster.servers.length}`,
         INTELGRAPH_NEO4J: withUser(neo4j, graphLinks[at]?.port),
+        INTELGRAPH_RATE: `${options.ratePerSecondMax}`,
         INTELGRAPH_LOG_LEVEL: "info",
       },
     })
