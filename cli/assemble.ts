@@ -12,7 +12,7 @@ import {
   type Ports,
   type ShardEvent,
 } from "../actors/index.ts"
-import { type AccessControl, openAccessControl, resumeKeyOf } from "../gateway/index.ts"
+import { type AccessControl, openAccessControl } from "../gateway/index.ts"
 import type { IntelGraphError } from "../protocols/errors.ts"
 import {
   collectProcess,
@@ -37,7 +37,7 @@ export interface AssembledNode {
   readonly ports: Ports
   readonly node: IntelNode
   readonly feed: ChangeFeedShape
-  /** What the data directory's resume tokens are signed with. */
+  /** What the resume tokens of the data directory, or of the cluster, are signed with. */
   readonly resumeKey: Uint8Array
   /** Who may ask it. */
   readonly control: AccessControl
@@ -54,8 +54,7 @@ export const assemble = (
     yield* collectProcess(metrics)
     const directory = yield* openDataDirectory(settings.dataDir.value)
     const { sink, reads, feed } = yield* openGraphOf(settings, directory)
-    const resumeKey = yield* resumeKeyOf(directory)
-    const { log, state, cluster } = yield* openLogOf(settings, directory)
+    const { log, state, cluster, resumeKey } = yield* openLogOf(settings, directory)
     const control = yield* openAccessControl(directory.files.meta, {
       openTenant: settings.tenant.value,
       onFault: (error) => logger.error("rows of audit are lost", { error }),

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto"
 import * as Effect from "effect/Effect"
 import type { Membership } from "../actors/index.ts"
+import { resumeKeyOf } from "../gateway/index.ts"
 import { Invalid } from "../protocols/errors.ts"
 import { nodeWeightDefault } from "../protocols/limits.ts"
 import {
@@ -9,6 +10,7 @@ import {
   openEmbeddedLog,
   openJetStream,
   openRegister,
+  sharedFact,
 } from "../runtime/index.ts"
 import {
   openGraphView,
@@ -30,7 +32,8 @@ type Servers = Pick<
 export const openLogOf = Effect.fnUntraced(function* (settings: Servers, directory: DataDirectory) {
   const { nats, natsCredentials, natsCa, natsReplicas } = settings
   if (nats.value === undefined) {
-    return { ...(yield* openEmbeddedLog(directory)), cluster: undefined }
+    const resumeKey = yield* resumeKeyOf(directory)
+    return { ...(yield* openEmbeddedLog(directory)), cluster: undefined, resumeKey }
   }
   const credentials =
     natsCredentials.value === undefined
@@ -47,7 +50,10 @@ export const openLogOf = Effect.fnUntraced(function* (settings: Servers, directo
   const node = settings.node.value ?? (yield* nameOf(directory))
   const incarnation = randomBytes(8).toString("hex")
   const cluster: Membership = { node, incarnation, weight: nodeWeightDefault, register }
-  return { log, state, cluster }
+  const resumeKey = yield* resumeKeyOf(directory, (own) =>
+    sharedFact(broker, { fact: "resume-key" }, own),
+  )
+  return { log, state, cluster, resumeKey }
 })
 
 /** Made once, and kept with the data directory. */

@@ -615,6 +615,11 @@ export const natsPingMillis = 2_000
 export const natsReconnectMillis = 250
 /** Requests of one call that are under way at once: of a list, of the tails. */
 export const natsRequestsAtOnceMax = 32
+/** From so many answers under way on, requests wait so long for others that leave with them. */
+export const natsGatherFrom = 32
+export const natsGatherMillis = 1
+/** A shard's acknowledgements that follow each other wait so long for more. */
+export const acknowledgeGatherMillis = 4
 /** Bytes of the streams for mailboxes, state and control: a server reserves them on its disk. */
 export const streamBlocksBytesMax = 2 * 1024 ** 3
 export const streamStateBytesMax = 2 * 1024 ** 3

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type Server, startNats, startNeo4j, startPostgres } from "../servers/index.ts"
-import { intelgraph, start } from "../support/command.ts"
+import { intelgraph } from "../support/command.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "intelgraph-on-servers-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -64,17 +64,4 @@ describe("the main job", () => {
     const again = await intelgraph({ folder, env: inPostgres }, "start", "--once", "--json")
     expect([again.code, again.err]).toEqual([0, expect.stringMatching(/attack: skipped/)])
   }, 600_000)
-
-  it("goes over to a second node, and the first one says so and ends", async () => {
-    const env = { INTELGRAPH_NATS: urlOf(nats), INTELGRAPH_POSTGRES: urlOf(postgres) }
-    const serve = (name: string) =>
-      start({ folder, env }, "start", "--port", "0", "--data-dir", join(folder, name))
-    const first = serve("first")
-    await first.says(/Ctrl-C ends the node/)
-    const second = serve("second")
-    const { code, err } = await first.ended
-    expect(code).toBe(1)
-    expect(err).toMatch(/Shard \d+ is owned under epoch \d+, not \d+/)
-    await second.says(/Ctrl-C ends the node/)
-  }, 300_000)
 })

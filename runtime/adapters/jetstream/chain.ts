@@ -56,6 +56,9 @@ export function answerOf(chain: Chain, header: BlockHeader, block: Uint8Array): 
 
 /** With this block, of which the log may hold a second copy: the first is its place. */
 export function withLink(chain: Chain, link: ChainLink): Chain {
+  if (link.senderSequence > (chain.at(-1)?.senderSequence ?? 0)) {
+    return [...chain.slice(1 - chainReceiptsMax), link]
+  }
   const at = chain.findIndex((one) => one.senderSequence === link.senderSequence)
   const known = chain[at]
   if (known !== undefined && known.sequence <= link.sequence) return chain

@@ -8,10 +8,10 @@
  * hold ends; it does not hold what others acknowledge.
  */
 import * as Effect from "effect/Effect"
-import type { Partition } from "../../../protocols/address.ts"
-import { decodeHeader } from "../../../protocols/block.ts"
+import { type Partition, shardOf } from "../../../protocols/address.ts"
+import { type BlockHeader, decodeHeader } from "../../../protocols/block.ts"
 import type { Fenced } from "../../../protocols/errors.ts"
-import type { LogBroken, MessageLogShape, Ownership, Receipt, Tail } from "../../core/log.ts"
+import type { LogBroken, MessageLogShape, Offer, Ownership, Receipt, Tail } from "../../core/log.ts"
 import { Appender } from "./appender.ts"
 import { deleteConsumer, makeConsumer } from "./consumers.ts"
 import { asked, failureOf } from "./failures.ts"
@@ -58,16 +58,7 @@ export class JetStreamLog implements MessageLogShape {
   readonly append: MessageLogShape["append"] = (offer) =>
     Effect.suspend(() => {
       const header = decodeHeader(offer.block)
-      const appended = asked([...broken, "MailboxFull", "LogFull"], () =>
-        this.#appender.append(offer, header),
-      )
-      return Effect.tapError(
-        Effect.tap(appended, (receipt) => Effect.sync(() => this.#appended(offer, receipt))),
-        (error) =>
-          Effect.sync(() => {
-            if (error._tag === "MailboxFull") this.#senders.refused(offer)
-          }),
-      )
+      return asked([...broken, "MailboxFull", "LogFull"], () => this.#append(offer, header))
     })
 
   readonly open: MessageLogShape["open"] = (owner) => asked(brokenOrFenced, () => this.#open(owner))
@@ -155,11 +146,16 @@ export class JetStreamLog implements MessageLogShape {
     for (const reader of this.#readers.values()) reader.end(reason)
   }
 
-  #appended(partition: Partition, { sequence, repeated }: Receipt): void {
-    this.#senders.freed([partition])
-    if (repeated) return
-    for (const reader of this.#readers.values()) {
-      if (reader.covers(partition)) reader.knows(sequence)
+  async #append(offer: Offer, header: BlockHeader): Promise<Receipt> {
+    try {
+      const receipt = await this.#appender.append(offer, header)
+      this.#senders.freed([offer])
+      const reader = this.#readers.get(shardOf(offer.tenant, offer.partition))
+      if (!receipt.repeated) reader?.knows(receipt.sequence)
+      return receipt
+    } catch (error) {
+      if (failureOf(error)._tag === "MailboxFull") this.#senders.refused(offer)
+      throw error
     }
   }
 
@@ -175,9 +171,9 @@ export class JetStreamLog implements MessageLogShape {
     }
     const reader = new ShardReader(this.#parts, owner)
     try {
-      const { delivered, num_pending: left } = await makeConsumer(broker, names, owner)
+      const { delivered } = await makeConsumer(broker, names, owner)
       await this.#sweepShard(owner, await consumerNames(broker, names))
-      reader.begin(delivered.consumer_seq, left)
+      reader.begin(delivered.consumer_seq)
       const of = { last_by_subj: names.partitionsOf(shard) }
       const last = await broker.stored(names.streams.mb, of)
       if (last !== undefined) reader.knows(last.sequence)

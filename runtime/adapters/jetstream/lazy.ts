@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Broker } from "./broker.ts"
 import type { JetStreamOptions } from "./open.ts"
 import type { RegisterOptions } from "./register.ts"
+import type { sharedFact as SharedFact } from "./shared.ts"
 
 export type { JetStream, JetStreamFacts, JetStreamOptions } from "./open.ts"
 export type { RegisterOptions } from "./register.ts"
@@ -12,6 +13,13 @@ export const openJetStream = (options: JetStreamOptions) =>
   Effect.flatMap(
     Effect.promise(() => import("./open.ts")),
     (module) => module.openJetStream(options),
+  )
+
+/** As `shared.ts` has it. */
+export const sharedFact = (...of: Parameters<typeof SharedFact>): ReturnType<typeof SharedFact> =>
+  Effect.flatMap(
+    Effect.promise(() => import("./shared.ts")),
+    (module) => module.sharedFact(...of),
   )
 
 /** As `register.ts` has it. */

@@ -220,9 +220,11 @@ const numbersOf = (of: (i: number) => number): Numbers => ({
 })
 
 async function lockLog(sql: Sql, set: WorkingSet): Promise<void> {
-  const rows = await sql.rows<[name: string, value: string]>(
-    "SELECT name, value FROM meta WHERE name IN ('format', 'log') ORDER BY name FOR UPDATE",
-  )
+  const locked =
+    "SELECT name, value FROM meta WHERE name IN ('format', 'log') ORDER BY name FOR UPDATE"
+  let rows = await sql.rows<[name: string, value: string]>(locked)
+  // Whoever waited for a lock sees what was there before, and not the row that came meanwhile.
+  if (rows.length === 1) rows = await sql.rows<[name: string, value: string]>(locked)
   for (const [name, value] of rows) set.meta.set(name, value)
 }
 
