@@ -142,7 +142,8 @@ export interface Written {
   readonly sources: readonly SourceOf[]
 }
 
-function lastsOf(flow: Flow, source: SourceOf): ReadonlyMap<string, LastOf> {
+/** What each key of a source ends with. */
+export function lastsOf(flow: Flow, source: SourceOf): ReadonlyMap<string, LastOf> {
   const lasts = new Map<string, LastOf>()
   let ordinal = 0
   for (const { key, seq, group } of versionsOf(flow, source)) {
