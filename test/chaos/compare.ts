@@ -1,4 +1,4 @@
-/** What must be in the graph against what is there. Knows neither how it came there nor our code. */
+/** What must be in the graph against what is there. Knows nothing of how it came there. */
 import type { Expected } from "./records.ts"
 
 /** The graph as it was read. */
@@ -102,8 +102,9 @@ export class Comparing {
       this.#note(what, `${name}: ${accepted} accepted of ${records}`)
     }
     if (read !== records || duplicates + refused + deadLettered > 0) {
-      const told = `read ${read}, duplicates ${duplicates}, refused ${refused}, aside ${deadLettered}`
-      this.#note("a source counts what it never held", `${name}: ${told} of ${records}`)
+      const others = `duplicates ${duplicates}, refused ${refused}, aside ${deadLettered}`
+      const told = `${name}: read ${read} of ${records}, ${others}`
+      this.#note("a source counts what it never held", told)
     }
   }
 

@@ -5,8 +5,8 @@ import type { World } from "./world.ts"
 
 /** What makes partitions and slow links, for the report. */
 export const linkTool =
-  "links of test/servers/links.ts: TCP proxies of our own between every two processes, which hold " +
-  "or delay bytes by direction"
+  "links of test/servers/links.ts, TCP proxies of our own between every two processes, " +
+  "which hold or delay bytes by direction"
 
 /** A node that has not ended by then is killed. */
 const drainMillisMax = 45_000

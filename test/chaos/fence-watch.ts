@@ -1,9 +1,9 @@
 /**
- * Finds writes of an owner whose shard another one has taken, from what is seen of the stores. Pure.
+ * Finds writes of an owner whose shard another one has taken, by what is seen of the stores.
  *
  * In the graph: once a guard was seen at an epoch, no cursor of its shard may move under a lower
  * one, and neither cursors nor guards go back. In the log's state: what was stored above a shard's
- * newest epoch record must carry that record's place as its fence.
+ * newest epoch record must carry that record's place as its fence. Pure.
  */
 import { shardOf } from "../../protocols/address.ts"
 
@@ -63,7 +63,8 @@ export class FenceWatch {
     if (before?.sequence === now.sequence && before.epoch === now.epoch) return []
     this.looked.cursors += 1
     const guard = this.#guards.get(shardOf(now.tenant, now.partition)) ?? 0
-    const how = `cursor of ${name}: ${before?.sequence ?? 0} under ${before?.epoch ?? 0}, then ${now.sequence} under ${now.epoch}`
+    const from = `${before?.sequence ?? 0} under ${before?.epoch ?? 0}`
+    const how = `cursor of ${name}: ${from}, then ${now.sequence} under ${now.epoch}`
     if (now.epoch < guard) return [`${how}, while the guard was at ${guard}`]
     if (before !== undefined && before.sequence > now.sequence) return [`${how}: it went back`]
     return before !== undefined && before.epoch > now.epoch ? [`${how}: the epoch fell`] : []

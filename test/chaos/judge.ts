@@ -16,6 +16,7 @@ export function judge(
   const takeoversMin = nodes > 1 ? Math.floor(events * takeoverShare) : 0
   const { recordsAccepted, findings } = comparison
   const { p50, p99 } = millisToNewOwner
+  const found = findings.map(({ what }) => what).join(", ") || "no finding"
   return [
     verdictOf(
       "every event took place",
@@ -36,7 +37,7 @@ export function judge(
     verdictOf(
       "every record has its effect exactly once, in the order of its key",
       recordsAccepted === flow.records && findings.length === 0,
-      `${recordsAccepted} of ${flow.records}; ${findings.map(({ what }) => what).join(", ") || "no finding"}`,
+      `${recordsAccepted} of ${flow.records}; ${found}`,
     ),
     verdictOf(
       "nothing is written under an old epoch after a takeover",

@@ -41,7 +41,7 @@ function chaosText(report: ChaosReport): string {
     ...pastFence.samples.slice(0, 10).map((sample) => `- ${sample}`),
     ...report.fell.map((how) => `- a node ended by itself, ${how}`),
     "",
-    "| s | event | for s | blocks unacknowledged | shards | taken over | s to a new owner, at most |",
+    "| s | event | for s | blocks held | shards | taken over | s to the last new owner |",
     "| --- | --- | --- | --- | --- | --- | --- |",
     ...report.events.map((one) => {
       const { millisToNewOwner: times } = one

@@ -204,7 +204,7 @@ function clusterBlock({ clusterPort, peerPorts = [], isLinked = false }: Member)
 }`
 }
 
-/** Where nobody listens: a peer that hears of a server by another one does not get round its link. */
+/** Where nobody listens: who hears of a server by another one does not get round its link. */
 const untold = `advertise: "127.0.0.1:1"
   no_advertise: true
   ping_interval: "1s"
