@@ -84,6 +84,9 @@ export interface IntelNode {
   readonly brokenEquations: () => readonly string[]
 }
 
-/** A write or a retraction is not the source's file: what `start` may skip stays known. */
-export const isWrite = ({ write, format }: IngestRequest): boolean =>
-  write !== undefined || format === "retract"
+/**
+ * Neither a write, nor records that are given, nor a retraction is the source's file: what `start`
+ * may skip stays known.
+ */
+export const isWrite = ({ write, given, format }: IngestRequest): boolean =>
+  write !== undefined || given !== undefined || format === "retract"

@@ -24,6 +24,7 @@ import {
   makeNodeHost,
   observeTurns,
   openDataDirectory,
+  type Peers,
   spansToFile,
 } from "../runtime/index.ts"
 import type { ChangeFeedShape } from "../stores/index.ts"
@@ -39,6 +40,8 @@ export interface AssembledNode {
   readonly feed: ChangeFeedShape
   /** What the resume tokens of the data directory, or of the cluster, are signed with. */
   readonly resumeKey: Uint8Array
+  /** The other nodes of its cluster. */
+  readonly peers: Peers | undefined
   /** Who may ask it. */
   readonly control: AccessControl
   readonly metrics: MetricRegistry
@@ -54,14 +57,16 @@ export const assemble = (
     yield* collectProcess(metrics)
     const directory = yield* openDataDirectory(settings.dataDir.value)
     const { sink, reads, feed } = yield* openGraphOf(settings, directory)
-    const { log, state, cluster, resumeKey } = yield* openLogOf(settings, directory)
+    const host = makeNodeHost()
+    const opened = yield* openLogOf(settings, directory, { host, logger })
+    const { log, state, cluster, resumeKey, peers } = opened
     const control = yield* openAccessControl(directory.files.meta, {
       openTenant: settings.tenant.value,
       onFault: (error) => logger.error("rows of audit are lost", { error }),
     })
     const spool = yield* openSpool(directory.files.spool)
     const sources = fileSource
-    const ports: Ports = { host: makeNodeHost(), log, state, sink, reads, sources, spool }
+    const ports: Ports = { host, log, state, sink, reads, sources, spool }
     const node = yield* makeNode(ports, {
       tenants: settings.tenants.map(({ tenant, partitions, sources }) => ({
         tenant,
@@ -85,6 +90,7 @@ export const assemble = (
       node,
       feed,
       resumeKey,
+      peers,
       control,
       metrics,
       logger,

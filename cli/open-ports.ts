@@ -1,14 +1,22 @@
 /** Where a node keeps its log and graph: in its data directory, or on servers of its settings. */
 import { randomBytes } from "node:crypto"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type { Membership } from "../actors/index.ts"
 import { resumeKeyOf } from "../gateway/index.ts"
 import { Invalid } from "../protocols/errors.ts"
 import { nodeWeightDefault } from "../protocols/limits.ts"
 import {
   type DataDirectory,
+  type Host,
+  type LogBroken,
+  type Logger,
+  type LogInspectionShape,
+  openEmbeddedInspection,
   openEmbeddedLog,
   openJetStream,
+  openJetStreamInspection,
+  openPeers,
   openRegister,
   sharedFact,
 } from "../runtime/index.ts"
@@ -28,32 +36,31 @@ type Servers = Pick<
   "node" | "nats" | "natsCredentials" | "natsCa" | "natsReplicas" | "postgres" | "neo4j"
 >
 
-/** The log and the state; on servers with the place that the node has among others. */
-export const openLogOf = Effect.fnUntraced(function* (settings: Servers, directory: DataDirectory) {
-  const { nats, natsCredentials, natsCa, natsReplicas } = settings
-  if (nats.value === undefined) {
+/** The log and the state; on servers with the node's place among others, and a way to them. */
+export const openLogOf = Effect.fnUntraced(function* (
+  settings: Servers,
+  directory: DataDirectory,
+  { host, logger }: { readonly host: Host; readonly logger: Logger },
+) {
+  const { value: nats } = settings.nats
+  if (nats === undefined) {
     const resumeKey = yield* resumeKeyOf(directory)
-    return { ...(yield* openEmbeddedLog(directory)), cluster: undefined, resumeKey }
+    const { log, state } = yield* openEmbeddedLog(directory)
+    return { log, state, resumeKey, cluster: undefined, peers: undefined }
   }
-  const credentials =
-    natsCredentials.value === undefined
-      ? credentialsIn(nats.value)
-      : { credentialsFile: natsCredentials.value }
-  const replicas = natsReplicas.value
-  const { log, state, broker } = yield* openJetStream({
-    servers: nats.value.withoutUser(),
-    replicas,
-    ...(credentials === undefined ? {} : { credentials }),
-    ...(natsCa.value === undefined ? {} : { tls: { caFile: natsCa.value } }),
-  })
+  const replicas = settings.natsReplicas.value
+  const { log, state, broker } = yield* openJetStream({ ...jetStreamAt(nats, settings), replicas })
   const register = yield* openRegister(broker, { replicas })
   const node = settings.node.value ?? (yield* nameOf(directory))
-  const incarnation = randomBytes(8).toString("hex")
-  const cluster: Membership = { node, incarnation, weight: nodeWeightDefault, register }
+  const own = { node, incarnation: randomBytes(8).toString("hex") }
+  const cluster: Membership = { ...own, weight: nodeWeightDefault, register }
+  const onFault = (request: string, cause: unknown) =>
+    logger.error("request of a node failed", { request, cause })
+  const peers = yield* openPeers(broker, { own, host, onFault })
   const resumeKey = yield* resumeKeyOf(directory, (own) =>
     sharedFact(broker, { fact: "resume-key" }, own),
   )
-  return { log, state, cluster, resumeKey }
+  return { log, state, resumeKey, cluster, peers }
 })
 
 /** Made once, and kept with the data directory. */
@@ -64,6 +71,28 @@ const nameOf = ({ meta }: DataDirectory) =>
     const made = `node-${randomBytes(4).toString("hex")}`
     return Effect.as(meta.set("node", made), made)
   })
+
+/** What the log holds, for a look at it: beside nodes or without one. */
+export const openInspectionOf = (
+  settings: Servers,
+  directory: Pick<DataDirectory, "files">,
+): Effect.Effect<LogInspectionShape, LogBroken, Scope.Scope> => {
+  const { value: nats } = settings.nats
+  if (nats === undefined) return openEmbeddedInspection(directory)
+  return openJetStreamInspection(jetStreamAt(nats, settings))
+}
+
+const jetStreamAt = (nats: ServerUrl, { natsCredentials, natsCa }: Servers) => {
+  const credentials =
+    natsCredentials.value === undefined
+      ? credentialsIn(nats)
+      : { credentialsFile: natsCredentials.value }
+  return {
+    servers: nats.withoutUser(),
+    ...(credentials === undefined ? {} : { credentials }),
+    ...(natsCa.value === undefined ? {} : { tls: { caFile: natsCa.value } }),
+  }
+}
 
 /** A node's data that one copy of its directory does not hold. */
 export const isOnServers = ({ nats, postgres, neo4j }: Servers): boolean =>

@@ -722,3 +722,62 @@ export const cacheLookMillisMin = 5
 export const cacheLookMillisMax = 50
 /** The longest wait before a lost cache is tried again. */
 export const cacheReconnectMillisMax = 1_000
+
+/**
+ * Operators. Dead letters that are looked at, sent again or let go at once: 16 MiB of bytes at
+ * most.
+ */
+export const deadLettersSettledMax = 256
+/** Dead letters that a command may name, and those that stayed which its answer names. */
+export const deadLettersNamedMax = 256
+export const lettersStayedTold = 100
+/** Dead letters that a command lets go at once and the audit tells one by one. */
+export const auditLettersNamedMax = 32
+/** Blocks that one look at a log shows: 32 MiB at most. */
+export const inspectedBlocksMax = 64
+/** Chains of senders that a check of the log remembers; beyond, it asks the log again. */
+export const verifyChainsHeldMax = 10_000
+/** How often whoever follows a log looks: a block stays in it for some 20 ms at least. */
+export const logLookMillis = 20
+/** Blocks that `log tail` shows unless told otherwise, and at most. */
+export const blocksShownDefault = 20
+export const blocksShownMax = 1_000
+
+/** Messages between nodes. */
+/** Requests of others that a node works on at once; further ones are refused. */
+export const peerRequestsMax = 256
+/** Requests to others that a process has open at once. */
+export const peerAsksOpenMax = 4_096
+/** Bytes of one message with its envelope: below the servers' payload of 1 MiB. */
+export const peerFrameBytesMax = 768 * 1024
+/** Bytes of one chunk of a streamed answer, and chunks that are sent and not yet taken. */
+export const peerChunkBytesMax = 128 * 1024
+export const peerChunksUntakenMax = 8
+/**
+ * Who works on a request, or takes chunks, says so this often; who hears nothing for the longer
+ * time gives the other up. A node that a busy machine holds up for as long as a lease is not lost.
+ */
+export const peerAliveMillis = 1_000
+export const peerSilenceMillisMax = 5_000
+/** By so much two clocks may run apart: thousandths of the time since they were compared. */
+export const peerClockDrift = 0.001
+/** Processes whose clocks a process remembers: nodes, and those that were nodes. */
+export const peersKnownMax = 4 * nodesMax
+
+/** Verbs over a cluster. How long a node may take to say how it is. */
+export const clusterAnswerMillisMax = 3_000
+/** Actors that one node tells of, and how many one chunk of its answer has: at most 90 kB. */
+export const actorRowsMax = 20_000
+export const actorRowsPerChunk = 64
+/** Characters of an actor's key, and of its last error, that are shown. */
+export const actorTextLengthMax = 200
+/** Rows that lists of actors and mailboxes show unless told otherwise. */
+export const actorsShownDefault = 50
+export const mailboxesShownDefault = 20
+/** The time between two looks from which a rate is made, and the longest. */
+export const rateMillisDefault = 1_000
+export const rateMillisMax = 60_000
+/** How often `cluster watch`, and whoever waits for a drain, looks. */
+export const clusterLookMillis = 500
+/** Shards named in one line for a person. */
+export const shardsToldMax = 16

@@ -82,6 +82,15 @@ export interface GraphSinkShape {
   readonly commit: (
     blocks: readonly (BlockEffects | PreparedBlock)[],
   ) => Effect.Effect<readonly BlockOutcome[], LogDamaged | StoreBroken>
+  /**
+   * Lets dead letters go, or changes what is wrong with them, in one transaction; answers how many
+   * of them were there. Of a run, a letter that is gone does not come back when its block does.
+   * Needs no epoch: a letter belongs to nobody's partition. At most `deadLettersSettledMax`.
+   */
+  readonly settleDeadLetters: (
+    tenant: string,
+    changes: readonly DeadLetterChange[],
+  ) => Effect.Effect<number, StoreBroken>
   /** Copies the store as it is now into a new file or folder at `path`. */
   readonly backup: (path: string) => Effect.Effect<void, StoreBroken>
 }
@@ -218,6 +227,11 @@ export interface DeadLetter {
   readonly detail: string
   readonly fingerprint: string
   readonly bytes: Uint8Array
+}
+
+/** What becomes of a dead letter; one without a fault of its own is gone. */
+export interface DeadLetterChange extends Pick<DeadLetter, "source" | "run" | "ordinal"> {
+  readonly fault: Pick<DeadLetter, "reason" | "detail" | "fingerprint"> | undefined
 }
 
 export type RunDeadLetter = Pick<DeadLetter, "ordinal" | "recordKey" | "reason" | "detail">
@@ -395,6 +409,8 @@ export class GraphReads extends Context.Service<GraphReads, GraphReadsShape>()(
 
 /** The graph as whoever does not write sees it. */
 export interface GraphView {
+  /** As the sink tells them. */
+  readonly cursors: GraphSinkShape["cursors"]
   readonly reads: GraphReadsShape
   readonly feed: ChangeFeedShape
 }

@@ -33,6 +33,8 @@ export function namesOf(name: string) {
     },
     partition: ({ tenant, partition }: Partition) =>
       `${name}.${subjectOf({ lane: "mb", tenant, partition })}`,
+    blocksOf: (tenant = "*", partition: number | "*" = "*") =>
+      `${name}.mb.*.${tenant}.${partition}`,
     partitionsOf: (shard: number | undefined) => `${name}.mb.${shard ?? "*"}.>`,
     epoch: (shard: number) => `${name}.ep.${shard}`,
     /** Long paths share a subject's first tokens; the last one stands for the whole path. */

@@ -67,12 +67,9 @@ export const openNeo4jGraph = (
       ),
       (opened) => Effect.sync(() => opened.close()),
     )
+    const cursors = cursorsIn(store, address)
     const sink = sinkOf(thread, {
-      cursors: (tenant) =>
-        store.plain((cypher) => cursorsOf(cypher, address.store, tenant)) as Effect.Effect<
-          readonly Cursor[],
-          StoreBroken
-        >,
+      cursors,
       backup: () => Effect.fail(new StoreFailed({ store: place, message: notCopied })),
     })
     const feed = feedOf(store, (tenant, changed) => {
@@ -81,7 +78,7 @@ export const openNeo4jGraph = (
         for (const stop of stops) stop()
       }
     })
-    return { sink, reads: readsOf(store), feed }
+    return { sink, cursors, reads: readsOf(store), feed }
   })
 
 /**
@@ -92,9 +89,19 @@ export const openNeo4jView = (
   options: Neo4jOptions,
 ): Effect.Effect<GraphView, OpenFailure, Scope.Scope> =>
   Effect.gen(function* () {
-    const store = yield* openReadStore(yield* addressOf(options))
-    return { reads: readsOf(store), feed: feedOf(store, () => () => undefined) }
+    const address = yield* addressOf(options)
+    const store = yield* openReadStore(address)
+    const feed = feedOf(store, () => () => undefined)
+    return { cursors: cursorsIn(store, address), reads: readsOf(store), feed }
   })
+
+const cursorsIn =
+  (store: ReadStore, address: Neo4jAddress): GraphView["cursors"] =>
+  (tenant) =>
+    store.plain((cypher) => cursorsOf(cypher, address.store, tenant)) as Effect.Effect<
+      readonly Cursor[],
+      StoreBroken
+    >
 
 const openReadStore = (address: Neo4jAddress) =>
   Effect.acquireRelease(

@@ -72,6 +72,11 @@ async function single(request: Exclude<Request, Commit>): Promise<void> {
         await writer.configureSource(request.tenant, request.source, request.priority)
         answer({ id, kind: "done", changed: writer.changed })
         return
+      case "settle": {
+        const letters = await writer.settleLetters(request.tenant, request.letters)
+        answer({ id, kind: "settled", letters })
+        return
+      }
       case "close":
         try {
           await writer.close()
