@@ -79,6 +79,8 @@ export interface ChaosReport {
 const startMillisMax = 120_000
 /** A fault waits so long for a block that is not acknowledged where it will land. */
 const armMillisMax = 3_000
+/** What moves later than this after a fault moves for another reason. */
+const aftermathMillis = 15_000
 const readyMillisMax = 30_000
 const nodeAgainMillis = 500
 const fallsAtStartMax = 5
@@ -92,10 +94,9 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const written = await writeFlow(flow, folder)
   say(`${flow.records} records of ${written.sources.length} sources; the expected set is written`)
   const root = options.fences ? options.root : unfencedCopy()
-  const ratePerSecondMax = Math.max(
-    1,
-    Math.ceil((flow.records / written.sources.length / options.seconds) * haste),
-  )
+  // Tenants are read one after the other.
+  const pace = (flow.records / flow.sources / options.seconds) * haste
+  const ratePerSecondMax = Math.max(1, Math.ceil(pace))
   const { configuration } = written
   const place = { nodes: options.nodes, root, folder, configuration, ratePerSecondMax }
   const world = await openWorld(place)
@@ -184,7 +185,11 @@ class Run {
     const ends: Promise<void>[] = []
     for (const [number, one] of schedule.entries()) {
       await sleep(Math.max(0, started + one.atMillis - performance.now()))
-      await until(() => isReady(this.#world, one.fault), readyMillisMax, "a node to be up")
+      const ready = until(() => isReady(this.#world, one.fault), readyMillisMax, "a node to be up")
+      if (!(await ready.then(yes, no))) {
+        this.#options.say(`${sentenceOf(one.fault)}: it is not there`)
+        continue
+      }
       const affected = () => this.#affected(one.fault)
       const armed = () => this.#watcher.held(affected().shards) > 0
       await until(armed, armMillisMax, "a block").catch(() => {})
@@ -245,9 +250,12 @@ class Run {
       millisToNewOwner:
         node === undefined || landed.kind === "slow-node"
           ? []
-          : leases.millisToNewOwner(node, affected, atMillis),
+          : leases
+              .millisToNewOwner(node, affected, atMillis)
+              .filter((millis) => millis <= landed.seconds * 1_000 + aftermathMillis),
     }))
-    const lost = events.filter(({ kind }) => kind !== "drain-node")
+    // Of the others a shard may also have been given away meanwhile.
+    const lost = events.filter(({ kind }) => kind === "kill-node" || kind === "pause-node")
     const times = lost.flatMap(({ millisToNewOwner }) => millisToNewOwner)
     const messages = (outcome: string) =>
       new RegExp(`^intelgraph_mailbox_messages_total\\{.*"partition".*"${outcome}"`)
@@ -297,6 +305,9 @@ class Run {
     return broken
   }
 }
+
+const yes = (): boolean => true
+const no = (): boolean => false
 
 interface Affected {
   readonly node: string | undefined

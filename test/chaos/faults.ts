@@ -8,6 +8,8 @@ export const linkTool =
   "links of test/servers/links.ts, TCP proxies of our own between every two processes, " +
   "which hold or delay bytes by direction"
 
+/** Of the delay to the servers, what part the graph's link has. */
+const graphDelayPart = 10
 /** A node that has not ended by then is killed. */
 const drainMillisMax = 45_000
 
@@ -25,7 +27,9 @@ export async function begin(world: World, fault: Fault): Promise<void> {
       }
       return
     case "slow-node":
-      for (const link of linksOf(world, fault.node)) link.slow(fault.delayMillis)
+      for (const link of world.links[fault.node] ?? []) link.slow(fault.delayMillis)
+      // A transaction is some fifty statements, and others of its tenant wait for it.
+      world.graphLinks[fault.node]?.slow(Math.ceil(fault.delayMillis / graphDelayPart))
       return
     case "kill-server":
       return world.cluster.servers[fault.server]?.kill()

@@ -24,7 +24,10 @@ const say = (line: string) => {
   const seconds = ((performance.now() - from) / 1_000).toFixed(1).padStart(6)
   process.stderr.write(`${seconds} ${line}\n`)
 }
-const report = await run()
+const report = await run().catch((error: unknown) => {
+  say(error instanceof Error ? error.message : String(error))
+  process.exit(1)
+})
 const json = JSON.stringify(report, undefined, 2)
 const markdown = markdownOf(report)
 if (options.out !== undefined) {

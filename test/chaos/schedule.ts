@@ -62,7 +62,7 @@ const kinds: { readonly [kind in Fault["kind"]]: readonly [number, number, numbe
 
 /** What a node needs to be back and to have its share again, and a server to catch up. */
 const recoveryMillis = { node: 5_000, server: 4_000 }
-const delaysMillis = [50, 150, 300]
+const delaysMillis = [20, 60, 120]
 
 export function scheduleOf(sizes: Sizes): readonly Scheduled[] {
   const random = new Random(sizes.seed)

@@ -16,7 +16,7 @@ interface Change {
 /** The header under which an unfenced build says what its fence was. */
 export const unfencedHeader = "X-Fence"
 
-const changes: readonly Change[] = [
+export const changes: readonly Change[] = [
   {
     file: "runtime/adapters/jetstream/fenced-writer.ts",
     line: '"Nats-Expected-Last-Subject-Sequence": String(lane.fence),',
