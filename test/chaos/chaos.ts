@@ -76,7 +76,7 @@ export interface ChaosReport {
   readonly verdicts: readonly Verdict[]
 }
 
-const startMillisMax = 120_000
+const startMillisMax = 240_000
 /** A fault waits so long for a block that is not acknowledged where it will land. */
 const armMillisMax = 3_000
 /** What moves later than this after a fault moves for another reason. */

@@ -41,9 +41,9 @@ async function readAll(from: Driver): Promise<void> {
   )
   await read(
     from,
-    `MATCH (r:_Record) MATCH (s:_Source {id: r.source}) MATCH (t:_Tenant {id: r.tenant})
+    `MATCH (r:_Record) MATCH (s:_Source {id: r.source}) MATCH (t:_Tenant {id: s.tenant})
      RETURN 'record' AS kind, t.name AS tenant, s.name AS source, r.key AS key,
-       r.ordinal AS ordinal`,
+       coalesce(r.ordinal, toInteger(split(r.said, '/')[2])) AS ordinal`,
   )
   await read(
     from,

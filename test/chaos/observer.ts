@@ -35,7 +35,7 @@ export type Seen =
   | { readonly kind: "wrong"; readonly atMillis: number; readonly what: string }
   | { readonly kind: "looked"; readonly cursors: number; readonly state: number }
 
-const lookMillis = 150
+const lookMillis = 200
 const againMillis = 500
 const nanosPerMilli = 1_000_000
 

@@ -7,7 +7,7 @@ import type { Observed, Seen } from "./observer.ts"
 
 const wrongKeptMax = 100
 /** A sample older than this says nothing of now. */
-const freshMillis = 1_000
+const freshMillis = 2_000
 
 export class Watcher {
   readonly leases = new Leases()
