@@ -85,7 +85,7 @@ const readyMillisMax = 30_000
 const nodeAgainMillis = 500
 const fallsAtStartMax = 5
 /** So much faster than the events need do the sources offer. */
-const haste = 1.15
+const haste = 1.3
 
 export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const { flow, say } = options
@@ -98,14 +98,14 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const pace = (flow.records / flow.sources / options.seconds) * haste
   const ratePerSecondMax = Math.max(1, Math.ceil(pace))
   const { configuration } = written
-  const place = { nodes: options.nodes, root, folder, configuration, ratePerSecondMax }
+  const logs = options.out ?? folder
+  const place = { nodes: options.nodes, root, folder, logs, configuration, ratePerSecondMax }
   const world = await openWorld(place)
   try {
     const run = new Run(options, world, written)
     const report = await run.run(from)
     return { ...report, verdicts: judge(report, options) }
   } finally {
-    await keepLogs(world, options.out)
     await world.close()
   }
 }
@@ -313,11 +313,4 @@ interface Affected {
   readonly node: string | undefined
   readonly affected: readonly number[]
   readonly atMillis: number
-}
-
-async function keepLogs({ nodes }: World, out: string | undefined): Promise<void> {
-  if (out === undefined) return
-  const { mkdir, writeFile } = await import("node:fs/promises")
-  await mkdir(out, { recursive: true })
-  for (const node of nodes) await writeFile(`${out}/node-${node.name}.log`, node.said())
 }

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { nodeFlags } from "../../bin/pinned-node.mjs"
 import { forget, watch } from "../servers/guarded.ts"
 
@@ -12,8 +12,10 @@ export interface NodePlace {
   /** The checkout whose code runs. */
   readonly root: string
   readonly name: string
-  /** Holds its data directory and what it said. */
+  /** Holds its data directory. */
   readonly folder: string
+  /** Where what it says is added. */
+  readonly log: string
   readonly words: readonly string[]
   readonly env: { readonly [name: string]: string }
 }
@@ -53,7 +55,8 @@ export class NodeProcess {
     this.name = place.name
     mkdirSync(place.folder, { recursive: true })
     this.dataDir = join(place.folder, "data")
-    this.log = join(place.folder, "node.log")
+    this.log = place.log
+    mkdirSync(dirname(place.log), { recursive: true })
   }
 
   get pid(): number {

@@ -17,8 +17,8 @@ before. Nothing is left behind. Ends with 1 where something that had to hold did
   --seconds S      over which the faults are spread (420); with --outage, how long it lasts (60)
   --settle S       for everything to arrive after the last fault (120)
   --tenants T      tenants, read one after the other (2)
-  --sources N      sources of each tenant (6)
-  --partitions P   partitions of each tenant (16)
+  --sources N      sources of each tenant (4)
+  --partitions P   partitions of each tenant (8)
   --unfenced       runs a copy of the code without its fences: such a run has to fail
   --outage neo4j   one node, and Neo4j is stopped under load
   --out DIR        leaves chaos.json, chaos.md and the nodes' logs there
@@ -72,13 +72,13 @@ export function readOptions(args: readonly string[]): Options {
       seed: whole("seed", 1, 0, 2 ** 32 - 1),
       records: whole("records", isOutage ? 60_000 : 200_000, 1, 10_000_000),
       tenants: whole("tenants", isOutage ? 1 : 2, 1, 16),
-      sources: whole("sources", isOutage ? 4 : 6, 1, 32),
-      partitions: whole("partitions", isOutage ? 4 : 16, 1, 64),
+      sources: whole("sources", 4, 1, 32),
+      partitions: whole("partitions", isOutage ? 4 : 8, 1, 64),
       padBytes,
     }
     const out = values.out === undefined ? undefined : resolve(values.out)
     const seconds = whole("seconds", isOutage ? 60 : 420, 1, 3_600)
-    if (isOutage) return { kind: "outage", json, out, outage: { flow, seconds, root } }
+    if (isOutage) return { kind: "outage", json, out, outage: { flow, seconds, root, out } }
     const chaos = {
       flow,
       seconds,

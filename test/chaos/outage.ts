@@ -19,6 +19,8 @@ export interface OutageOptions {
   readonly seconds: number
   /** The checkout whose code runs. */
   readonly root: string
+  /** Where the node's log is left; nowhere unless told. */
+  readonly out: string | undefined
   readonly say: (line: string) => void
 }
 
@@ -62,6 +64,7 @@ export async function outage(options: OutageOptions): Promise<OutageReport> {
     root,
     name: "a",
     folder: join(folder, "a"),
+    log: join(options.out ?? folder, "node-a.log"),
     words: ["--config", written.configuration],
     env: { INTELGRAPH_NATS: nats.url, INTELGRAPH_NEO4J: withUser(neo4j) },
   })

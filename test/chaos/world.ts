@@ -26,6 +26,8 @@ export interface WorldOptions {
   /** The checkout whose code the nodes run. */
   readonly root: string
   readonly folder: string
+  /** Where what the nodes say is written. */
+  readonly logs: string
   readonly configuration: string
   readonly ratePerSecondMax: number
 }
@@ -45,6 +47,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
       root: options.root,
       name,
       folder: join(options.folder, name),
+      log: join(options.logs, `node-${name}.log`),
       words: ["--config", options.configuration],
       env: {
         INTELGRAPH_NODE: name,
