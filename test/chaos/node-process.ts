@@ -3,7 +3,7 @@
  * ends with the process that started it, however that ends.
  */
 import { type ChildProcess, spawn } from "node:child_process"
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs"
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { nodeFlags } from "../../bin/pinned-node.mjs"
 import { forget, watch } from "../servers/guarded.ts"
@@ -57,6 +57,8 @@ export class NodeProcess {
     this.dataDir = join(place.folder, "data")
     this.log = place.log
     mkdirSync(dirname(place.log), { recursive: true })
+    // Of a run before.
+    rmSync(place.log, { force: true })
   }
 
   get pid(): number {
