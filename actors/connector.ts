@@ -206,7 +206,8 @@ class Connector implements Behavior<ConnectorMessage> {
   #follow(source: OpenSource, before: RunRecord | undefined): void {
     const { request, board } = this.#argument
     if (board.interrupted) return this.#end("interrupted")
-    if (request.again === "always" || isWrite(request)) {
+    // A file that somebody hands to this node; the bytes of a write wait until the source is here.
+    if (request.again === "always") {
       this.#failure = readElsewhere(request)
       return this.#end("failed")
     }

@@ -86,6 +86,7 @@ export const makeNode: (
         Deferred.doneUnsafe(failure, Effect.succeed(error))
       },
       onUnknownTenant: (tenant) => later.tenants?.found(tenant),
+      holderOf: (shard) => later.placement?.view().shards[shard]?.holder?.node,
     })
     const { cluster } = options
     if (cluster === undefined) yield* takeOverAll(world, { memory, pulled })

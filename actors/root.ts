@@ -137,7 +137,7 @@ class RootActor implements Behavior<RootMessage> {
     this.#tellTenants((heard) => ({ kind: "closed", shard, heard }), closed)
   }
 
-  /** `done` once all have heard it; one that takes no message has no actors that work. */
+  /** `done` once all have heard it; one in quarantine takes no message, and has no actors. */
   #tellTenants(message: (heard: () => void) => TenantMessage, done: () => void): void {
     let waited = 1
     const heard = () => {
@@ -146,7 +146,7 @@ class RootActor implements Behavior<RootMessage> {
     }
     for (const ref of this.#tenants.values()) {
       waited++
-      if (ref.tell(message(heard), "control") !== undefined) heard()
+      if (ref.tell(message(heard)) !== undefined) heard()
     }
     heard()
   }

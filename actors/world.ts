@@ -40,6 +40,7 @@ export class World {
   #starts = 0
   readonly #onFailure: (error: IntelGraphError) => void
   readonly #onUnknownTenant: (tenant: string) => void
+  readonly #holderOf: (shard: number) => string | undefined
 
   constructor(parts: {
     readonly ports: Ports
@@ -47,6 +48,8 @@ export class World {
     readonly recipes: RecipeBook
     readonly onFailure: (error: IntelGraphError) => void
     readonly onUnknownTenant: (tenant: string) => void
+    /** The node that is known to hold a shard. */
+    readonly holderOf: (shard: number) => string | undefined
     readonly effectOf?: EffectOf | undefined
   }) {
     this.ports = parts.ports
@@ -56,6 +59,7 @@ export class World {
     this.latency = new LatencyBoard()
     this.#onFailure = parts.onFailure
     this.#onUnknownTenant = parts.onUnknownTenant
+    this.#holderOf = parts.holderOf
   }
 
   /** Under which epoch this node works on a shard now; `undefined` where another may. */
@@ -67,7 +71,8 @@ export class World {
   owning(shard: number): Effect.Effect<Ownership, Unavailable> {
     return Effect.suspend(() => {
       const owner = this.#owned.get(shard)
-      return owner === undefined ? Effect.fail(ownedElsewhere(shard)) : Effect.succeed(owner)
+      if (owner !== undefined) return Effect.succeed(owner)
+      return Effect.fail(ownedElsewhere(shard, this.#holderOf(shard)))
     })
   }
 
@@ -102,11 +107,11 @@ export class World {
   }
 }
 
-const ownedElsewhere = (shard: number): Unavailable =>
+const ownedElsewhere = (shard: number, holder: string | undefined): Unavailable =>
   new Unavailable({
-    message: `Shard ${shard} is not this node's now.`,
+    message: `Shard ${shard} is ${holder === undefined ? "no node's" : `node ${holder}'s`} now.`,
     retryAfterMillis: retryMillisMax,
-    next: "Ask the node that holds it.",
+    next: holder === undefined ? "Ask again in a moment." : `Ask node ${holder}.`,
   })
 
 /** Buckets of the latency histogram: 1 ms wide at first, then by a tenth more each. */

@@ -15,28 +15,26 @@ import { type Bench, compare, type Figure, median } from "./measure.ts"
 type Variant = Pick<NodeSettings, "senders" | "recordsPerBlock">
 type PeerVariant = Omit<PeerSettings, "servers" | "name">
 
+const nodeFile = new URL("./log/node.ts", import.meta.url)
+const peerFile = new URL("./log/peer.ts", import.meta.url)
 const peerVariants: readonly PeerVariant[] = [
-  { publishes: 64, retention: "workqueue" },
   { publishes: 256, retention: "workqueue" },
   { publishes: 1024, retention: "workqueue" },
-  { publishes: 256, retention: "workqueue", buffered: 1000 },
-  { publishes: 256, retention: "limits" },
   { publishes: 256, retention: "limits", buffered: 1000 },
 ]
 const singleVariants: readonly Variant[] = [2, 4, 8].map((senders) => ({
   senders,
   recordsPerBlock: 1,
 }))
-const batchedVariants: readonly Variant[] = [1, 2].map((senders) => ({
+const batchedVariants: readonly Variant[] = [1, 2, 4].map((senders) => ({
   senders,
   recordsPerBlock: 512,
 }))
-const peerRecords = 30_000
-const singleRecords = 30_000
-const batchedRecords = 600_000
+const peerRecords = 20_000
+const singleRecords = 12_000
+const batchedRecords = 400_000
 const nodeCounts = [1, 2, 3]
-const warmRounds = 2
-const scaleRounds = 3
+const scaleRounds = 2
 
 /** What one round came to: seconds, and seconds of processors. */
 interface Round {
@@ -70,7 +68,7 @@ class Contestant {
 
   async ready(): Promise<this> {
     await Promise.all(this.#processes.map((one) => one.said()))
-    for (let i = 0; i < warmRounds; i++) await this.round()
+    await this.round()
     this.rounds.length = 0
     return this
   }
@@ -205,7 +203,7 @@ class Contests {
     const settings: PeerSettings = { servers: this.#servers, name: this.#name(), ...variant }
     return new Contestant(
       `peer ${JSON.stringify(variant)}`,
-      [new RoundProcess("./peer.ts", settings)],
+      [new RoundProcess(peerFile, settings)],
       { serverPid: this.#serverPid, count: peerRecords, records: peerRecords },
     )
   }
@@ -217,7 +215,7 @@ class Contests {
     const count = Math.ceil(wanted / variant.recordsPerBlock / chains)
     const processes = Array.from({ length: nodes }, (_, node) => {
       const settings: NodeSettings = { node, ...common }
-      return new RoundProcess("./node.ts", settings)
+      return new RoundProcess(nodeFile, settings)
     })
     const records = count * chains * variant.recordsPerBlock
     const label = `${nodes} of ours ${JSON.stringify(variant)}`

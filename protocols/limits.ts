@@ -607,7 +607,7 @@ export const jetStreamApiLevelMin = 2
 export const natsRequestMillisMax = 5_000
 /** How often it is looked which requests have no answer in time. */
 export const natsLookMillis = 100
-/** How long the servers may take to agree on a stream or consumer that is made. */
+/** How long the servers may take to agree on a stream or consumer that is made or deleted. */
 export const natsMakeMillisMax = 15_000
 export const natsConnectMillisMax = 10_000
 /** A connection that leaves two of these unanswered is dead; a lost one is tried again so often. */
@@ -639,8 +639,11 @@ export const pullHeartbeatMillis = 1_000
 export const pullGatherMillisMax = 1_000
 /** How often a reader looks for consumers that a lower epoch left or a higher one made. */
 export const consumerSweepMillis = 2_000
-/** How long an acknowledgement waits until a replicated stream has removed its block. */
-export const removalMillisMax = 1_000
+/**
+ * How long an acknowledgement waits until a replicated stream has removed its block: three servers
+ * on two busy cores take more than a second now and then.
+ */
+export const removalMillisMax = 5_000
 export const removalLookMillis = 2
 /** Looks that are taken before the log is said to have lost a block, and the time between them. */
 export const damageLooksMax = 5
@@ -656,6 +659,8 @@ export const senderStartsKeptMax = 4
 export const stateMessageBytesMax = 896 * 1024
 /** How long the mark of a removed record stays. */
 export const stateMarkSeconds = 5
+/** A block's hash is kept from this size on: below it, hashing anew costs as much as keeping. */
+export const hashKeptBytesMin = 16 * 1024
 /** Messages of one atomic batch, as the servers allow, and bytes that are put into one. */
 export const batchMessagesMax = 1_000
 export const batchBytesMax = 4 * 1024 ** 2

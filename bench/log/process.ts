@@ -11,9 +11,8 @@ export class RoundProcess {
   readonly #child: ChildProcess
   readonly #lines: AsyncIterator<string>
 
-  constructor(program: string, settings: unknown) {
-    const file = fileURLToPath(new URL(program, import.meta.url))
-    const args = [...nodeFlags, file, JSON.stringify(settings)]
+  constructor(program: URL, settings: unknown) {
+    const args = [...nodeFlags, fileURLToPath(program), JSON.stringify(settings)]
     const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] })
     this.#child = child
     const lines: Interface = createInterface({ input: child.stdout })

@@ -36,6 +36,7 @@ function cluster() {
       const opened = () => served.says(/"shard opened"/)
       return { ...served, opened }
     },
+    drain: (name: string) => intelgraph(where, "node", "drain", name, ...dataDir(name)),
     hashBy: async (name: string) => {
       const words = ["status", "--graph-hash", "--json", ...dataDir(name)]
       const { graphHash, broken } = JSON.parse((await intelgraph(where, ...words)).out)
@@ -74,15 +75,16 @@ describe("a cluster", () => {
     expect(await a.ended).toMatchObject({ code: 0 })
   }, 300_000)
 
-  it("goes over to a node that joins, when the one that was there goes", async () => {
-    const { serve, hashBy } = cluster()
+  it("goes over to a node that joins, when the one that was there drains, and that one ends", async () => {
+    const { serve, hashBy, drain } = cluster()
     const first = serve("a")
     await first.says(/Ctrl-C ends the node/)
     const second = serve("d")
     await second.opened()
     await first.says(/"shard closed"/)
-    first.child.kill("SIGINT")
-    expect(await first.ended).toMatchObject({ code: 0 })
+    expect(await drain("a")).toMatchObject({ code: 0 })
+    const { code, err } = await first.ended
+    expect([code, err]).toEqual([0, expect.stringMatching(/Drained/)])
     await second.says(/Ctrl-C ends the node/)
     expect((await hashBy("d")).broken).toEqual([])
     second.child.kill("SIGTERM")

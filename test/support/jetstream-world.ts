@@ -50,6 +50,6 @@ export const makeJetStreamWorld = (options: JetStreamOptions) =>
 const removeStreams = ({ broker }: JetStream, name: string) =>
   Effect.promise(async () => {
     for (const stream of ["MB", "CTL", "ST"]) {
-      await broker.api(`STREAM.DELETE.${name.toUpperCase()}_${stream}`)
+      await broker.make(`STREAM.DELETE.${name.toUpperCase()}_${stream}`, undefined)
     }
   })

@@ -130,7 +130,7 @@ export class Broker {
     return readAnswer<A>(verb, answer)
   }
 
-  /** Has a stream or a consumer made: the servers agree on it first. */
+  /** Has a stream or a consumer made or deleted: the servers agree on it first. */
   make<A>(verb: string, body: unknown): Promise<A> {
     return this.api<A>(verb, body, natsMakeMillisMax)
   }

@@ -3,6 +3,8 @@
  * owner has, and which one it gets next. Pure bookkeeping, like `LogIndex` of the embedded log.
  */
 import type { Partition } from "../../../protocols/address.ts"
+import { invariant } from "../../../protocols/errors.ts"
+import type { Delivery } from "../../core/log.ts"
 import type { HeldChain } from "./reader-chains.ts"
 
 export interface Entry {
@@ -125,3 +127,12 @@ export class ReaderLanes {
 }
 
 const laneKey = ({ tenant, partition }: Partition): string => `${tenant}/${partition}`
+
+/** What the owner gets; each of them has its bytes, and lets go of them by that. */
+export const deliveriesOf = (entries: readonly Entry[]): readonly Delivery[] =>
+  entries.map((entry) => {
+    const { partition, sequence, attempt, block } = entry
+    invariant(block !== undefined, "A delivered block has its bytes.")
+    entry.block = undefined
+    return { ...partition, sequence, attempt, block }
+  })

@@ -32,8 +32,9 @@ import { failureOf } from "./failures.ts"
 import { type FencedWriter, fencedBy } from "./fenced-writer.ts"
 import { inGroups } from "./in-groups.ts"
 import { type Names, partitionOfSubject } from "./names.ts"
+import { type Arrived, arrivalOf, statusCodes } from "./reader-arrivals.ts"
 import { ReaderChains, type Seen } from "./reader-chains.ts"
-import { type Entry, ReaderLanes } from "./reader-lanes.ts"
+import { deliveriesOf, type Entry, ReaderLanes } from "./reader-lanes.ts"
 import type { Receipts } from "./receipts.ts"
 
 export interface ReaderParts {
@@ -43,16 +44,6 @@ export interface ReaderParts {
   readonly receipts: Receipts
   /** One server and no other: what one connection brings it works in its order. */
   readonly isAlone: boolean
-}
-
-interface Arrived {
-  readonly subject: string
-  readonly sequence: number
-  /** The consumer's own count. */
-  readonly delivered: number
-  /** Blocks that the consumer had not delivered yet. */
-  readonly left: number
-  readonly block: Uint8Array
 }
 
 interface Puller {
@@ -106,7 +97,7 @@ export class ShardReader {
     return this.#ended
   }
 
-  /** What was delivered by this consumer to nobody that is left, and what is to come. */
+  /** What this consumer delivered went to nobody that is left. */
   begin(delivered: number): void {
     if (delivered > 0) this.#hasMissed = true
   }
@@ -143,19 +134,14 @@ export class ShardReader {
     }
   }
 
-  /** The bytes of what was taken; those that are not here any more are read again. */
+  /** What was taken; the bytes that are not here any more are read again. */
   async deliver(entries: readonly Entry[]): Promise<readonly Delivery[]> {
     const missing = entries.filter(({ block }) => block === undefined)
     await inGroups(missing, natsRequestsAtOnceMax, async (entry) => {
       entry.block = await this.#read(entry)
     })
     if (this.#ended !== undefined) throw this.#ended
-    return entries.map((entry): Delivery => {
-      const { partition, sequence, attempt, block } = entry
-      invariant(block !== undefined, "A delivered block has its bytes.")
-      entry.block = undefined
-      return { ...partition, sequence, attempt, block }
-    })
+    return deliveriesOf(entries)
   }
 
   handBack(entries: readonly Entry[]): void {
@@ -228,11 +214,11 @@ export class ShardReader {
       this.#arrived.push(arrivalOf(message))
       return this.#work()
     }
-    if (status === heartbeat) return
+    if (status === statusCodes.heartbeat) return
     this.#asked = 0
     const isGone =
-      status === noResponders ||
-      (status === conflict && /Deleted/i.test(message.headers?.description ?? ""))
+      status === statusCodes.noResponders ||
+      (status === statusCodes.conflict && /Deleted/i.test(message.headers?.description ?? ""))
     if (isGone) void this.#lookForFence()
     else this.#feed()
   }
@@ -414,22 +400,4 @@ export class ShardReader {
       throw error
     }
   }
-}
-
-const heartbeat = 100
-const conflict = 409
-const noResponders = 503
-
-/** `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<times>.<place>.<count>.<time>.<left>[.…]` */
-function arrivalOf(message: Msg): Arrived {
-  const tokens = (message.reply ?? "").split(".")
-  const at = tokens.length === 9 ? 5 : 7
-  const sequence = Number(tokens[at])
-  const delivered = Number(tokens[at + 1])
-  const left = Number(tokens[at + 3])
-  const isRead = [sequence, delivered, left].every(Number.isSafeInteger)
-  invariant(isRead, "A delivery names its place.")
-  // A view would keep alive all that arrived beside it.
-  const block = new Uint8Array(message.data)
-  return { subject: message.subject, sequence, delivered, left, block }
 }
