@@ -20,7 +20,9 @@ export async function begin(world: World, fault: Fault): Promise<void> {
     case "pause-node":
       return nodeOf(world, fault.node).pause()
     case "drain-node":
-      return nodeOf(world, fault.node).drain()
+      // Its shards go one by one from now on; the fault is there at once.
+      void nodeOf(world, fault.node).drain()
+      return
     case "cut-node":
       for (const server of fault.servers) {
         world.links[fault.node]?.[server]?.hold(...directions(fault.way))

@@ -16,7 +16,7 @@ export interface NodePlace {
   readonly folder: string
   /** Where what it says is added. */
   readonly log: string
-  readonly words: readonly string[]
+  readonly configuration: string
   readonly env: { readonly [name: string]: string }
 }
 
@@ -69,7 +69,7 @@ export class NodeProcess {
     if (this.state !== "down") return
     this.starts += 1
     this.isEnding = false
-    const child = this.#spawn("start", ...this.#place.words, "--port", "0")
+    const child = this.#spawn("start", ...this.#config, "--port", "0")
     this.#child = child
     this.state = "up"
     const { pid } = child
@@ -101,10 +101,15 @@ export class NodeProcess {
     this.#child?.kill("SIGCONT")
   }
 
-  /** Asks it to end in order, which hands its shards over. */
-  drain(): void {
+  /** Has an operator drain it: it hands its shards over and ends. */
+  async drain(): Promise<void> {
     this.isEnding = true
-    this.#child?.kill("SIGINT")
+    try {
+      await this.ask("node", "drain", this.name, "--json", ...this.#config)
+    } catch {
+      // It does not hear: Ctrl-C ends it in order, too.
+      this.#child?.kill("SIGINT")
+    }
   }
 
   /** Resolves when it has ended. */
@@ -135,8 +140,8 @@ export class NodeProcess {
   }
 
   status(tenant: string): Promise<NodeStatus> {
-    const config = this.#place.words.slice(0, 2)
-    return this.ask("status", "--json", "--tenant", tenant, ...config) as Promise<NodeStatus>
+    const words = ["status", "--json", "--tenant", tenant]
+    return this.ask(...words, ...this.#config) as Promise<NodeStatus>
   }
 
   /** Its metrics by name and labels, as Prometheus reads them; none where it does not answer. */
@@ -180,6 +185,10 @@ export class NodeProcess {
   /** Where its edge is, by the last line that says so. */
   #edge(): string | undefined {
     return [...this.said().matchAll(/Look at it: (\S+)/g)].at(-1)?.[1]
+  }
+
+  get #config(): readonly string[] {
+    return ["--config", this.#place.configuration]
   }
 
   #spawn(...words: readonly string[]): ChildProcess {

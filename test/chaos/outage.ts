@@ -65,7 +65,7 @@ export async function outage(options: OutageOptions): Promise<OutageReport> {
     name: "a",
     folder: join(folder, "a"),
     log: join(options.out ?? folder, "node-a.log"),
-    words: ["--config", written.configuration],
+    configuration: written.configuration,
     env: { INTELGRAPH_NATS: nats.url, INTELGRAPH_NEO4J: withUser(neo4j) },
   })
   const connection = await connectTo(nats.url, "outage")

@@ -48,7 +48,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
       name,
       folder: join(options.folder, name),
       log: join(options.logs, `node-${name}.log`),
-      words: ["--config", options.configuration],
+      configuration: options.configuration,
       env: {
         INTELGRAPH_NODE: name,
         INTELGRAPH_NATS: (links[at] ?? []).map(({ url }) => url).join(","),
