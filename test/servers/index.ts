@@ -6,8 +6,10 @@
 export { clockOff } from "./clock.ts"
 export { type Direction, Link } from "./links.ts"
 export {
+  type LinkedNatsCluster,
   type NatsCluster,
   type NatsOptions,
+  startLinkedNatsCluster,
   startNats,
   startNatsCluster,
   startOldNats,

@@ -13,10 +13,15 @@ export function failureOf(cause: unknown): Failure {
 
 /**
  * The transaction was rolled back for a reason that may be gone when it is tried again at once:
- * another one was in its way. Memory that is short stays so for longer.
+ * another one was in its way, or a new owner of one of its shards has ended it. Memory that is
+ * short stays so for longer.
  */
 export const isConflict = (cause: unknown): boolean =>
-  codeOf(cause).startsWith("Neo.TransientError") && !/Memory/.test(codeOf(cause))
+  codeOf(cause) === endedByOther ||
+  (codeOf(cause).startsWith("Neo.TransientError") && !/Memory/.test(codeOf(cause)))
+
+/** The driver calls it an error of the client's, so that its own retries leave it alone. */
+const endedByOther = "Neo.ClientError.Transaction.Terminated"
 
 export const storeError = (cause: unknown, place: string) => errorOfFailure(failureOf(cause), place)
 

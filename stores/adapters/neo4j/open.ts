@@ -1,13 +1,20 @@
 /** Opens a graph store in Neo4j. */
 import { randomBytes } from "node:crypto"
+import { setTimeout as sleep } from "node:timers/promises"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type DataDirectoryRefused, Invalid, StoreFailed } from "../../../protocols/errors.ts"
-import { neo4jIndexesMillisMax, neo4jTransactionMillisMax } from "../../../protocols/limits.ts"
+import {
+  neo4jIndexesMillisMax,
+  neo4jRetriesMax,
+  neo4jRetryMillisMax,
+  neo4jRetryMillisMin,
+  neo4jTransactionMillisMax,
+} from "../../../protocols/limits.ts"
 import type { Cursor, GraphStore, GraphView, StoreBroken } from "../../graph/port.ts"
 import { sinkOf } from "../thread/sink.ts"
 import { type Cypher, driverOf, type Neo4jAddress, placeOf, transact } from "./connection.ts"
-import { openError } from "./failure.ts"
+import { isConflict, openError } from "./failure.ts"
 import { feedOf } from "./feed.ts"
 import { ReadStore } from "./read-store.ts"
 import { readsOf } from "./reads.ts"
@@ -126,7 +133,8 @@ async function prepare(address: Neo4jAddress): Promise<void> {
   const driver = driverOf(address)
   const place = placeOf(address)
   const writing = { mode: "WRITE", timeoutMillis: neo4jTransactionMillisMax, keep: true } as const
-  const inOne = <A>(use: (cypher: Cypher) => Promise<A>) => transact(driver, database, writing, use)
+  const inOne = <A>(use: (cypher: Cypher) => Promise<A>) =>
+    whereAlone(() => transact(driver, database, writing, use))
   try {
     await inOne((cypher) => checkServer(cypher, place))
     const missing = await inOne(missingOf)
@@ -141,5 +149,18 @@ async function prepare(address: Neo4jAddress): Promise<void> {
     await inOne((cypher) => migrate(cypher, store, place))
   } finally {
     await driver.close()
+  }
+}
+
+/** Nodes that start together make the same constraints, and the server refuses one of two. */
+async function whereAlone<A>(transaction: () => Promise<A>): Promise<A> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await transaction()
+    } catch (cause) {
+      if (!isConflict(cause) || tries === neo4jRetriesMax) throw cause
+      const spread = neo4jRetryMillisMax - neo4jRetryMillisMin
+      await sleep(neo4jRetryMillisMin + Math.random() * spread)
+    }
   }
 }
