@@ -30,11 +30,11 @@ const batchedVariants: readonly Variant[] = [1, 2, 4].map((senders) => ({
   senders,
   recordsPerBlock: 512,
 }))
-const peerRecords = 20_000
-const singleRecords = 12_000
-const batchedRecords = 400_000
+const peerRecords = 12_000
+const singleRecords = 8_000
+const batchedRecords = 200_000
 const nodeCounts = [1, 2, 3]
-const scaleRounds = 2
+const scaleRounds = 1
 
 /** What one round came to: seconds, and seconds of processors. */
 interface Round {

@@ -10,8 +10,10 @@ import { decodeBlock, encodeBlock, hashBlock, noHash } from "../../protocols/blo
 import { pullBytesMax, retryMillisMin } from "../../protocols/limits.ts"
 import {
   type ActorRef,
+  type ActorStateShape,
   type ActorType,
   type Delivery,
+  type JetStream,
   type MessageLogShape,
   makeNodeHost,
   makeSystem,
@@ -186,16 +188,31 @@ function fail(error: unknown): never {
   process.exit(1)
 }
 
+async function removeStreams(broker: JetStream["broker"], name: string): Promise<void> {
+  for (const stream of ["MB", "CTL", "ST"]) {
+    await broker.make(`STREAM.DELETE.${name.toUpperCase()}_${stream}`, undefined)
+  }
+}
+
 const system = makeSystem({ host: makeNodeHost(), supervisor })
 
 runMain(
   Effect.gen(function* () {
-    const { servers, name, node, nodes, senders } = settings
-    const { log, state } = yield* openJetStream({ servers, name })
+    const { servers, name, node, nodes } = settings
+    const { log, state, broker } = yield* openJetStream({ servers, name })
+    yield* Effect.scoped(worked(log, state))
+    // A server reserves room for every log. Nodes end one after the other.
+    if (node === nodes - 1) yield* Effect.promise(() => removeStreams(broker, name))
+  }),
+)
+
+/** Owns this node's shards, and serves rounds until the input ends. */
+function worked(log: MessageLogShape, state: ActorStateShape) {
+  return Effect.gen(function* () {
+    const { node, nodes, senders } = settings
     const progress = new Progress()
     const shards = [...new Set(ownPartitions.map((partition) => shardOf(tenant, partition)))]
-    const owners = yield* state.claim(shards)
-    for (const owner of owners) {
+    for (const owner of yield* state.claim(shards)) {
       yield* log.open(owner)
       const { work } = new Owner(log, owner, progress)
       yield* Effect.forkScoped(Effect.tapError(work, (error) => Effect.sync(() => fail(error))))
@@ -215,5 +232,5 @@ runMain(
         await all
       }),
     )
-  }),
-)
+  })
+}

@@ -26,6 +26,8 @@ export function arrivalOf(message: Msg): Arrived {
   invariant(isRead, "A delivery names its place.")
   const { data } = message
   // A view keeps alive all that arrived beside it: little, where the block is most of it.
-  const block = data.buffer.byteLength > 2 * data.byteLength ? new Uint8Array(data) : data
+  const { buffer, byteOffset, byteLength } = data
+  const isAlone = buffer.byteLength <= 2 * byteLength
+  const block = isAlone ? new Uint8Array(buffer, byteOffset, byteLength) : new Uint8Array(data)
   return { subject: message.subject, sequence, delivered, left, block }
 }
