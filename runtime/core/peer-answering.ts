@@ -117,7 +117,8 @@ export class Answering {
     const { own, nowMillis, reply } = this.#desk
     this.#saidAtMillis = nowMillis()
     const clockMillis = this.#saidAtMillis
-    const frame = { kind: "alive", asker, number, clockMillis, answerer: own } as const
+    const at = this.#sent
+    const frame = { kind: "alive", asker, number, at, clockMillis, answerer: own } as const
     reply(frame, answerLimit, this.#number)
   }
 

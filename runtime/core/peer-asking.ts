@@ -91,6 +91,10 @@ export class Asking {
     this.#hasHeard = true
     if ("clockMillis" in frame) this.#met?.compare(frame.clockMillis, now)
     switch (frame.kind) {
+      case "alive":
+        // Where all that may be ahead was lost, nothing else comes that would show it.
+        this.#follows(frame.at)
+        return
       case "chunk":
         if (!this.#follows(frame.at)) return
         this.#chunks += 1

@@ -30,8 +30,13 @@ export type PeerFrame = Head &
         readonly credit: number
         readonly payload: unknown
       }
-    /** `answerer` is at work on it. */
-    | { readonly kind: "alive"; readonly clockMillis: number; readonly answerer: Who }
+    /** `answerer` is at work on it, and has sent the chunks before `at`. */
+    | {
+        readonly kind: "alive"
+        readonly at: number
+        readonly clockMillis: number
+        readonly answerer: Who
+      }
     /** `at`: the chunks before it. */
     | {
         readonly kind: "chunk" | "done"
@@ -75,7 +80,7 @@ function restOf(frame: PeerFrame): readonly unknown[] {
     case "ask":
       return [frame.name, frame.deadlineMillis, frame.credit, frame.payload]
     case "alive":
-      return [frame.clockMillis, frame.answerer.node, frame.answerer.incarnation]
+      return [frame.at, frame.clockMillis, frame.answerer.node, frame.answerer.incarnation]
     case "chunk":
     case "done":
       return [frame.at, frame.clockMillis, frame.value]
@@ -112,9 +117,9 @@ function readRest(head: Head, kind: unknown, rest: readonly unknown[]): PeerFram
       if (!isName(first) || !isTime(second) || !isCount(third)) return undefined
       return { ...head, kind, name: first, deadlineMillis: second, credit: third, payload: fourth }
     case "alive": {
-      if (!isTime(first) || !isName(second) || !isName(third)) return undefined
-      const answerer = { node: second, incarnation: third }
-      return { ...head, kind, clockMillis: first, answerer }
+      if (!isCount(first) || !isTime(second) || !isName(third) || !isName(fourth)) return undefined
+      const answerer = { node: third, incarnation: fourth }
+      return { ...head, kind, at: first, clockMillis: second, answerer }
     }
     case "chunk":
     case "done":

@@ -79,6 +79,15 @@ describe("peers over a line that fails", () => {
     )
   })
 
+  test("end a stream of which all that was ahead was lost", async () => {
+    const [a, b] = [await open("a"), await open("b")]
+    lines.isLost = (_, frame) => decodeFrame(frame)?.kind === "chunk"
+    await runScoped(b.peers.serve({ forever: (_, { emit }) => Effect.forever(emit("x")) }))
+    const reading = Effect.flatMap(a.peers.stream("b", "forever", undefined), ({ next }) => next)
+    expect(await run(Effect.flip(Effect.scoped(reading)))).toMatchObject({ _tag: "Unavailable" })
+    await vi.waitFor(() => expect(b.peers.counters().inTurn).toBe(0), waiting)
+  })
+
   test("go on where word of what was taken was lost", async () => {
     const [a, b] = [await open("a"), await open("b")]
     let taken = 0
