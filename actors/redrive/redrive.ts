@@ -218,10 +218,10 @@ class Redriving {
   }
 
   #stays({ id, source }: DeadLetter, { reason, detail }: Pick<StayedLetter, "reason" | "detail">) {
-    const { selected, stayed, letters, ...rest } = this.report
+    const { selected, stayed, letters } = this.report
     const told = letters.length < lettersStayedTold
     this.report = {
-      ...rest,
+      ...this.report,
       selected: selected + 1,
       stayed: stayed + 1,
       letters: told ? [...letters, { id, source, reason, detail }] : letters,
@@ -229,9 +229,9 @@ class Redriving {
   }
 
   #takes(letters: number, counted: SourceCounters): void {
-    const { selected, taken, counters, ...rest } = this.report
+    const { selected, taken, counters } = this.report
     this.report = {
-      ...rest,
+      ...this.report,
       selected: selected + letters,
       taken: taken + letters,
       counters: addSourceCounters(counters, counted),

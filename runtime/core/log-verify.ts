@@ -128,12 +128,18 @@ class ChainChecks {
       if (before !== undefined && senderSequence === before.senderSequence) {
         return isSame(before.hash, own) ? undefined : otherBytes(header)
       }
+      const { tenant, partition } = stored
+      const asked = this.#log.chain({ tenant, partition, sender, incarnation })
+      if (before !== undefined && senderSequence < before.senderSequence) {
+        // A second copy, which its reader passes over.
+        const link = linkOf(yield* asked, senderSequence)
+        return link === undefined || isSame(link, own) ? undefined : otherBytes(header)
+      }
       this.#keep(key, { senderSequence, hash: own })
       if (before !== undefined && senderSequence === before.senderSequence + 1) {
         return isSame(header.previousHash, before.hash) ? undefined : notFollowing(header)
       }
-      const { tenant, partition } = stored
-      const known = yield* this.#log.chain({ tenant, partition, sender, incarnation })
+      const known = yield* asked
       return known === undefined ? undefined : beside(header, own, known)
     })
   }
@@ -151,12 +157,14 @@ function beside(header: BlockHeader, own: Uint8Array, known: KnownChain): string
   if (senderSequence - 1 > known.newest) {
     return `Block ${senderSequence - 1} of ${sender} is lost: ${senderSequence} stands alone.`
   }
-  const hashOf = (sequence: number) =>
-    sequence === 0 ? noHash : known.links.find((link) => link.senderSequence === sequence)?.hash
+  const hashOf = (sequence: number) => (sequence === 0 ? noHash : linkOf(known, sequence))
   const [before, itself] = [hashOf(senderSequence - 1), hashOf(senderSequence)]
   if (itself !== undefined && !isSame(itself, own)) return otherBytes(header)
   return before === undefined || isSame(before, previousHash) ? undefined : notFollowing(header)
 }
+
+const linkOf = (known: KnownChain | undefined, senderSequence: number): Uint8Array | undefined =>
+  known?.links.find((link) => link.senderSequence === senderSequence)?.hash
 
 function headerOf({ block, sequence }: StoredBlock): BlockHeader | string {
   try {

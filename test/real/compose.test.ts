@@ -1,5 +1,5 @@
 /** The servers' part of `deploy/compose`, on real servers. */
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 import { cpSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
@@ -29,18 +29,21 @@ describe("the servers of the compose file", () => {
     const { at, env } = prepared()
     const secret = (name: string) => join(at, "secrets", name)
     const { command } = await natsProgram()
-    const checked = execFileSync(command, ["-t", "--config", join(at, "nats/nats.conf")], {
-      env: {
-        ...env,
-        NATS_NAME: "nats-1",
-        NATS_CERT: secret("nats-cert.pem"),
-        NATS_KEY: secret("nats-key.pem"),
-        NATS_CA: secret("ca.pem"),
-      },
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "pipe"],
-    })
-    expect(checked).toMatch(/is valid/)
+    const check = (more: Readonly<Record<string, string>>) =>
+      spawnSync(command, ["-t", "--config", join(at, "nats/nats.conf")], {
+        env: {
+          ...more,
+          NATS_NAME: "nats-1",
+          NATS_CERT: secret("nats-cert.pem"),
+          NATS_KEY: secret("nats-key.pem"),
+          NATS_CA: secret("ca.pem"),
+        },
+        encoding: "utf8",
+      })
+    const checked = check(env)
+    expect([checked.status, checked.stderr]).toEqual([0, expect.stringMatching(/is valid/)])
+    const without = check({})
+    expect([without.status, without.stderr]).toEqual([1, expect.stringMatching(/NATS_\w+PASSWORD/)])
   })
 
   test("let a node work as its user over TLS, and nobody else", async () => {

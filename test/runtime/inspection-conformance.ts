@@ -159,6 +159,14 @@ function checks(now: () => Subject): void {
     expect(check.bytes).toBeGreaterThan(0)
   })
 
+  test("passes over a second copy of a block", async () => {
+    const at = now()
+    await at.send(at.next(), at.next())
+    await at.forge(at.sender.block(1, noHash))
+    await at.send(at.next(1))
+    expect(await at.verify()).toMatchObject({ blocks: 4, damage: undefined })
+  })
+
   test("finds a sink that is ahead of the log", async () => {
     const at = now()
     const [sequence = 0] = await at.send(at.next())
