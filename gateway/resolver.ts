@@ -64,8 +64,8 @@ export const resolverOfText = <S>(
 type FragmentOf = (name: string) => FragmentDefinitionNode | undefined
 
 /**
- * The fields that are asked of a value by name, whatever `@skip` and `@include` say. Looked up where somebody
- * wants to know, and then once.
+ * The fields that are asked of a value by name, whatever `@skip` and `@include` say. Looked up
+ * where somebody wants to know, and then once.
  */
 export class Asks {
   readonly #nodes: readonly FieldNode[]

@@ -7,8 +7,8 @@ import type { Alias, Properties } from "../../protocols/graph.ts"
 import type { VisibleEntity } from "./port.ts"
 
 /**
- * What a store holds of an entity, its type aside; properties are a flat object, canonical. The last
- * two are left out where nobody looks at them.
+ * What a store holds of an entity, its type aside; properties are a flat object, canonical. The
+ * last two are left out where nobody looks at them.
  */
 export type StoredRow = readonly [
   key: string,
