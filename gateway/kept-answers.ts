@@ -106,7 +106,7 @@ export class Asking {
     const seen = `${this.#seenBy}\n${answered.text}`
     const tag = tagOf(seen)
     // The answer was put together from pieces, which take several times its characters until it is
-    // read; where the client holds it nobody reads it. A part of what was read for the tag is whole.
+    // read, and where the client holds it nobody reads it. A part of what the tag is of is whole.
     const text = seen.slice(this.#seenBy.length + 1)
     const [version, acknowledged] = [this.#version, this.#acknowledged]
     const isKept = isOfGraph && text.length <= answerKeptLengthMax

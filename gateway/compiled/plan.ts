@@ -18,10 +18,10 @@ import type {
   SelectionNode,
   SelectionSetNode,
 } from "graphql"
-import { isLeafType, isListType, isNonNullType, isObjectType, Kind } from "graphql"
+import { getNamedType, isLeafType, isListType, isNonNullType, isObjectType, Kind } from "graphql"
 import { planFieldsMax } from "../../protocols/limits.ts"
 import type { Fragments } from "../document.ts"
-import { type Asks, asksOf, type Resolver } from "../resolver.ts"
+import { Asks, type Resolver } from "../resolver.ts"
 import { resolverOf } from "../schema.ts"
 import { argumentsOf, type CoerceArguments, noArguments, type Places } from "./arguments.ts"
 import { type Writer, writerOf } from "./leaf.ts"
@@ -47,7 +47,7 @@ export interface FieldPlan {
   /** Where the value is found without a resolver. */
   readonly property: string
   readonly argumentsOf: CoerceArguments
-  /** Names of the fields that are asked of the value. */
+  /** The fields that are asked of the value. */
   readonly asks: Asks
 }
 
@@ -151,7 +151,7 @@ function isIncluded(
   })
 }
 
-const nothingAsked: Asks = new Set()
+const nothingAsked = new Asks([], () => undefined)
 
 function fieldOf(
   request: Planning,
@@ -172,7 +172,9 @@ function fieldOf(
     resolver: resolverOf(field),
     property,
     argumentsOf: argumentsOf(field, node, request.places),
-    asks: asksOf(nodes, (name) => request.fragments.get(name)),
+    asks: isLeafType(getNamedType(field.type))
+      ? nothingAsked
+      : new Asks(nodes, (name) => request.fragments.get(name)),
   }
 }
 

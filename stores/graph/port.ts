@@ -338,6 +338,7 @@ export interface GraphReadsShape {
   ) => Read<readonly Page<VisibleRelationship>[]>
   /**
    * In order (type, key). `text` is searched in names and text properties: all words, by prefix.
+   * `isPlain`: nobody looks at aliases and revisions, and a store may leave them empty and 0.
    */
   readonly entities: (
     tenant: string,
@@ -345,6 +346,7 @@ export interface GraphReadsShape {
       readonly type?: string
       readonly text?: string
       readonly properties?: readonly PropertyFilter[]
+      readonly isPlain?: boolean
     },
     page: PageRequest,
   ) => Read<Page<VisibleEntity>>

@@ -23,7 +23,8 @@ async function liveOf() {
   const { text } = await engine.answer({ access, document: "{ entities { resume } }" })
   const after = JSON.parse(text).data.entities.resume as string
   const subscribe = (name: string, from?: string): Promise<Subscribed> => {
-    const document = `subscription ($after: String) { ${name}: entityChanged(after: $after) { key } }`
+    const field = `${name}: entityChanged(after: $after) { key }`
+    const document = `subscription ($after: String) { ${field} }`
     const variables = from === undefined ? {} : { after: from }
     const prepared = prepareSubscription(engine, { access, document, variables })
     if (!("subscription" in prepared)) throw new Error(JSON.stringify(prepared))
