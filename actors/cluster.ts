@@ -5,6 +5,7 @@
  * that failed or was interrupted began is undone by the close that follows, or by itself. A node
  * whose graph is not the one that the log has fed does not join.
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { IntelGraphError } from "../protocols/errors.ts"
@@ -72,6 +73,8 @@ function workOf({ world, root, pulled, onEvent }: ClusterParts): ShardWork {
         const [owner, memory] = [taken.owners[0], memories.get(shard)]
         if (owner === undefined || memory === undefined) return yield* Effect.die(shard)
         yield* toRoot(root, (done) => ({ kind: "open", shard: { owner, memory }, done }))
+        // What is parked comes from no log: nothing else tells of a tenant that another node made.
+        for (const { partition } of memory.lanes.values()) world.unknownTenant(partition.tenant)
         onEvent({ event: "opened", ...owner })
         return owner.epoch
       }).pipe(
@@ -96,9 +99,12 @@ function workOf({ world, root, pulled, onEvent }: ClusterParts): ShardWork {
 
 /** Tells the root, and waits until it is done. */
 const toRoot = (root: ActorRef<RootMessage>, message: (done: () => void) => RootMessage) =>
-  Effect.callback<void>((resume) => {
-    const refused = root.tell(message(() => resume(Effect.void)))
-    if (refused !== undefined) resume(Effect.die(refused))
+  Effect.gen(function* () {
+    const done = yield* Deferred.make<void>()
+    const told = root.offer(message(() => Deferred.doneUnsafe(done, Effect.void)))
+    // A root that takes nothing any more ends the node.
+    yield* Effect.ignore(told)
+    yield* Deferred.await(done)
   })
 
 /**

@@ -14,12 +14,13 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { formatAddress } from "../protocols/address.ts"
+import { formatAddress, shardOf } from "../protocols/address.ts"
 import { noSourceCounters, type SourceCounters } from "../protocols/counters.ts"
 import { type IntelGraphError, TooManyBad, Unavailable } from "../protocols/errors.ts"
 import type { Run } from "../protocols/event.ts"
 import {
   countMillis,
+  followLooksMin,
   followMillis,
   maxBadJudgedFromRecords,
   retryMillisMax,
@@ -100,6 +101,9 @@ class Connector implements Behavior<ConnectorMessage> {
   #failure: IntelGraphError | undefined
   #counters: SourceCounters = noSourceCounters
   #fileBytesRead = 0
+  /** As a follower: how often it looked, and the failed run that was there before. */
+  #looks = 0
+  #firstSeen: string | undefined
   #positionWriting = false
   #positionWritten = 0
   readonly #attempts = new Map<number, number>()
@@ -205,18 +209,34 @@ class Connector implements Behavior<ConnectorMessage> {
 
   /** Looks again and again how far the owner is. */
   #follow(source: OpenSource, before: RunRecord | undefined): void {
-    const { request, board } = this.#argument
+    const { board } = this.#argument
     if (board.interrupted) return this.#end("interrupted")
-    // A file that somebody hands to this node; the bytes of a write wait until the source is here.
-    if (request.again === "always") {
-      this.#failure = readElsewhere(request)
-      return this.#end("failed")
-    }
+    this.#looks += 1
+    this.#failure = this.#isInVain(source, before)
+    if (this.#failure !== undefined) return this.#end("failed")
     this.#record = before
     this.#enter("waiting")
     this.#context.pipe(Effect.sleep(followMillis), () =>
       this.#step(() => this.#readRun((record) => this.#begin(source, record))),
     )
+  }
+
+  /**
+   * A file that somebody hands to this node is for this node to read, and a run that began since
+   * this looks and failed will not be read again. The bytes of a write wait until the source is
+   * here.
+   */
+  #isInVain(source: OpenSource, before: RunRecord | undefined): IntelGraphError | undefined {
+    const { request } = this.#argument
+    const holder = this.#world.holderElsewhere(shardOfConnector(this.#sender))
+    if (request.again === "always" && holder !== undefined && this.#looks > followLooksMin) {
+      return readElsewhere(request, holder)
+    }
+    const run = before === undefined ? "" : `${before.run.epoch} ${before.run.count}`
+    this.#firstSeen ??= before?.state === "failed" ? run : ""
+    const isSame = before?.contentHash === source.contentHash
+    const hasFailed = before?.state === "failed" && isSame && run !== this.#firstSeen
+    return hasFailed ? failedElsewhere(request) : undefined
   }
 
   #start(record: RunRecord, { epoch }: Ownership): void {
@@ -320,7 +340,9 @@ class Connector implements Behavior<ConnectorMessage> {
   #offer(sealed: Sealed): void {
     const { partition, block } = sealed
     const { tenant } = this.#argument.request
-    this.#world.latency.sealed(this.#sender, partition, sealed.senderSequence, sealed.cutAtMillis)
+    if (this.#world.ownerOf(shardOf(tenant, partition)) !== undefined) {
+      this.#world.latency.sealed(this.#sender, partition, sealed.senderSequence, sealed.cutAtMillis)
+    }
     this.#context.pipe(this.#world.ports.log.append({ tenant, partition, block }), (exit) =>
       this.#step(() => this.#answered(sealed, exit)),
     )
@@ -488,11 +510,18 @@ class Connector implements Behavior<ConnectorMessage> {
   }
 }
 
-const readElsewhere = ({ tenant, source }: IngestRequest): Unavailable =>
+const readElsewhere = ({ tenant, source }: IngestRequest, holder: string): Unavailable =>
   new Unavailable({
-    message: `The source ${source} of ${tenant} is another node's to read.`,
+    message: `The source ${source} of ${tenant} is node ${holder}'s to read.`,
     retryAfterMillis: retryMillisMax,
-    next: "Give the file to the node that holds the source; `status` names the nodes.",
+    next: `Give the file to node ${holder}.`,
+  })
+
+const failedElsewhere = ({ tenant, source }: IngestRequest): Unavailable =>
+  new Unavailable({
+    message: `Another node read the source ${source} of ${tenant}, and its run failed.`,
+    retryAfterMillis: retryMillisMax,
+    next: "See the log of that node.",
   })
 
 /** The same content by the same recipe, not read to its end: it goes on as the same run. */

@@ -86,6 +86,7 @@ export const makeNode: (
         Deferred.doneUnsafe(failure, Effect.succeed(error))
       },
       onUnknownTenant: (tenant) => later.tenants?.found(tenant),
+      node: options.cluster?.node,
       holderOf: (shard) => later.placement?.view().shards[shard]?.holder?.node,
     })
     const { cluster } = options

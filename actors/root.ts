@@ -57,11 +57,23 @@ export const rootType: ActorType<RootMessage, RootArgument> = {
   start: (context, argument) => new RootActor(context, argument),
 }
 
+/** Somebody waits until tenants have heard something. */
+interface Wait {
+  readonly unheard: Set<string>
+  readonly done: () => void
+}
+
 class RootActor implements Behavior<RootMessage> {
   readonly #context: ActorContext<RootMessage>
   readonly #argument: RootArgument
   readonly #readers = new Map<number, ActorRef<ShardMessage>>()
+  /** Readers of shards that are given up, until their partitions have stopped. */
+  readonly #leaving = new Map<
+    number,
+    { readonly reader: ActorRef<ShardMessage>; readonly memory: ShardMemory }
+  >()
   readonly #tenants = new Map<string, ActorRef<TenantMessage>>()
+  readonly #waits = new Set<Wait>()
 
   constructor(context: ActorContext<RootMessage>, argument: RootArgument) {
     this.#context = context
@@ -111,6 +123,8 @@ class RootActor implements Behavior<RootMessage> {
   #open(shard: OpenShard, done: () => void): void {
     const { world, memory } = this.#argument
     const { owner } = shard
+    // A tenant did not hear in time that it was closed before.
+    this.#dismiss(owner.shard)
     memory.shards.set(owner.shard, shard)
     world.owns(owner)
     this.#read(shard)
@@ -124,31 +138,47 @@ class RootActor implements Behavior<RootMessage> {
     if (open === undefined) return done()
     memory.shards.delete(shard)
     world.disowns(shard)
+    const reader = this.#readers.get(shard)
+    this.#readers.delete(shard)
+    const leaves = reader === undefined ? undefined : { reader, memory: open.memory }
+    if (leaves !== undefined) this.#leaving.set(shard, leaves)
     const closed = () => {
-      const reader = this.#readers.get(shard)
-      this.#readers.delete(shard)
-      if (reader !== undefined) {
-        this.#context.unwatch(reader)
-        this.#context.stop(reader)
-        open.memory.close(reader)
-      }
+      if (this.#leaving.get(shard) === leaves) this.#dismiss(shard)
       done()
     }
     this.#tellTenants((heard) => ({ kind: "closed", shard, heard }), closed)
   }
 
-  /** `done` once all have heard it; one in quarantine takes no message, and has no actors. */
+  #dismiss(shard: number): void {
+    const leaves = this.#leaving.get(shard)
+    if (leaves === undefined) return
+    this.#leaving.delete(shard)
+    this.#context.unwatch(leaves.reader)
+    this.#context.stop(leaves.reader)
+    leaves.memory.close(leaves.reader)
+  }
+
+  /**
+   * `done` once all have heard it. One in quarantine hears nothing, and has no actors; where one's
+   * mailbox is full it never comes, and who waits gives up.
+   */
   #tellTenants(message: (heard: () => void) => TenantMessage, done: () => void): void {
-    let waited = 1
-    const heard = () => {
-      waited--
-      if (waited === 0) done()
+    const wait: Wait = { unheard: new Set(this.#tenants.keys()), done }
+    this.#waits.add(wait)
+    for (const [tenant, ref] of this.#tenants) {
+      const refused = ref.tell(message(() => this.#heard(wait, tenant)))
+      if (refused !== undefined && refused._tag !== "MailboxFull") wait.unheard.delete(tenant)
     }
-    for (const ref of this.#tenants.values()) {
-      waited++
-      if (ref.tell(message(heard)) !== undefined) heard()
-    }
-    heard()
+    this.#settle(wait)
+  }
+
+  #heard(wait: Wait, tenant: string): void {
+    wait.unheard.delete(tenant)
+    this.#settle(wait)
+  }
+
+  #settle(wait: Wait): void {
+    if (wait.unheard.size === 0 && this.#waits.delete(wait)) wait.done()
   }
 
   #read({ owner, memory }: OpenShard): void {
@@ -163,6 +193,7 @@ class RootActor implements Behavior<RootMessage> {
     const error = quarantinedError(address)
     if (address.kind === shardType.kind) return world.fail(error)
     memory.tenants.get(address.key)?.memory.break(error)
+    for (const wait of this.#waits) this.#heard(wait, address.key)
   }
 
   #watched<R extends ActorRef<never>>(child: R): R {

@@ -11,7 +11,14 @@
 import { type Address, formatAddress, type Partition, shardOf } from "../protocols/address.ts"
 import { InvariantBroken, LimitExceeded, Quarantined } from "../protocols/errors.ts"
 import { connectorsMax, ingestsWaitingMax, sourcesShownMax } from "../protocols/limits.ts"
-import type { ActorContext, ActorRef, ActorType, Behavior, StopReason } from "../runtime/index.ts"
+import type {
+  ActorContext,
+  ActorRef,
+  ActorType,
+  Behavior,
+  Ownership,
+  StopReason,
+} from "../runtime/index.ts"
 import type { ConnectorProgress, IngestReport } from "./api.ts"
 import type { AskedIngest } from "./asked-ingest.ts"
 import { type ConnectorBoard, connectorType } from "./connector.ts"
@@ -91,7 +98,10 @@ class TenantActor implements Behavior<TenantMessage> {
   readonly #argument: TenantArgument
   readonly #memory: TenantMemory
   readonly #sink: ActorRef<SinkMessage>
-  readonly #partitions = new Map<number, ActorRef<PartitionMessage>>()
+  readonly #partitions = new Map<
+    number,
+    { readonly owner: Ownership; readonly ref: ActorRef<PartitionMessage> }
+  >()
 
   constructor(context: ActorContext<TenantMessage>, argument: TenantArgument) {
     this.#context = context
@@ -169,6 +179,7 @@ class TenantActor implements Behavior<TenantMessage> {
 
   /** Those of the shards that are open and that do not run yet. */
   #spawnPartitions(): void {
+    this.#stopPartitions()
     const { world, tenant, partitions, readerOf } = this.#argument
     for (let n = 0; n < partitions; n++) {
       const shard = shardOf(tenant, n)
@@ -180,18 +191,18 @@ class TenantActor implements Behavior<TenantMessage> {
       const argument = { world, partition, owner, reader, sink: this.#sink, memory }
       const spawned = this.#context.spawn(partitionType, String(n), argument)
       this.#need(spawned)
-      this.#partitions.set(n, spawned)
+      this.#partitions.set(n, { owner, ref: spawned })
     }
   }
 
-  /** Those of shards that are open no more. */
+  /** Those of shards that are open no more, or were and are again. */
   #stopPartitions(): void {
     const { world, tenant } = this.#argument
-    for (const [n, partition] of this.#partitions) {
-      if (world.ownerOf(shardOf(tenant, n)) !== undefined) continue
+    for (const [n, { owner, ref }] of this.#partitions) {
+      if (world.ownerOf(shardOf(tenant, n)) === owner) continue
       this.#partitions.delete(n)
-      this.#context.unwatch(partition)
-      this.#context.stop(partition)
+      this.#context.unwatch(ref)
+      this.#context.stop(ref)
     }
   }
 

@@ -5,7 +5,7 @@
 
 import * as Effect from "effect/Effect"
 import type { IntelGraphError } from "../protocols/errors.ts"
-import { invariant, Unavailable } from "../protocols/errors.ts"
+import { Unavailable } from "../protocols/errors.ts"
 import { retryMillisMax } from "../protocols/limits.ts"
 import type { ActorStateShape, Host, MessageLogShape, Ownership } from "../runtime/index.ts"
 import type { GraphReadsShape, GraphSinkShape } from "../stores/index.ts"
@@ -41,6 +41,8 @@ export class World {
   readonly #onFailure: (error: IntelGraphError) => void
   readonly #onUnknownTenant: (tenant: string) => void
   readonly #holderOf: (shard: number) => string | undefined
+  /** This node's name in its cluster. */
+  readonly node: string | undefined
 
   constructor(parts: {
     readonly ports: Ports
@@ -48,6 +50,7 @@ export class World {
     readonly recipes: RecipeBook
     readonly onFailure: (error: IntelGraphError) => void
     readonly onUnknownTenant: (tenant: string) => void
+    readonly node: string | undefined
     /** The node that is known to hold a shard. */
     readonly holderOf: (shard: number) => string | undefined
     readonly effectOf?: EffectOf | undefined
@@ -59,6 +62,7 @@ export class World {
     this.latency = new LatencyBoard()
     this.#onFailure = parts.onFailure
     this.#onUnknownTenant = parts.onUnknownTenant
+    this.node = parts.node
     this.#holderOf = parts.holderOf
   }
 
@@ -76,8 +80,13 @@ export class World {
     })
   }
 
+  /** Another node that is known to hold this shard. */
+  holderElsewhere(shard: number): string | undefined {
+    const holder = this.#holderOf(shard)
+    return holder === this.node ? undefined : holder
+  }
+
   owns(owner: Ownership): void {
-    invariant(!this.#owned.has(owner.shard), `Shard ${owner.shard} is given up before it is taken.`)
     this.#owned.set(owner.shard, owner)
   }
 

@@ -231,7 +231,7 @@ export class ShardKeeper {
     } else if (input.kind === "fenced" && holding.phase === "open") {
       if (input.epoch === holding.epoch) this.#close(holding, "lost", "retake")
     } else if (input.kind === "fenced" && holding.phase === "opening") {
-      holding.fencedEpoch = input.epoch
+      holding.fencedEpoch = Math.max(holding.fencedEpoch, input.epoch)
     } else if (input.kind === "closed" && holding.phase === "closing") {
       this.#closed(holding, nowMillis)
     }

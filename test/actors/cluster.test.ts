@@ -5,15 +5,17 @@ import * as Scope from "effect/Scope"
 import { describe, expect, it, onTestFinished, vi } from "vitest"
 import { fileSource } from "../../actors/adapters/file-source.ts"
 import { makeNode, openSpool, type Ports, type ShardEvent } from "../../actors/index.ts"
+import { shardOfConnector } from "../../actors/partition.ts"
+import { formatAddress } from "../../protocols/address.ts"
 import { shardCount } from "../../protocols/limits.ts"
-import { makeNodeHost, openDataDirectory, openEmbeddedLog } from "../../runtime/index.ts"
+import { makeNodeHost, openDataDirectory, openEmbeddedLog, shareOut } from "../../runtime/index.ts"
 import { openGraphStore } from "../../stores/index.ts"
 import { type EmbeddedNode, ingestAll } from "../support/embedded-node.ts"
 import { MemoryRegister } from "../support/memory-register.ts"
 import { outcomeOf, settled, source, undisturbed } from "../support/node-world.ts"
 import { closeScope, openScope, run } from "../support/run.ts"
 import { runScoped, temporaryFolder } from "../support/scoped.ts"
-import { things, took } from "../support/writes.ts"
+import { receiptOf, things, took, wrote } from "../support/writes.ts"
 
 interface Joined extends EmbeddedNode {
   /** Shards whose actors work here. */
@@ -32,14 +34,18 @@ async function openCluster(folder: string) {
     }),
   )
   const register = new MemoryRegister()
-  const joined = async (node: string): Promise<Joined> => {
+  let incarnations = 0
+  /** `reads`: what it reads of the bytes of writes. */
+  const joined = async (node: string, reads?: "nothing"): Promise<Joined> => {
     const scope = openScope()
     const open = new Set<number>()
     const shards = ({ event, shard }: ShardEvent) => {
       if (event === "opened") open.add(shard)
       if (event === "closed") open.delete(shard)
     }
-    const { log, state, sink, reads, feed } = shared
+    const { log, state, sink, feed } = shared
+    const sources: Ports["sources"] =
+      reads === "nothing" ? { ...fileSource, open: () => Effect.never } : fileSource
     const made = Effect.gen(function* () {
       const spool = yield* openSpool(join(folder, `spool-${node}`))
       const ports: Ports = {
@@ -47,11 +53,12 @@ async function openCluster(folder: string) {
         log,
         state,
         sink,
-        reads,
-        sources: fileSource,
+        reads: shared.reads,
+        sources,
         spool,
       }
-      const cluster = { node, incarnation: `${node}-1`, weight: 1, register }
+      const incarnation = `${node}-${++incarnations}`
+      const cluster = { node, incarnation, weight: 1, register }
       const options = { tenants: [{ tenant: "demo" }], watch: { shards }, cluster }
       return { node: yield* makeNode(ports, options), ports, feed }
     })
@@ -98,20 +105,69 @@ describe("nodes that share the shards", () => {
     expect(await run(outcomeOf(a))).toEqual(expected)
   }, 60_000)
 
-  it("say who takes a write that is another one's", async () => {
+  it("take a write where all that it needs is, and elsewhere say where", async () => {
     const folder = temporaryFolder()
     const cluster = await openCluster(folder)
     const [a, b] = await Promise.all([cluster.join("a"), cluster.join("b")])
     await sharedOut(a, b)
-    const told = await run(
-      Effect.forEach([a, b], (node) =>
-        Effect.flip(took(node, { key: "k", lines: things(3) })).pipe(
-          Effect.catch(() => Effect.succeed({ message: "taken" })),
-        ),
+    const sources = Array.from({ length: 12 }, (_, n) => `s${n}`)
+    const answers = await run(
+      Effect.forEach(
+        sources.flatMap((name) => [a, b].map((node) => ({ name, node }))),
+        ({ name, node }) =>
+          took(node, { key: name, source: name, lines: things(3) }).pipe(
+            Effect.as("taken"),
+            Effect.catch(({ message }) => Effect.succeed(message)),
+          ),
       ),
     )
-    const refused = told.filter(({ message }) => message !== "taken")
-    expect(refused.length).toBeGreaterThan(0)
-    for (const { message } of refused) expect(message).toMatch(/^Shard \d+ is node [ab]'s now\.$/)
+    const refused = answers.filter((answer) => answer !== "taken")
+    expect([refused.length > 0, refused.length < answers.length]).toEqual([true, true])
+    for (const message of refused) expect(message).toMatch(/^Shard \d+ is node [ab]'s now\.$/)
   }, 60_000)
+
+  it("keep a write that one took and did not read, whoever takes the next", async () => {
+    const folder = temporaryFolder()
+    const cluster = await openCluster(folder)
+    const { other, source: from } = takerBeside("first")
+    const first = await cluster.join("first")
+    await until(() => expect(first.open.size).toBe(shardCount))
+    const line = (id: string) => ({ source: from, key: id, lines: [{ id, said: id, of: "p" }] })
+    await run(wrote(first, line("before")))
+    const hanging = await cluster.join(other, "nothing")
+    await until(() => expect(hanging.open.has(shardOfSource(from))).toBe(true))
+    await until(() => expect(hanging.open.has(shardOfWrites)).toBe(true))
+    await run(took(hanging, line("kept")))
+    expect(await run(Effect.flip(took(first, line("no"))))).toMatchObject({ _tag: "Unavailable" })
+    await hanging.close()
+    await until(() => expect(first.open.size).toBe(shardCount))
+    await run(wrote(first, line("after")))
+    expect((await run(receiptOf(first, "kept")))?.state).toBe("pending")
+    expect(await run(Effect.flip(took(first, { ...line("kept"), text: "{}" })))).toMatchObject({
+      _tag: "Conflict",
+    })
+    const again = await cluster.join(other)
+    await vi.waitFor(
+      async () => expect((await run(receiptOf(again, "kept")))?.state).toBe("committed"),
+      { timeout: 30_000, interval: 50 },
+    )
+    const counts = await run(again.ports.reads.counts("demo"))
+    expect(counts.byType).toContainEqual({ type: "thing", count: 3 })
+  }, 90_000)
 })
+
+const shardOfSource = (key: string) =>
+  shardOfConnector(formatAddress({ tenant: "demo", kind: "connector", key }))
+const shardOfWrites = shardOfConnector(formatAddress({ tenant: "demo", kind: "writes", key: "" }))
+
+/** A node beside this one that gets the tenant's writes, and a source that it gets as well. */
+function takerBeside(node: string): { readonly other: string; readonly source: string } {
+  for (let n = 0; ; n++) {
+    const other = `other-${n}`
+    const owners = shareOut([node, other].map((one) => ({ node: one, weight: 1 })))
+    if (owners[shardOfWrites] !== other) continue
+    for (let m = 0; m < 50; m++) {
+      if (owners[shardOfSource(`s${m}`)] === other) return { other, source: `s${m}` }
+    }
+  }
+}
