@@ -5,7 +5,7 @@
  * Its one argument is an `Observed` as JSON; it ends by SIGTERM.
  */
 import { setTimeout as sleep } from "node:timers/promises"
-import { DeliverPolicy, type JsMsg, jetstream } from "@nats-io/jetstream"
+import { type ConsumerMessages, DeliverPolicy, type JsMsg, jetstream } from "@nats-io/jetstream"
 import neo4j, { type Driver } from "neo4j-driver"
 import { decodeEntry } from "../../runtime/core/placement-register.ts"
 import { type CursorSeen, FenceWatch, type GraphSeen } from "./fence-watch.ts"
@@ -37,6 +37,8 @@ export type Seen =
 
 const lookMillis = 200
 const againMillis = 500
+/** Silence is noticed after two heartbeats. */
+const pulling = { expires: 2_000, idle_heartbeat: 500 }
 const nanosPerMilli = 1_000_000
 
 const observed = JSON.parse(process.argv[2] ?? "{}") as Observed
@@ -98,7 +100,9 @@ async function follow(
           : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: next }
       const options = { ...from, filter_subjects: filter, headers_only: headersOnly }
       const consumer = await jetstream(connection).consumers.get(stream, options)
-      for await (const message of await consumer.consume()) {
+      const messages = await consumer.consume(pulling)
+      void stopWhereSilent(messages)
+      for await (const message of messages) {
         if (message.seq < next) continue
         next = message.seq + 1
         heard(message)
@@ -107,6 +111,13 @@ async function follow(
       // No leader, or no stream yet.
     }
     await sleep(againMillis)
+  }
+}
+
+/** Its server may be gone, and its consumer with it. */
+async function stopWhereSilent(messages: ConsumerMessages): Promise<void> {
+  for await (const { type } of messages.status()) {
+    if (type === "heartbeats_missed") messages.stop()
   }
 }
 

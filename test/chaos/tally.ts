@@ -5,7 +5,7 @@ const lookMillis = 1_000
 
 export class Tally {
   readonly #nodes: readonly NodeProcess[]
-  readonly #last = new Map<string, ReadonlyMap<string, number>>()
+  readonly #last = new Map<string, Map<string, number>>()
   /** Equations that a node said were broken while it ran. */
   broken = 0
   #isEnding = false
@@ -31,12 +31,19 @@ export class Tally {
     return sum
   }
 
+  /** What a node hands over takes its counts along: the highest that was seen stays. */
+  #keep(name: string, metrics: ReadonlyMap<string, number>): void {
+    const known = this.#last.get(name) ?? new Map<string, number>()
+    this.#last.set(name, known)
+    for (const [key, value] of metrics) known.set(key, Math.max(known.get(key) ?? 0, value))
+  }
+
   async #run(): Promise<void> {
     while (!this.#isEnding) {
       for (const node of this.#nodes) {
         const name = `${node.name}/${node.starts}`
         const metrics = await node.metrics()
-        if (metrics.size > 0) this.#last.set(name, metrics)
+        this.#keep(name, metrics)
         this.broken += metrics.get("intelgraph_broken_equations") ?? 0
       }
       await new Promise((resolve) => setTimeout(resolve, lookMillis))

@@ -23,6 +23,10 @@ export const isConflict = (cause: unknown): boolean =>
 /** The driver calls it an error of the client's, so that its own retries leave it alone. */
 const endedByOther = "Neo.ClientError.Transaction.Terminated"
 
+/** Another one has made the same constraint or index in between. */
+export const isMadeMeanwhile = (cause: unknown): boolean =>
+  /Schema\.(EquivalentSchemaRule|Index|Constraint)AlreadyExists$/.test(codeOf(cause))
+
 export const storeError = (cause: unknown, place: string) => errorOfFailure(failureOf(cause), place)
 
 /** Of opening: errors of the catalogue pass, others become one of it. */

@@ -14,7 +14,7 @@ import {
 import type { Cursor, GraphStore, GraphView, StoreBroken } from "../../graph/port.ts"
 import { sinkOf } from "../thread/sink.ts"
 import { type Cypher, driverOf, type Neo4jAddress, placeOf, transact } from "./connection.ts"
-import { isConflict, openError } from "./failure.ts"
+import { isConflict, isMadeMeanwhile, openError } from "./failure.ts"
 import { feedOf } from "./feed.ts"
 import { ReadStore } from "./read-store.ts"
 import { readsOf } from "./reads.ts"
@@ -158,7 +158,8 @@ async function whereAlone<A>(transaction: () => Promise<A>): Promise<A> {
     try {
       return await transaction()
     } catch (cause) {
-      if (!isConflict(cause) || tries === neo4jRetriesMax) throw cause
+      const isPassing = isConflict(cause) || isMadeMeanwhile(cause)
+      if (!isPassing || tries === neo4jRetriesMax) throw cause
       const spread = neo4jRetryMillisMax - neo4jRetryMillisMin
       await sleep(neo4jRetryMillisMin + Math.random() * spread)
     }
