@@ -40,9 +40,7 @@ function statusText(status: ClusterStatus): string {
       nodes.map((one) => rowOf(one, held.get(one.node) ?? 0)),
     ),
     "",
-    free.length === 0
-      ? "every shard has an owner"
-      : `${free.length} shards without an owner: ${shardsNamed(free)}`,
+    free.length === 0 ? "every shard has an owner" : `without an owner: shard ${shardsNamed(free)}`,
     broken.length === 0 ? "equations hold" : `equations broken: ${broken.join("; ")}`,
   ].join("\n")
 }
