@@ -39,7 +39,12 @@ export function withKept<G extends GraphView>(graph: G, cache: CacheShape, onAwa
     kept([tenant, "rank", request], reads.rank(tenant, request), (rows) =>
       rows.map(({ entity, count }) => ({ entity: plainEntity(entity), count })),
     )
-  return { ...graph, reads: { ...reads, rank } }
+  const neighbors: GraphReadsShape["neighbors"] = (tenant, of, query) =>
+    kept([tenant, "neighbors", of, query], reads.neighbors(tenant, of, query), (found) => ({
+      ...found,
+      entities: found.entities.map((entity) => ({ ...plainEntity(entity), hops: entity.hops })),
+    }))
+  return { ...graph, reads: { ...reads, rank, neighbors } }
 }
 
 /** Asked for once: a store has one name for its feed. */

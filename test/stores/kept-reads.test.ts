@@ -58,14 +58,20 @@ describe("reads with a cache before them", () => {
       rows.map(({ entity, count }) => ({ entity: plainEntity(entity), count })),
     )
 
+  const near = ({ reads }: Pick<GraphStore, "reads">) =>
+    Effect.map(reads.neighbors(tenant, { type: "thing", key: "user" }, { hops: 2 }), (found) => ({
+      ...found,
+      entities: found.entities.map((entity) => ({ ...plainEntity(entity), hops: entity.hops })),
+    }))
+
   it("let the store be read once for as long as nothing is committed", async () => {
     const store = await opened()
     const cache = memoryCache()
     const kept = withKept(store, cache, unexpected)
     for (const [sequence, others, made] of [
       [1, 2, 1],
-      [2, 3, 3],
-      [3, 1, 5],
+      [2, 3, 4],
+      [3, 1, 7],
     ] as const) {
       await run(kept.sink.commit([using(sequence, others, `user ${sequence}`)]))
       const truth = await run(shown(store))
@@ -75,7 +81,11 @@ describe("reads with a cache before them", () => {
       for (const answer of answers) expect(answer).toEqual(truth)
       expect(cache.figures().made).toBe(made)
       expect(await run(shown(kept, { ...request, first: 1 }))).toEqual(truth)
-      expect(cache.figures()).toMatchObject({ made: made + 1, unkept: 0 })
+      const around = await run(near(kept))
+      expect(around).toEqual(await run(near(store)))
+      expect(around.entities).toHaveLength(others)
+      expect(await run(near(kept))).toEqual(around)
+      expect(cache.figures()).toMatchObject({ made: made + 2, unkept: 0 })
     }
   })
 
