@@ -10,11 +10,11 @@
  * that says that a write is over was stored before the run's end was, so no crash counts a record
  * twice. In a cluster a write is taken where both the tenant's writes and the source are; where
  * these go to another node before it was read it waits until the source is back, and has no order
- * among the writes that the other takes meanwhile. What may fail beneath: the spool (the write is refused), the state (the outcome is
- * unknown; the client asks again under the same key), a connector (the write stays pending until
- * the node starts anew, and says why). Does not promise receipts beyond `receiptsKeptMillisMax` and
- * `receiptsKeptMax`, nor in a backup the bytes of a write that was pending: after a restore its key
- * is new.
+ * among the writes that the other takes meanwhile. What may fail beneath: the spool (the write is
+ * refused), the state (the outcome is unknown; the client asks again under the same key), a
+ * connector (the write stays pending until the node starts anew, and says why). Does not promise
+ * receipts beyond `receiptsKeptMillisMax` and `receiptsKeptMax`, nor in a backup the bytes of a
+ * write that was pending: after a restore its key is new.
  */
 import { hash } from "node:crypto"
 import * as Deferred from "effect/Deferred"

@@ -575,7 +575,7 @@ export const registerRetryMillis = 250
 export const leaveMillisMax = 3_000
 /** A connector of a source that another node reads looks this often how far that one is. */
 export const followMillis = 1_000
-/** Looks before a file that was handed to a node is given up: its source may be on its way there. */
+/** Looks before a file that was handed to a node is given up: the source may be on its way. */
 export const followLooksMin = 5
 /** Bytes of the register: 64 shards and as many nodes, with what the server adds to each. */
 export const registerBytesMax = 4 * 1024 ** 2

@@ -32,6 +32,7 @@ certificate node DNS:node-1,DNS:node-2,DNS:localhost,IP:127.0.0.1
 nats=$(password)
 neo4j=$(password)
 postgres=$(password)
+redis=$(password)
 cat >nats.env <<END
 NATS_NODE_PASSWORD=$nats
 NATS_SYS_PASSWORD=$(password)
@@ -39,14 +40,15 @@ END
 cat >node.env <<END
 INTELGRAPH_NATS=tls://node:$nats@nats-1:4222,tls://nats-2:4222,tls://nats-3:4222
 INTELGRAPH_NEO4J=bolt://neo4j:$neo4j@neo4j:7687
-# In place of Neo4j:
+INTELGRAPH_REDIS=redis://:$redis@redis:6379
+# Beside Neo4j the same in tables; without the line for Neo4j in its place:
 # INTELGRAPH_POSTGRES=postgres://intelgraph:$postgres@postgres/intelgraph
 END
 printf 'neo4j/%s' "$neo4j" >neo4j-auth
 printf '%s' "$postgres" >postgres-password
 cat >redis.conf <<END
 bind * -::*
-requirepass $(password)
+requirepass $redis
 save ""
 maxmemory 256mb
 maxmemory-policy volatile-ttl

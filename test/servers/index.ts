@@ -3,6 +3,7 @@
  * that started it. `npm run servers` starts the same ones for a person.
  */
 
+export { clockOff } from "./clock.ts"
 export { type Direction, Link } from "./links.ts"
 export {
   type LinkedNatsCluster,
