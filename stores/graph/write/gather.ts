@@ -48,14 +48,12 @@ export async function gatherBlocks(
   const wanted = blocks.flatMap((block) =>
     block[9].map(([, key]) => [sourceOf(block), key] as const),
   )
-  await fetch.records(wanted)
-  await fetch.deadLetters(
-    blocks.flatMap((block) =>
-      block[9]
-        .filter((record) => record[6] !== null)
-        .map(([ordinal]) => [sourceOf(block), block[6], block[7], ordinal] as const),
-    ),
+  const setAside = blocks.flatMap((block) =>
+    block[9]
+      .filter((record) => record[6] !== null)
+      .map(([ordinal]) => [sourceOf(block), block[6], block[7], ordinal] as const),
   )
+  await Promise.all([fetch.records(wanted), fetch.deadLetters(setAside)])
   const live = liveRecords(set, blocks, sourceOf)
   const types = (name: string) => set.types.get(nameOfKey(tenant, name)) ?? -1
   await fetchNamed(fetch, live, types)
@@ -120,6 +118,7 @@ async function fetchNamed(
   types: (name: string) => number,
 ): Promise<void> {
   const keys: KeyOf[] = []
+  const ends: KeyOf[] = []
   const aliases: AliasName[] = []
   for (const { record } of live) {
     for (const entity of record[4]) {
@@ -128,15 +127,18 @@ async function fetchNamed(
     }
     for (const [, from, to] of record[5]) {
       for (const [type, keyOrScheme, value] of [from, to]) {
-        if (value === undefined) keys.push([types(type), keyOrScheme])
+        if (value === undefined) ends.push([types(type), keyOrScheme])
         else aliases.push([types(type), keyOrScheme, value])
       }
     }
   }
-  await fetch.nodesByKey(keys)
-  await fetch.aliasesByName(aliases)
-  await fetch.nodes(live.flatMap(({ heldNodes }) => heldNodes))
-  await fetch.links(live.flatMap(({ heldLinks }) => heldLinks))
+  await Promise.all([
+    fetch.nodesByKey(keys),
+    fetch.aliasesByName(aliases),
+    fetch.nodes(live.flatMap(({ heldNodes }) => heldNodes)),
+    fetch.links(live.flatMap(({ heldLinks }) => heldLinks)),
+  ])
+  await fetch.endsByKey(ends)
 }
 
 function concernOf(
@@ -196,10 +198,12 @@ async function gather(
   types: (name: string) => number,
 ): Promise<void> {
   const heldLinks = [...concern.heldLinks].flatMap((id) => set.links.get(id) ?? [])
-  await fetch.assertionsOf(concern.nodes)
-  await fetch.aliasesByName(concern.contested)
-  await fetch.aliases(heldLinks.flatMap(aliasesOfLink))
-  await fetch.edges([...concern.edges, ...heldLinks.flatMap(({ edge }) => edge ?? [])])
+  await Promise.all([
+    fetch.assertionsOf(concern.nodes),
+    fetch.aliasesByName(concern.contested),
+    fetch.aliases(heldLinks.flatMap(aliasesOfLink)),
+    fetch.edges([...concern.edges, ...heldLinks.flatMap(({ edge }) => edge ?? [])]),
+  ])
 
   const numbersOf = (names: Iterable<AliasName>) =>
     [...names].flatMap((name) => set.aliasesByName.get(nameOfKey(...name)) ?? [])
