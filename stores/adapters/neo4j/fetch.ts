@@ -41,7 +41,8 @@ export class Fetch implements Fetching {
       (source) => this.#set.sources.get(source) === undefined,
     )
     const found = await this.#each<[id: number, name: string, priority: number]>(
-      "MATCH (s:_Source {id: r}) WHERE s.tenant = $tenant RETURN s.id, s.name, coalesce(s.priority, 0)",
+      `MATCH (s:_Source {id: r}) WHERE s.tenant = $tenant
+       RETURN s.id, s.name, coalesce(s.priority, 0)`,
       sources,
     )
     for (const [id, name, priority] of found) {
