@@ -11,6 +11,7 @@ const benches: { readonly [name: string]: () => Promise<Bench> } = {
   "ingest-large": async () => (await import("./ingest.ts")).ingestLarge,
   latency: async () => (await import("./ingest.ts")).latency,
   gateway: async () => (await import("./gateway.ts")).gateway,
+  graph: async () => (await import("./graph.ts")).graph,
   restart: async () => (await import("./restart.ts")).restart,
   log: async () => (await import("./log.ts")).log,
   "actors-memory": async () => (await import("./actors-memory.ts")).actorsMemory,

@@ -6,14 +6,24 @@ import { indexedWordCharactersMax } from "../../protocols/limits.ts"
 import { cutMark } from "./text.ts"
 
 export function foldedWords(text: string): readonly string[] {
-  const plain = text
-    .toLowerCase()
+  const lower = text.toLowerCase()
+  const words = plainText.test(lower) ? lower.match(plainWord) : withoutMarks(lower).match(anyWord)
+  return (words ?? []).map((word) =>
+    word.length < indexedWordCharactersMax
+      ? word
+      : word.slice(0, indexedWordCharactersMax).toWellFormed(),
+  )
+}
+
+const withoutMarks = (lower: string): string =>
+  lower
     .normalize("NFD")
     .replace(/\p{M}+/gu, "")
     .replaceAll("ς", "σ")
-  const words = plain.match(anyWord) ?? []
-  return words.map((word) => word.slice(0, indexedWordCharactersMax).toWellFormed())
-}
+
+// Nearly all text is of these characters, and they need neither normal forms nor tables.
+const plainText = /^[\0-\x7f]*$/
+const plainWord = /[a-z0-9]+/g
 
 // The mark of a text that is indexed in part is a word as well.
 const anyWord = new RegExp(`[\\p{L}\\p{N}]+|${cutMark}`, "gu")

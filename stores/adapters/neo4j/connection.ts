@@ -47,6 +47,7 @@ interface Runner {
 /** Statements of one transaction. A row is a tuple in the order of what the statement returns. */
 export class Cypher {
   readonly #runner: Runner
+  readonly #sent: Promise<unknown>[] = []
 
   constructor(runner: Runner) {
     this.#runner = runner
@@ -87,6 +88,24 @@ export class Cypher {
       }
     }
     return found
+  }
+
+  /**
+   * As `each`, without waiting for the answer: the server works while what follows is put together.
+   * Whoever sends waits for `answered` before the transaction ends.
+   */
+  send(text: string, rows: readonly Value[], parameters: Parameters = {}): void {
+    for (let at = 0; at < rows.length; at += neo4jRowsPerStatement) {
+      const some = rows.slice(at, at + neo4jRowsPerStatement)
+      const answer = this.rows(`UNWIND $rows AS r ${text}`, { ...parameters, rows: some })
+      answer.catch(() => undefined)
+      this.#sent.push(answer)
+    }
+  }
+
+  /** Fails as the first of what was sent failed. */
+  async answered(): Promise<void> {
+    await Promise.all(this.#sent.splice(0))
   }
 }
 

@@ -5,41 +5,67 @@
 import type { AliasName, Ends, Fetching, KeyOf } from "../../graph/write/fetching.ts"
 import { nameOfEnds, nameOfKey, type WorkingSet } from "../../graph/write/working-set.ts"
 import type { Cypher, Value } from "./connection.ts"
+import type { Loading } from "./load.ts"
+import { aliasesAt, namesOf, type RecordName, type Shelf, saidOf } from "./said.ts"
 
-type SayerColumns = readonly [
-  record: number,
-  source: number,
-  key: string,
-  version: number | null,
-  name: string,
-  priority: number,
-]
-
-const sayer = "r.id, r.source, r.key, r.version, s.name, s.priority"
+type RecordColumns = readonly [source: number, key: string, said: string]
 
 export class Fetch implements Fetching {
   readonly #cypher: Cypher
   readonly #set: WorkingSet
+  readonly #shelf: Shelf
   readonly #tenant: number
 
-  constructor(cypher: Cypher, set: WorkingSet, tenant: number) {
+  constructor({ cypher, set, shelf }: Loading, tenant: number) {
     this.#cypher = cypher
     this.#set = set
+    this.#shelf = shelf
     this.#tenant = tenant
   }
 
-  async records(wanted: Iterable<readonly [source: number, key: string]>): Promise<void> {
-    const keys = distinct(wanted, ([source, key]) => nameOfKey(source, key))
-    type Row = [number, number, string, number, number, number, number | null, Uint8Array, string]
-    const rows = await this.#each<Row>(
-      `MATCH (n:_Record {source: r[0], key: r[1]}) WHERE n.tenant = $tenant
-       RETURN n.id, n.source, n.key, n.epoch, n.count, n.ordinal, n.version, n.hash, n.refs`,
-      keys,
+  async records(wanted: Iterable<RecordName>): Promise<void> {
+    const names = distinct(wanted, (name) => nameOfKey(...name)).filter(
+      (name) => this.#set.records.get(nameOfKey(...name)) === undefined,
     )
-    for (const [id, source, key, runEpoch, runCount, ordinal, version, hash, refs] of rows) {
-      const row = { id, tenant: this.#tenant, source, key, runEpoch, runCount, ordinal }
-      this.#set.putRecord({ ...row, version, hash, refs, state: "kept" })
+    const rows = await this.#each<RecordColumns>(
+      `MATCH (d:_Record {source: r[0], key: r[1]}) WHERE d.tenant = $tenant RETURN ${record}`,
+      names,
+    )
+    await this.#putRecords(rows)
+  }
+
+  /** With all links of each, and what ranks what it says. */
+  async #putRecords(rows: readonly RecordColumns[]): Promise<void> {
+    for (const row of rows) this.#putRecord(row)
+    const sources = distinct(rows.map(([source]) => source)).filter(
+      (source) => this.#set.sources.get(source) === undefined,
+    )
+    const found = await this.#each<[id: number, name: string, priority: number]>(
+      `MATCH (s:_Source {id: r}) WHERE s.tenant = $tenant
+       RETURN s.id, s.name, coalesce(s.priority, 0)`,
+      sources,
+    )
+    for (const [id, name, priority] of found) {
+      this.#set.sources.fetched(id, { id, name, priority, state: "kept" })
     }
+  }
+
+  #putRecord([source, key, text]: RecordColumns): number {
+    const known = this.#set.records.get(nameOfKey(source, key))
+    if (known !== undefined) return known.id
+    const { nodes, links, ...state } = saidOf(text)
+    const id = ++this.#set.numbers.record
+    const tenant = this.#tenant
+    const ids = links.map(([link, ends]) => {
+      const number = ++this.#set.numbers.link
+      if (link.edge !== null && ends !== undefined) this.#shelf.ends.set(link.edge, ends)
+      this.#set.putLink({ id: number, tenant, record: id, ...link, state: "kept" })
+      return number
+    })
+    this.#shelf.pointed.set(id, aliasesAt(links.map(([link]) => link)))
+    const refs = `${nodes}/${ids.join(",")}`
+    this.#set.putRecord({ id, tenant, source, key, ...state, refs, state: "kept" })
+    return id
   }
 
   async deadLetters(
@@ -55,7 +81,7 @@ export class Fetch implements Fetching {
 
   async nodesByKey(wanted: Iterable<KeyOf>): Promise<void> {
     const unknown = distinct(wanted, ([type, key]) => nameOfKey(type, key)).filter(
-      ([type, key]) => !this.#set.nodesByKey.has(nameOfKey(type, key)),
+      ([type, key]) => !this.#isWhole(this.#set.nodesByKey.get(nameOfKey(type, key))),
     )
     this.#putNodes(
       await this.#each<NodeColumns>(
@@ -65,8 +91,27 @@ export class Fetch implements Fetching {
     )
   }
 
+  /** A text of some thousand characters for each end of each relationship is most of the answer. */
+  async endsByKey(wanted: Iterable<KeyOf>): Promise<void> {
+    const unknown = distinct(wanted, ([type, key]) => nameOfKey(type, key)).filter(
+      ([type, key]) => !this.#set.nodesByKey.has(nameOfKey(type, key)),
+    )
+    type Row = [id: number, type: number, key: string, asserted: number, revision: number]
+    const rows = await this.#each<Row>(
+      `MATCH (n:_Entity {type: r[0], key: r[1]}) WHERE n.tenant = $tenant
+       RETURN n.id, n.type, n.key, n.asserted, n.revision`,
+      unknown,
+    )
+    for (const [id, type, key, asserted, revision] of rows) {
+      const name = { id, tenant: this.#tenant, type, key }
+      const shown = { asserted, properties: "", aliases: "", revision }
+      this.#set.putNode({ ...name, ...shown, state: "kept" })
+      this.#shelf.ofEnds.add(id)
+    }
+  }
+
   async nodes(wanted: Iterable<number>): Promise<void> {
-    const ids = distinct(wanted).filter((id) => this.#set.nodes.get(id) === undefined)
+    const ids = distinct(wanted).filter((id) => !this.#isWhole(id))
     this.#putNodes(
       await this.#each<NodeColumns>(
         `MATCH (n:_Entity {id: r}) WHERE n.tenant = $tenant ${node}`,
@@ -75,26 +120,31 @@ export class Fetch implements Fetching {
     )
   }
 
+  #isWhole(id: number | undefined): boolean {
+    return id !== undefined && this.#set.nodes.get(id) !== undefined && !this.#shelf.ofEnds.has(id)
+  }
+
   #putNodes(rows: readonly NodeColumns[]): void {
     for (const [id, type, key, asserted, properties, aliases, revision] of rows) {
       const shown = { asserted, properties, aliases, revision }
+      const known = this.#set.nodes.get(id)
+      if (known !== undefined && this.#shelf.ofEnds.delete(id)) Object.assign(known, shown)
       this.#set.putNode({ id, tenant: this.#tenant, type, key, ...shown, state: "kept" })
     }
   }
 
   async assertionsOf(nodes: Iterable<number>): Promise<void> {
     const ids = distinct(nodes).filter((id) => !this.#set.described.has(id))
-    type Row = [node: number, properties: string | null, aliases: string | null, ...SayerColumns]
+    type Row = [node: number, properties: string | null, aliases: string | null, ...RecordColumns]
     const rows = await this.#each<Row>(
       `MATCH (n:_Entity {id: r})<-[a:_SAYS]-(d:_Record) WHERE n.tenant = $tenant
-       WITH n, a, d AS r MATCH (s:_Source {id: r.source})
-       RETURN n.id, a.properties, a.aliases, ${sayer}`,
+       RETURN n.id, a.properties, a.aliases, ${record}`,
       ids,
     )
-    for (const [id, properties, aliases, ...said] of rows) {
-      const record = this.#putSayer(said)
-      const cell = { node: id, record, tenant: this.#tenant, properties, aliases }
-      this.#set.putAssertion({ ...cell, state: "kept" })
+    await this.#putRecords(rows.map(([, , , ...said]) => said))
+    for (const [node, properties, aliases, ...said] of rows) {
+      const cell = { node, record: this.#putRecord(said), tenant: this.#tenant }
+      this.#set.putAssertion({ ...cell, properties, aliases, state: "kept" })
     }
     for (const id of ids) this.#set.described.add(id)
   }
@@ -142,67 +192,56 @@ export class Fetch implements Fetching {
     for (const id of ids) this.#set.claimed.add(id)
   }
 
-  async links(wanted: Iterable<number>): Promise<void> {
-    const ids = distinct(wanted).filter((id) => this.#set.links.get(id) === undefined)
-    await this.#linksWhere("id", ids)
-  }
+  /** They came with their records. */
+  async links(): Promise<void> {}
 
   async linksOfAliases(aliases: Iterable<number>): Promise<void> {
     const ids = distinct(aliases)
-    await this.#linksWhere("fromAlias", ids)
-    await this.#linksWhere("toAlias", ids)
+    const rows = await this.#each<RecordColumns>(
+      `MATCH (a:_Alias {id: r})<-[:_POINTS]-(d:_Record) WHERE a.tenant = $tenant
+       RETURN DISTINCT ${record}`,
+      ids,
+    )
+    await this.#putRecords(rows)
     for (const id of ids) this.#set.otherLinks.set(id, false)
   }
 
   async linksOfEdges(edges: Iterable<number>): Promise<void> {
     const ids = distinct(edges).filter((id) => !this.#set.attached.has(id))
-    await this.#linksWhere("edge", ids)
+    await this.records(ids.flatMap((id) => namesOf(this.#shelf.by.get(id) ?? "[]")))
     for (const id of ids) this.#set.attached.add(id)
-  }
-
-  async #linksWhere(property: string, ids: readonly number[]): Promise<void> {
-    const rows = await this.#each<LinkColumns>(
-      `MATCH (l:_Link {${property}: r}) WHERE l.tenant = $tenant
-       MATCH (d:_Record {id: l.record}) WITH l, d AS r MATCH (s:_Source {id: r.source})
-       RETURN l.id, l.type, l.fromNode, l.fromAlias, l.toNode, l.toAlias, l.discriminator,
-         l.derived, l.edge, l.properties, ${sayer}`,
-      ids,
-    )
-    for (const [id, type, fromNode, fromAlias, toNode, toAlias, ...rest] of rows) {
-      const [discriminator, derived, edge, properties, ...said] = rest
-      const record = this.#putSayer(said)
-      const ends = { fromNode, fromAlias, toNode, toAlias }
-      const stated = { discriminator, derived, edge, properties, state: "kept" as const }
-      this.#set.putLink({ id, tenant: this.#tenant, record, type, ...ends, ...stated })
-    }
-  }
-
-  #putSayer([record, source, key, version, name, priority]: SayerColumns): number {
-    if (!this.#set.sayers.has(record)) this.#set.sayers.set(record, { source, key, version })
-    this.#set.sources.fetched(source, { id: source, name, priority, state: "kept" })
-    return record
   }
 
   async otherLinks(aliases: Iterable<number>): Promise<void> {
     const ids = distinct(aliases).filter((id) => !this.#set.otherLinks.has(id))
     const rows = await this.#each<[alias: number, others: boolean]>(
-      `RETURN r[0], EXISTS { MATCH (l:_Link {fromAlias: r[0]}) WHERE NOT l.id IN r[1] }
-         OR EXISTS { MATCH (l:_Link {toAlias: r[0]}) WHERE NOT l.id IN r[1] }`,
-      ids.map((id) => [id, [...this.#set.linksOfAlias.of(id)]]),
+      `RETURN r[0], EXISTS {
+         MATCH (a:_Alias {id: r[0]})<-[:_POINTS]-(d:_Record) WHERE NOT [d.source, d.key] IN r[1] }`,
+      ids.map((id) => [id, this.#knownAt(id)]),
     )
     for (const [of, others] of rows) this.#set.otherLinks.set(of, others)
   }
 
-  /** By a link that stands for them: relationships have no index of their own. */
+  /** Records of the set that have the alias at an end of a link. */
+  #knownAt(of: number): readonly RecordName[] {
+    const records = [...this.#set.linksOfAlias.of(of)].flatMap(
+      (id) => this.#set.links.get(id)?.record ?? [],
+    )
+    return distinct(records).flatMap((id) => {
+      const cell = this.#set.recordsById.get(id)
+      return cell === undefined ? [] : [[cell.source, cell.key] as const]
+    })
+  }
+
+  /** By the ends that a link told: relationships have no index of their own. */
   async edges(wanted: Iterable<number>): Promise<void> {
     const ids = distinct(wanted).filter((id) => this.#set.edges.get(id) === undefined)
     this.#putEdges(
       await this.#each<EdgeColumns>(
-        `CALL (r) { MATCH (l:_Link {edge: r}) WHERE l.tenant = $tenant RETURN l LIMIT 1 }
-         MATCH (a:_Entity {id: l.begin}) USING INDEX a:_Entity(id)
-         MATCH (b:_Entity {id: l.end}) USING INDEX b:_Entity(id)
-         MATCH (a)-[e]->(b) WHERE e.id = r RETURN ${edge}`,
-        ids,
+        `MATCH (a:_Entity {id: r[1]}) USING INDEX a:_Entity(id) WHERE a.tenant = $tenant
+         MATCH (b:_Entity {id: r[2]}) USING INDEX b:_Entity(id)
+         MATCH (a)-[e]->(b) WHERE e.id = r[0] RETURN ${edge}`,
+        ids.map((id) => [id, ...(this.#shelf.ends.get(id) ?? [])]),
       ),
     )
   }
@@ -222,7 +261,8 @@ export class Fetch implements Fetching {
   }
 
   #putEdges(rows: readonly EdgeColumns[]): void {
-    for (const [id, type, from, to, discriminator, derived, links, properties] of rows) {
+    for (const [id, type, from, to, discriminator, derived, links, properties, by] of rows) {
+      this.#shelf.by.set(id, by)
       const name = { id, tenant: this.#tenant, type, from, to, discriminator }
       this.#set.putEdge({ ...name, derived, links, properties, state: "kept" })
     }
@@ -245,14 +285,16 @@ export class Fetch implements Fetching {
        RETURN DISTINCT n.id`,
       { source, tenant: this.#tenant },
     )
-    const edges = await this.#cypher.rows<[id: number]>(
-      `MATCH (r:_Record) WHERE r.source = $source AND r.key >= ''
-       UNWIND [one IN split(split(r.refs, '/')[1], ',') WHERE one <> '' | toInteger(one)] AS id
-       MATCH (l:_Link {id: id}) WHERE l.tenant = $tenant
-       MATCH (a:_Entity {id: l.begin}) MATCH (b:_Entity {id: l.end})
-       MATCH (a)-[e]->(b) WHERE e.id = l.edge AND e.links > 1 RETURN DISTINCT e.id`,
+    const edges = await this.#cypher.rows<[id: number, from: number, to: number]>(
+      `MATCH (r:_Record) WHERE r.source = $source AND r.key >= '' AND r.tenant = $tenant
+       UNWIND split(r.said, '\n')[1..] AS line WITH split(line, '|') AS link WHERE link[0] <> ''
+       MATCH (a:_Entity {id: toInteger(link[1])}) USING INDEX a:_Entity(id)
+       MATCH (b:_Entity {id: toInteger(link[2])}) USING INDEX b:_Entity(id)
+       MATCH (a)-[e]->(b) WHERE e.id = toInteger(link[0]) AND e.links > 1
+       RETURN DISTINCT e.id, a.id, b.id`,
       { source, tenant: this.#tenant },
     )
+    for (const [id, from, to] of edges) this.#shelf.ends.set(id, [from, to])
     return { nodes: nodes.map(([id]) => id), edges: edges.map(([id]) => id) }
   }
 
@@ -263,7 +305,8 @@ export class Fetch implements Fetching {
 
 const node = "RETURN n.id, n.type, n.key, n.asserted, n.properties, n.aliases, n.revision"
 const alias = "a.id, a.type, a.scheme, a.value, a.node, a.claims"
-const edge = "e.id, e.type, a.id, b.id, e.discriminator, e.derived, e.links, e.properties"
+const edge = "e.id, e.type, a.id, b.id, e.discriminator, e.derived, e.links, e.properties, e.by"
+const record = "d.source, d.key, d.said"
 
 type NodeColumns = [
   id: number,
@@ -284,20 +327,6 @@ type AliasColumns = [
   claims: number,
 ]
 
-type LinkColumns = [
-  id: number,
-  type: number,
-  fromNode: number | null,
-  fromAlias: number | null,
-  toNode: number | null,
-  toAlias: number | null,
-  discriminator: string,
-  derived: number,
-  edge: number | null,
-  properties: string | null,
-  ...said: SayerColumns,
-]
-
 type EdgeColumns = [
   id: number,
   type: number,
@@ -307,6 +336,7 @@ type EdgeColumns = [
   derived: number,
   links: number,
   properties: string,
+  by: string,
 ]
 
 function distinct<A>(wanted: Iterable<A>, nameOf: (one: A) => unknown = (one) => one): A[] {

@@ -3,27 +3,23 @@ import type { Cell } from "../../graph/write/cells.ts"
 import type { WorkingSet } from "../../graph/write/working-set.ts"
 import type { Cypher, Value } from "./connection.ts"
 
-export async function flushFences(cypher: Cypher, set: WorkingSet, store: string): Promise<void> {
+export function flushFences(cypher: Cypher, set: WorkingSet, store: string): void {
   for (const [name, value] of set.newMeta) {
-    await cypher.rows("MATCH (s:_Store {name: $store}) SET s[$name] = $value", {
-      store,
-      name,
-      value,
-    })
+    cypher.send("MATCH (s:_Store {name: $store}) SET s[r[0]] = r[1]", [[name, value]], { store })
   }
-  await cypher.each(
+  cypher.send(
     "MATCH (g:_Guard {store: $store, shard: r[0]}) SET g.epoch = r[1]",
     [...set.raised].map((shard) => [shard, set.guards.get(shard) ?? 0]),
     { store },
   )
-  await cypher.each(
+  cypher.send(
     "MERGE (c:_Cursor {tenant: r[0], partition: r[1]}) SET c.sequence = r[2], c.epoch = r[3]",
     [...set.moved].map(([name, [tenant, partition]]) => {
       const { sequence, epoch } = set.cursors.get(name) ?? { sequence: 0, epoch: 0 }
       return [tenant, partition, sequence, epoch]
     }),
   )
-  await flushCounts(cypher, set)
+  flushCounts(cypher, set)
 }
 
 const counted = [
@@ -43,42 +39,44 @@ const addRun = `MERGE (n:_Run {tenant: r[0], source: r[1], epoch: r[2], count: r
   .map((name, i) => `n.${name} = coalesce(n.${name}, 0) + r[${i + runKeys}]`)
   .join(", ")}`
 
-async function flushCounts(cypher: Cypher, set: WorkingSet): Promise<void> {
-  await cypher.each(addRun, set.runs)
-  await cypher.each(
+function flushCounts(cypher: Cypher, set: WorkingSet): void {
+  cypher.send(addRun, set.runs)
+  cypher.send(
     `MERGE (n:_Tally {tenant: r[0], what: r[1], of: r[2]})
      SET n.count = coalesce(n.count, 0) + r[3]`,
     [...set.tallies.values()].filter((row) => row[3] !== 0),
   )
-  await flushDeadLetters(cypher, set)
+  flushDeadLetters(cypher, set)
 }
 
 /** Numbered in the order in which they came, for each tenant. */
-async function flushDeadLetters(cypher: Cypher, set: WorkingSet): Promise<void> {
-  const tenants = new Set(set.deadLetters.map(([tenant]) => tenant))
-  for (const tenant of tenants) {
-    const own = set.deadLetters.filter(([of]) => of === tenant)
-    const row = await cypher.row<[last: number]>(
-      `MATCH (t:_Tenant {id: $tenant}) WITH t, coalesce(t.deadLetters, 0) AS last
-       SET t.deadLetters = last + $count RETURN last`,
-      { tenant, count: own.length },
-    )
-    const last = row?.[0] ?? 0
-    await cypher.each(
-      `CREATE (:_DeadLetter {id: r[0], tenant: r[1], source: r[2], epoch: r[3], count: r[4],
-         ordinal: r[5], recordKey: r[6], file: r[7], offset: r[8], length: r[9], reason: r[10],
-         detail: r[11], fingerprint: r[12], bytes: r[13]})`,
-      own.map((columns, i): Value => [last + 1 + i, ...columns]),
-    )
-  }
+function flushDeadLetters(cypher: Cypher, set: WorkingSet): void {
+  const counts = new Map<number, number>()
+  const rows = set.deadLetters.map((columns): Value => {
+    const [tenant] = columns
+    const place = (counts.get(tenant) ?? 0) + 1
+    counts.set(tenant, place)
+    return [place, ...columns]
+  })
+  cypher.send(
+    `MATCH (t:_Tenant {id: r[1]})
+     CREATE (:_DeadLetter {id: coalesce(t.deadLetters, 0) + r[0], tenant: r[1], source: r[2],
+       epoch: r[3], count: r[4], ordinal: r[5], recordKey: r[6], file: r[7], offset: r[8],
+       length: r[9], reason: r[10], detail: r[11], fingerprint: r[12], bytes: r[13]})`,
+    rows,
+  )
+  cypher.send(
+    "MATCH (t:_Tenant {id: r[0]}) SET t.deadLetters = coalesce(t.deadLetters, 0) + r[1]",
+    [...counts],
+  )
 }
 
 const changedOf = <C extends Cell>(cells: Iterable<C>): readonly C[] =>
   [...cells].filter(({ state }) => state !== "kept")
 
 /** A tenant's feed stands in the node that its writers lock. */
-export async function flushFeed(cypher: Cypher, set: WorkingSet, sender: string): Promise<void> {
-  await cypher.each(
+export function flushFeed(cypher: Cypher, set: WorkingSet, sender: string): void {
+  cypher.send(
     `MATCH (t:_Tenant {id: r[0]})
      SET t.revision = r[1], t.node = r[2], t.changes = r[3], t.sequences = r[4],
        t.sender = $sender`,
@@ -91,22 +89,19 @@ export async function flushFeed(cypher: Cypher, set: WorkingSet, sender: string)
     ]),
     { sender },
   )
-  await cypher.each("MATCH (n:_Change {tenant: r[0], last: r[1]}) DELETE n", set.dropped)
-  await cypher.each("MATCH (n:_Gone) WHERE n.tenant = r[0] AND n.revision <= r[1] DELETE n", [
+  cypher.send("MATCH (n:_Change {tenant: r[0], last: r[1]}) DELETE n", set.dropped)
+  cypher.send("MATCH (n:_Gone) WHERE n.tenant = r[0] AND n.revision <= r[1] DELETE n", [
     ...set.droppedGone,
   ])
-  await cypher.each(
+  cypher.send(
     `CREATE (:_Change {tenant: r[0], last: r[1], first: r[2], revision: r[3], at: r[4],
        sequences: r[5], entries: r[6]})`,
     set.newChanges,
   )
-  await cypher.each(
-    "CREATE (:_Gone {node: r[0], tenant: r[1], revision: r[2], key: r[3]})",
-    set.newGone,
-  )
+  cypher.send("CREATE (:_Gone {node: r[0], tenant: r[1], revision: r[2], key: r[3]})", set.newGone)
 }
 
 /** The tenants' rows are others now: reads that were under way begin anew. */
-export async function turn(cypher: Cypher, tenants: Iterable<number>): Promise<void> {
-  await cypher.each("MATCH (t:_Tenant {id: r}) SET t.turn = coalesce(t.turn, 0) + 1", [...tenants])
+export function turn(cypher: Cypher, tenants: Iterable<number>): void {
+  cypher.send("MATCH (t:_Tenant {id: r}) SET t.turn = coalesce(t.turn, 0) + 1", [...tenants])
 }

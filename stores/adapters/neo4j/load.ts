@@ -11,11 +11,13 @@ import { nameOfKey, type WorkingSet } from "../../graph/write/working-set.ts"
 import type { Cypher } from "./connection.ts"
 import { Fetch } from "./fetch.ts"
 import { numbered } from "./names.ts"
+import type { Shelf } from "./said.ts"
 
 export interface Loading {
   readonly cypher: Cypher
   readonly set: WorkingSet
   readonly store: string
+  readonly shelf: Shelf
 }
 
 export async function loadGuards(of: Loading, guards: readonly Guard[]): Promise<void> {
@@ -31,7 +33,7 @@ export async function loadGuards(of: Loading, guards: readonly Guard[]): Promise
 
 /** Blocks of lost shards, and those that are applied, are not looked into. */
 export async function loadBlocks(of: Loading, blocks: readonly WireBlock[]): Promise<void> {
-  const { cypher, set } = of
+  const { set } = of
   const shards = blocks.map(([, , shard]) => shard)
   await lockGuards(of, shards)
   const epochs = new Map(set.guards)
@@ -47,20 +49,19 @@ export async function loadBlocks(of: Loading, blocks: readonly WireBlock[]): Pro
     await loadTenant(of, tenant)
     const due = dueBlocks(set, tenant, own)
     const sources = due.map((block) => block[5])
-    await nameSources(of, tenant, sources)
-    await nameTypes(of, tenant, due)
-    await gatherBlocks(new Fetch(cypher, set, tenant), set, tenant, due)
+    await Promise.all([nameSources(of, tenant, sources), nameTypes(of, tenant, due)])
+    await gatherBlocks(new Fetch(of, tenant), set, tenant, due)
   }
 }
 
 export async function loadSource(of: Loading, tenantName: string, sourceName: string) {
-  const { cypher, set } = of
+  const { set } = of
   await lockTenants(of, [tenantName])
   const tenant = set.tenants.get(tenantName) ?? -1
   await nameSources(of, tenant, [sourceName])
   await loadTenant(of, tenant)
   const source = set.sourcesByName.get(nameOfKey(tenant, sourceName)) ?? -1
-  await gatherMerged(new Fetch(cypher, set, tenant), set, source)
+  await gatherMerged(new Fetch(of, tenant), set, source)
 }
 
 async function lockGuards({ cypher, set, store }: Loading, shards: readonly number[]) {
@@ -103,47 +104,52 @@ function dueBlocks(set: WorkingSet, tenant: number, blocks: readonly WireBlock[]
 
 type FeedColumns = [revision: number | null, node: number, changes: number, sequences: string]
 
-/** What a transaction asks of a tenant whatever its blocks hold. */
+/** What a transaction asks of a tenant whatever its blocks hold: all at once. */
 async function loadTenant({ cypher, set }: Loading, tenant: number): Promise<void> {
-  const cursors = await cypher.rows<[partition: number, sequence: number, epoch: number]>(
-    `MATCH (c:_Cursor) WHERE c.tenant = $tenant AND c.partition >= 0
-     RETURN c.partition, c.sequence, c.epoch`,
-    { tenant },
-  )
+  const [cursors, tallies, [feed], old] = await Promise.all([
+    cypher.rows<[partition: number, sequence: number, epoch: number]>(
+      `MATCH (c:_Cursor) WHERE c.tenant = $tenant AND c.partition >= 0
+       RETURN c.partition, c.sequence, c.epoch`,
+      { tenant },
+    ),
+    cypher.rows<[what: string, count: number]>(
+      `UNWIND ['deadLetter', 'deadLetterBytes'] AS what
+       MATCH (n:_Tally {tenant: $tenant, what: what, of: 0}) RETURN n.what, n.count`,
+      { tenant },
+    ),
+    cypher.rows<FeedColumns>(
+      "MATCH (t:_Tenant {id: $tenant}) RETURN t.revision, t.node, t.changes, t.sequences",
+      { tenant },
+    ),
+    cypher.rows<[last: number, revision: number, at: number]>(
+      `MATCH (n:_Change) WHERE n.tenant = $tenant AND n.last >= 0
+       RETURN n.last, n.revision, n.at ORDER BY n.tenant, n.last LIMIT $count`,
+      { tenant, count: neo4jTrimmedMax + changeRowsTrimmedMax },
+    ),
+  ])
   for (const [partition, sequence, epoch] of cursors) {
     set.cursors.set(`${tenant}/${partition}`, { sequence, epoch })
   }
-  const tallies = await cypher.rows<[what: string, count: number]>(
-    `UNWIND ['deadLetter', 'deadLetterBytes'] AS what
-     MATCH (n:_Tally {tenant: $tenant, what: what, of: 0}) RETURN n.what, n.count`,
-    { tenant },
-  )
   for (const [what, count] of tallies) set.knownTallies.set(`${tenant}/${what}/0`, count)
-  const feed = await cypher.row<FeedColumns>(
-    "MATCH (t:_Tenant {id: $tenant}) RETURN t.revision, t.node, t.changes, t.sequences",
-    { tenant },
-  )
   if (feed !== undefined && feed[0] !== null) {
     const [revision, node, changes, sequences] = feed
     set.feeds.fetched(tenant, { tenant, revision, node, changes, sequences, state: "kept" })
   }
-  const old = await cypher.rows<[last: number, revision: number, at: number]>(
-    `MATCH (n:_Change) WHERE n.tenant = $tenant AND n.last >= 0
-     RETURN n.last, n.revision, n.at ORDER BY n.tenant, n.last LIMIT $count`,
-    { tenant, count: neo4jTrimmedMax + changeRowsTrimmedMax },
-  )
   set.oldChanges.set(tenant, [...old])
 }
 
 async function nameSources({ cypher, set }: Loading, tenant: number, names: readonly string[]) {
-  const ids = await numbered(cypher, "_Source", { tenant }, names)
-  const rows = await cypher.each<[id: number, priority: number]>(
-    "MATCH (s:_Source {id: r}) SET s.priority = coalesce(s.priority, 0) RETURN s.id, s.priority",
-    [...ids.values()],
-  )
+  const [ids, rows] = await Promise.all([
+    numbered(cypher, "_Source", { tenant }, names),
+    cypher.each<[name: string, priority: number]>(
+      "MATCH (s:_Source {tenant: $tenant, name: r}) RETURN s.name, s.priority",
+      [...new Set(names)],
+      { tenant },
+    ),
+  ])
   const priorities = new Map(rows)
   for (const [name, id] of ids) {
-    set.sources.fetched(id, { id, name, priority: priorities.get(id) ?? 0, state: "kept" })
+    set.sources.fetched(id, { id, name, priority: priorities.get(name) ?? 0, state: "kept" })
     set.sourcesByName.set(nameOfKey(tenant, name), id)
   }
 }

@@ -34,6 +34,8 @@ export interface Neo4jOptions {
   readonly store?: string
   /** Changes of a tenant that are kept at least, and how long; as agreed where left out. */
   readonly changesKept?: WriterSettings["retention"]
+  /** Shared memory whose first member counts transactions that met another one. */
+  readonly triesAgain?: Int32Array
 }
 
 type OpenFailure = DataDirectoryRefused | Invalid | StoreBroken
@@ -59,7 +61,14 @@ export const openNeo4jGraph = (
     })
     const sender = randomBytes(senderBytes).toString("hex")
     const thread = yield* Effect.acquireRelease(
-      Effect.sync(() => writerThread({ address, sender, retention: options.changesKept ?? {} })),
+      Effect.sync(() =>
+        writerThread({
+          address,
+          sender,
+          retention: options.changesKept ?? {},
+          triesAgain: options.triesAgain,
+        }),
+      ),
       (opened) => opened.close,
     )
     const store = yield* openReadStore(address)

@@ -13,6 +13,7 @@ import type {
 import { propertiesOf } from "../../graph/text.ts"
 import type { Cypher, Value } from "./connection.ts"
 import { type EntityRow, entityColumns, entityOfRow } from "./read-entities.ts"
+import { stateOf } from "./said.ts"
 
 /** Place, type and key of each. */
 const rowsOf = (names: readonly EntityName[]): Value[] =>
@@ -42,10 +43,7 @@ type AssertionRow = readonly [
   source: string,
   priority: number,
   recordKey: string,
-  version: number | null,
-  epoch: number,
-  count: number,
-  ordinal: number,
+  said: string,
   properties: string,
 ]
 
@@ -57,14 +55,16 @@ export async function assertionsNamed(
 ): Promise<readonly (readonly Assertion[])[]> {
   const rows = await cypher.each<AssertionRow>(
     `${named} MATCH (n)<-[a:_SAYS]-(d:_Record) MATCH (s:_Source {id: d.source})
-     RETURN r[0], s.name, s.priority, d.key, d.version, d.epoch, d.count, d.ordinal,
+     RETURN r[0], s.name, coalesce(s.priority, 0), d.key, split(d.said, '\n')[0],
        coalesce(a.properties, n.properties)`,
     rowsOf(names),
     { tenant },
   )
   const found = names.map(() => [] as (Assertion & { readonly priority: number })[])
-  for (const [at, source, priority, recordKey, version, epoch, count, ordinal, text] of rows) {
-    const said = { source, recordKey, version: version ?? undefined, run: { epoch, count } }
+  for (const [at, source, priority, recordKey, line, text] of rows) {
+    const { version, runEpoch, runCount, ordinal } = stateOf(line)
+    const run = { epoch: runEpoch, count: runCount }
+    const said = { source, recordKey, version: version ?? undefined, run }
     found[at]?.push({ ...said, ordinal, properties: propertiesOf(text), priority })
   }
   return found.map((assertions) =>

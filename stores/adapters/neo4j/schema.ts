@@ -5,9 +5,10 @@
  *   between entities has the name of its type. Whoever looks at the database with other tools sees
  *   the visible graph in them. Names that begin with `_` are the store's own, so no type of a
  *   source is taken for one; types beyond `neo4jTypesNamedMax` have the label or type `_Other`.
- * - What records say of it are nodes `_Record`, `(:_Record)-[:_SAYS]->(:_Entity)` and `_Link`;
- *   `(:_Alias)-[:_CLAIMED_BY]->(:_Entity)`. Texts of properties stand in the entity alone where one
- *   record says anything.
+ * - What records say of it stands in nodes `_Record` (`said.ts`), with
+ *   `(:_Record)-[:_SAYS]->(:_Entity)` and, where a link of theirs has an end by alias,
+ *   `(:_Record)-[:_POINTS]->(:_Alias)`; `(:_Alias)-[:_CLAIMED_BY]->(:_Entity)`. Texts of properties
+ *   stand in the entity alone where one record says anything.
  * - Every node carries its tenant's number, which belongs to one store of the database.
  * - Of a tenant one transaction at a time writes: it holds the lock of its `_Tenant`, whose `turn`
  *   rises with each that changes anything.
@@ -38,12 +39,10 @@ const unique: readonly (readonly [label: string, ...properties: string[]])[] = [
   ["_Run", "tenant", "source", "epoch", "count"],
   ["_Tally", "tenant", "what", "of"],
   ["_Record", "source", "key"],
-  ["_Record", "id"],
   ["_Entity", "type", "key"],
   ["_Entity", "id"],
   ["_Alias", "type", "scheme", "value"],
   ["_Alias", "id"],
-  ["_Link", "id"],
   ["_DeadLetter", "source", "epoch", "count", "ordinal"],
   ["_DeadLetter", "tenant", "id"],
   ["_Change", "tenant", "last"],
@@ -51,9 +50,6 @@ const unique: readonly (readonly [label: string, ...properties: string[]])[] = [
 ]
 
 const indexed: readonly (readonly [label: string, ...properties: string[]])[] = [
-  ["_Link", "edge"],
-  ["_Link", "fromAlias"],
-  ["_Link", "toAlias"],
   ["_Gone", "tenant", "revision"],
 ]
 

@@ -4,6 +4,7 @@ import type { Run } from "../../../protocols/event.ts"
 import type { Cursor, GraphCounts, SourceSummary } from "../../graph/port.ts"
 import type { Tally } from "../../graph/write/transaction.ts"
 import type { Cypher } from "./connection.ts"
+import { namesOf } from "./said.ts"
 
 type CounterRow = [
   read: number,
@@ -93,13 +94,20 @@ export async function sourcesOf(cypher: Cypher, tenant: number): Promise<readonl
 // Stubs are few, and which of them a source points to changes with what others say: counted when
 // asked.
 async function stubsBySource(cypher: Cypher, tenant: number): Promise<ReadonlyMap<number, number>> {
-  const rows = await cypher.rows<[source: number, stubs: number]>(
+  const rows = await cypher.rows<[stub: number, by: string]>(
     `MATCH (n:_Stub) WHERE n.tenant = $tenant
-     MATCH (n)-[e]-(:_Entity) MATCH (l:_Link {edge: e.id}) WHERE l.tenant = $tenant
-     MATCH (d:_Record {id: l.record}) RETURN d.source, count(DISTINCT n)`,
+     MATCH (n)-[e]-(:_Entity) RETURN DISTINCT n.id, e.by`,
     { tenant },
   )
-  return new Map(rows)
+  const stubs = new Map<number, Set<number>>()
+  for (const [stub, by] of rows) {
+    for (const [source] of namesOf(by)) {
+      const known = stubs.get(source)
+      if (known === undefined) stubs.set(source, new Set([stub]))
+      else known.add(stub)
+    }
+  }
+  return new Map([...stubs].map(([source, own]) => [source, own.size]))
 }
 
 export async function runCountersOf(cypher: Cypher, tenant: number, source: string, run: Run) {

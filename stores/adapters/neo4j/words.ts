@@ -6,9 +6,9 @@ import { foldedWords } from "../../graph/words.ts"
 
 /** The words of an entity's text behind their tenant's number, and one that stands for its type. */
 export function indexedWords(tenant: number, type: number, text: string): string {
-  const own = new Set([typeWord(tenant, type)])
-  for (const word of foldedWords(withoutType(text))) own.add(`${tenant}.${word}`)
-  return [...own].join(" ")
+  let words = typeWord(tenant, type)
+  for (const word of new Set(foldedWords(withoutType(text)))) words += ` ${tenant}.${word}`
+  return words
 }
 
 /** What finds the entities that have words with these beginnings: all terms together. */

@@ -37,6 +37,7 @@ import { isConflict } from "./failure.ts"
 import { flush } from "./flush.ts"
 import { turn } from "./flush-fences.ts"
 import { type Loading, loadBlocks, loadGuards, loadSource } from "./load.ts"
+import { Shelf } from "./said.ts"
 import { settleLetters } from "./settle-letters.ts"
 import { endOlder, metadataOf } from "./takeover.ts"
 
@@ -45,11 +46,16 @@ export interface WriterSettings {
   /** Stands beside each change, so that whoever made it knows it. */
   readonly sender: string
   readonly retention: Partial<Pick<Retention, "changesMax" | "millisMax">>
+  /** Its first member counts transactions that are tried again. */
+  readonly triesAgain: Int32Array | undefined
 }
 
 type Load = (of: Loading) => Promise<void>
 
 const writing = { mode: "WRITE", timeoutMillis: neo4jTransactionMillisMax, keep: true } as const
+
+/** Records and links are numbered anew in each. */
+const ofTransaction = { record: 0, link: 0 }
 
 export class Neo4jWriter {
   readonly #settings: WriterSettings
@@ -87,7 +93,7 @@ export class Neo4jWriter {
       [],
       async (of) => {
         await loadSource(of, tenant, source)
-        await turn(of.cypher, of.set.tenants.values())
+        turn(of.cypher, of.set.tenants.values())
       },
       (writer) => writer.configureSource(tenant, source, priority),
     )
@@ -129,6 +135,7 @@ export class Neo4jWriter {
       } catch (cause) {
         this.#forget()
         if (!isConflict(cause) || tries === neo4jRetriesMax) throw cause
+        if (this.#settings.triesAgain !== undefined) Atomics.add(this.#settings.triesAgain, 0, 1)
         const spread = neo4jRetryMillisMax - neo4jRetryMillisMin
         await sleep(neo4jRetryMillisMin + Math.random() * spread)
       }
@@ -144,12 +151,13 @@ export class Neo4jWriter {
     const { sender } = this.#settings
     const { store } = this.#settings.address
     const set = new WorkingSet(numbers)
-    await load({ cypher, set, store })
+    const shelf = new Shelf()
+    await load({ cypher, set, store, shelf })
     const writer = new BlockWriter(rowsOf(set), this.#settings.retention)
     const answer = decide(writer)
     this.#changed = writer.finish()
-    await flush(cypher, set, { store, sender, types: await this.#namesOfTypes(cypher, set) })
-    await turn(cypher, new Set([...set.moved.values()].map(([tenant]) => tenant)))
+    const types = await this.#namesOfTypes(cypher, set)
+    await flush(cypher, set, { store, sender, types, shelf })
     this.#numbers = set.numbers
     return answer
   }
@@ -173,8 +181,8 @@ export class Neo4jWriter {
   async #takeNumbers(): Promise<Numbers> {
     const last = this.#numbers
     if (last !== undefined) {
-      const highest = Math.max(last.record, last.alias, last.edge, last.link)
-      if (this.#numbersEnd - highest > neo4jNumbersTaken / 2) return last
+      const highest = Math.max(last.alias, last.edge)
+      if (this.#numbersEnd - highest > neo4jNumbersTaken / 2) return { ...last, ...ofTransaction }
     }
     const row = await this.#in(writing, (cypher) =>
       cypher.row<[end: number]>(
@@ -185,7 +193,7 @@ export class Neo4jWriter {
     )
     this.#numbersEnd = row?.[0] ?? 0
     const begin = this.#numbersEnd - neo4jNumbersTaken
-    return { record: begin, alias: begin, edge: begin, link: begin }
+    return { alias: begin, edge: begin, ...ofTransaction }
   }
 
   /** What is known may never have been written, or have been after all. */

@@ -94,6 +94,10 @@ export class Fetch implements Fetching {
     )
   }
 
+  endsByKey(wanted: Iterable<KeyOf>): Promise<void> {
+    return this.nodesByKey(wanted)
+  }
+
   async nodes(wanted: Iterable<number>): Promise<void> {
     const ids = distinct(wanted).filter((id) => this.#set.nodes.get(id) === undefined)
     if (ids.length === 0) return

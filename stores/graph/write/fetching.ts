@@ -14,6 +14,8 @@ export interface Fetching {
     wanted: readonly (readonly [source: number, epoch: number, count: number, ordinal: number])[],
   ) => Promise<void>
   readonly nodesByKey: (wanted: Iterable<KeyOf>) => Promise<void>
+  /** Of nodes that are only ends of relationships: what they show may be left out. */
+  readonly endsByKey: (wanted: Iterable<KeyOf>) => Promise<void>
   readonly nodes: (wanted: Iterable<number>) => Promise<void>
   /** All of each, with who says them. */
   readonly assertionsOf: (nodes: Iterable<number>) => Promise<void>

@@ -48,14 +48,13 @@ export async function gatherBlocks(
   const wanted = blocks.flatMap((block) =>
     block[9].map(([, key]) => [sourceOf(block), key] as const),
   )
-  await fetch.records(wanted)
-  await fetch.deadLetters(
-    blocks.flatMap((block) =>
-      block[9]
-        .filter((record) => record[6] !== null)
-        .map(([ordinal]) => [sourceOf(block), block[6], block[7], ordinal] as const),
-    ),
+  const setAside = blocks.flatMap((block) =>
+    block[9]
+      .filter((record) => record[6] !== null)
+      .map(([ordinal]) => [sourceOf(block), block[6], block[7], ordinal] as const),
   )
+  await fetch.records(wanted)
+  await fetch.deadLetters(setAside)
   const live = liveRecords(set, blocks, sourceOf)
   const types = (name: string) => set.types.get(nameOfKey(tenant, name)) ?? -1
   await fetchNamed(fetch, live, types)
@@ -120,6 +119,7 @@ async function fetchNamed(
   types: (name: string) => number,
 ): Promise<void> {
   const keys: KeyOf[] = []
+  const ends: KeyOf[] = []
   const aliases: AliasName[] = []
   for (const { record } of live) {
     for (const entity of record[4]) {
@@ -128,7 +128,7 @@ async function fetchNamed(
     }
     for (const [, from, to] of record[5]) {
       for (const [type, keyOrScheme, value] of [from, to]) {
-        if (value === undefined) keys.push([types(type), keyOrScheme])
+        if (value === undefined) ends.push([types(type), keyOrScheme])
         else aliases.push([types(type), keyOrScheme, value])
       }
     }
@@ -137,6 +137,7 @@ async function fetchNamed(
   await fetch.aliasesByName(aliases)
   await fetch.nodes(live.flatMap(({ heldNodes }) => heldNodes))
   await fetch.links(live.flatMap(({ heldLinks }) => heldLinks))
+  await fetch.endsByKey(ends)
 }
 
 function concernOf(

@@ -1,0 +1,70 @@
+/** Our contestant: the store's sink, fed with prepared blocks as the sink's actor feeds it. */
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import { commitRecordsMax } from "../../protocols/limits.ts"
+import { type GraphSinkShape, openNeo4jGraph, type PreparedBlock } from "../../stores/index.ts"
+import type { Server } from "../../test/servers/index.ts"
+import { closeScope, openScope, run } from "../../test/support/run.ts"
+import type { Written } from "./bare.ts"
+import { lanesOf, type Rows, tenant } from "./rows.ts"
+
+export interface Feeding {
+  readonly partitions: number
+  /** Nodes that write for the tenant at the same time, each its own partitions. */
+  readonly nodes: number
+}
+
+export interface OurRun extends Written {
+  /** Of what is visible in the end. */
+  readonly hash: string
+}
+
+let stores = 0
+
+/** Writes all records into a store of their own. */
+export async function writeOurs(server: Server, rows: Rows, feeding: Feeding): Promise<OurRun> {
+  const scope = openScope()
+  const triesAgain = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+  const { url, user = "", password = "" } = server
+  const options = { url, user, password, store: `bench ${stores++}`, triesAgain }
+  const open = Effect.all(Array.from({ length: feeding.nodes }, () => openNeo4jGraph(options)))
+  try {
+    const nodes = await run(Scope.provide(open, scope))
+    const lanes = lanesOf(rows.records, feeding.partitions)
+    const fed = nodes.map(({ sink }, at) => {
+      const own = lanes.filter((_, partition) => partition % nodes.length === at)
+      return [sink, inTurn(own.map((lane) => lane.map(sink.prepare)))] as const
+    })
+    const started = performance.now()
+    await Promise.all(fed.map(([sink, blocks]) => feed(sink, blocks)))
+    const millis = performance.now() - started
+    const [hash = ""] = await run(Effect.all(nodes.map(({ reads }) => reads.graphHash(tenant))))
+    return { millis, retries: triesAgain[0] ?? 0, hash }
+  } finally {
+    await closeScope(scope)
+  }
+}
+
+/**
+ * A call has blocks in the order in which they came, up to the size of a transaction; they are of
+ * all partitions, none of which is in two calls, so a call waits for the one before.
+ */
+async function feed(sink: GraphSinkShape, blocks: readonly PreparedBlock[]): Promise<void> {
+  const left = [...blocks]
+  while (left.length > 0) {
+    const call: PreparedBlock[] = []
+    for (let records = 0; records < commitRecordsMax && left.length > 0; ) {
+      const [block] = left.splice(0, 1)
+      if (block === undefined) break
+      call.push(block)
+      records += block.recordCount
+    }
+    await run(sink.commit(call))
+  }
+}
+
+/** The first of each lane, then the second of each, and so on. */
+const inTurn = (lanes: readonly (readonly PreparedBlock[])[]): readonly PreparedBlock[] => {
+  const longest = Math.max(...lanes.map((lane) => lane.length))
+  return Array.from({ length: longest }, (_, i) => lanes.flatMap((lane) => lane[i] ?? [])).flat()
+}

@@ -1,0 +1,70 @@
+/** Writes what records say: their texts, the aliases that they point at, who speaks of what. */
+import { invariant } from "../../../protocols/errors.ts"
+import { parseRefs } from "../../graph/write/block-writer.ts"
+import type { EdgeCell, RecordCell, WorkingSet } from "../../graph/write/working-set.ts"
+import type { Cypher } from "./connection.ts"
+import { aliasesAt, type RecordName, type Shelf, textOfNames, textOfSaid } from "./said.ts"
+
+/** Records that are new, or of which anything has changed, with their texts. */
+export type RecordsToWrite = ReadonlyMap<RecordCell, string>
+
+export function recordsToWrite(set: WorkingSet, shelf: Shelf): RecordsToWrite {
+  const links = [...set.links.gone, ...set.links.in("new"), ...set.links.in("changed")]
+  const changed = new Set([...set.records.in("new"), ...set.records.in("changed")])
+  for (const { record } of links) changed.add(recordOf(set, record))
+  return new Map([...changed].map((cell) => [cell, textOf(set, shelf, cell)]))
+}
+
+function textOf(set: WorkingSet, shelf: Shelf, cell: RecordCell): string {
+  const links = linksOf(set, cell).map((link) => {
+    const edge = link.edge === null ? undefined : set.edges.get(link.edge)
+    const known = link.edge === null ? undefined : shelf.ends.get(link.edge)
+    return [link, edge === undefined ? known : ([edge.from, edge.to] as const)] as const
+  })
+  return textOfSaid(cell, cell.refs.split("/")[0] ?? "", links)
+}
+
+const linksOf = (set: WorkingSet, { refs }: RecordCell) =>
+  parseRefs(refs).links.flatMap((id) => set.links.get(id) ?? [])
+
+/** Joins records to the aliases that their links have at an end. */
+export function flushPoints(
+  cypher: Cypher,
+  set: WorkingSet,
+  shelf: Shelf,
+  records: RecordsToWrite,
+): void {
+  const gone: [...RecordName, alias: number][] = []
+  const made: [...RecordName, alias: number][] = []
+  for (const cell of records.keys()) {
+    const before = shelf.pointed.get(cell.id) ?? none
+    const after = aliasesAt(linksOf(set, cell))
+    const name = [cell.source, cell.key] as const
+    for (const alias of before) if (!after.has(alias)) gone.push([...name, alias])
+    for (const alias of after) if (!before.has(alias)) made.push([...name, alias])
+  }
+  cypher.send(`${ends} MATCH (d)-[p:_POINTS]->(a) DELETE p`, gone)
+  cypher.send(`${ends} CREATE (d)-[:_POINTS]->(a)`, made)
+}
+
+const none: ReadonlySet<number> = new Set()
+
+const ends = `
+  MATCH (d:_Record {source: r[0], key: r[1]}) USING INDEX d:_Record(source, key)
+  MATCH (a:_Alias {id: r[2]}) USING INDEX a:_Alias(id)`
+
+export const nameOfRecord = (set: WorkingSet, id: number): RecordName => {
+  const { source, key } = recordOf(set, id)
+  return [source, key]
+}
+
+/** The records that speak of a relationship that is new or has changed. */
+export function byOf(set: WorkingSet, { id }: EdgeCell): string {
+  return textOfNames(set.linksAt(id).map(({ record }) => nameOfRecord(set, record)))
+}
+
+function recordOf(set: WorkingSet, id: number): RecordCell {
+  const cell = set.recordsById.get(id)
+  invariant(cell !== undefined, "A record that is spoken of was fetched.")
+  return cell
+}
