@@ -1,5 +1,5 @@
 /**
- * Entry of the thread that writes to Postgres. Takes requests in order; commits that come while a
+ * Entry of the thread that writes to Postgres. Takes guards first and the rest in order; commits that come while a
  * transaction is under way share the next one, up to `commitRecordsMax` records, and are tried one
  * by one where that takes longer than the server lets a transaction take.
  */
@@ -7,6 +7,7 @@ import { parentPort, workerData } from "node:worker_threads"
 import { invariant } from "../../../protocols/errors.ts"
 import { commitRecordsMax } from "../../../protocols/limits.ts"
 import { type Answer, decodeBlock, type Request } from "../../graph/write/wire.ts"
+import { takeNext } from "../thread/waiting-requests.ts"
 import { failureOf, isTooSlow } from "./failure.ts"
 import { PostgresWriter, type WriterSettings } from "./writer.ts"
 
@@ -26,7 +27,7 @@ port.on("message", (request: Request) => {
 
 async function work(): Promise<void> {
   isWorking = true
-  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+  for (let next = takeNext(waiting); next !== undefined; next = takeNext(waiting)) {
     if (next.kind !== "commit") await single(next)
     else await commit(groupFrom(next))
   }

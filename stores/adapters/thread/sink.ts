@@ -13,10 +13,9 @@ export function sinkOf(
 ): GraphSinkShape {
   return {
     guard: (logId, guards) =>
-      expect(
-        thread.request(() => ({ kind: "guard", logId, guards })),
-        "guard",
-      ).pipe(Effect.flatMap(({ answer }) => answerOfGuard(answer))),
+      expect(thread.urge({ kind: "guard", logId, guards }), "guard").pipe(
+        Effect.flatMap(({ answer }) => answerOfGuard(answer)),
+      ),
     configureSource: (tenant, source, { priority }) =>
       Effect.asVoid(thread.request(() => ({ kind: "configure", tenant, source, priority }))),
     settleDeadLetters: (tenant, changes) =>
