@@ -105,10 +105,11 @@ export const makeNode: (
         ? undefined
         : yield* joinCluster({ world, root, pulled, cluster, onEvent })
     later.placement = placement
-    for (const settings of options.tenants) yield* tenants.ensure(settings)
-    for (const tail of yield* ports.log.tails) yield* tenants.ensure({ tenant: tail.tenant })
+    const ensure = (settings: TenantSettings) => world.patiently(tenants.ensure(settings))
+    for (const settings of options.tenants) yield* ensure(settings)
+    for (const { tenant } of yield* world.patiently(ports.log.tails)) yield* ensure({ tenant })
     const interrupted = new InterruptedFiles()
-    yield* interrupted.find(world, options.sources ?? [])
+    yield* world.patiently(interrupted.find(world, options.sources ?? []))
     const parts = { world, memory, root, tenants, failure, ended, system, interrupted, placement }
     const node = new RunningNode(parts)
     const { spool } = ports

@@ -94,6 +94,18 @@ export class World {
     this.#owned.delete(shard)
   }
 
+  /**
+   * What a node does while it starts. One that is alone says that its log or store is away; one of a
+   * cluster may be paused or cut off like any other, and waits.
+   */
+  patiently<A>(effect: Effect.Effect<A, IntelGraphError>): Effect.Effect<A, IntelGraphError> {
+    if (this.node === undefined) return effect
+    const again: Effect.Effect<A, IntelGraphError> = Effect.catchTag(effect, "Unavailable", () =>
+      Effect.andThen(Effect.sleep(retryMillisMax), again),
+    )
+    return again
+  }
+
   /** There are blocks of a tenant that does not run here: another node made it. */
   unknownTenant(tenant: string): void {
     this.#onUnknownTenant(tenant)

@@ -156,22 +156,24 @@ class Writes implements WritesShape {
 
   /** What has no receipt that waits for it was never acknowledged, or is over. */
   resume(): Effect.Effect<void, IntelGraphError> {
-    const { spool, ensureTenant } = this.#parts
+    const { world, spool, ensureTenant } = this.#parts
     return Effect.forEach(
       spool.kept(),
       (kept) =>
-        Effect.gen({ self: this }, function* () {
-          const { tenant, number } = kept
-          const write = yield* this.#read<StoredWrite>(tenant, writePath(tenant, number))
-          const key = write?.idempotencyKey ?? ""
-          const stored = yield* this.#read<StoredReceipt>(tenant, receiptPath(tenant, key))
-          const recipe = write?.recipe ?? null
-          if (recipe === null || stored?.number !== number || stored.end !== null) {
-            return yield* spool.remove(kept)
-          }
-          yield* ensureTenant(tenant)
-          yield* this.#begin(tenant, key, stored, recipe)
-        }),
+        world.patiently(
+          Effect.gen({ self: this }, function* () {
+            const { tenant, number } = kept
+            const write = yield* this.#read<StoredWrite>(tenant, writePath(tenant, number))
+            const key = write?.idempotencyKey ?? ""
+            const stored = yield* this.#read<StoredReceipt>(tenant, receiptPath(tenant, key))
+            const recipe = write?.recipe ?? null
+            if (recipe === null || stored?.number !== number || stored.end !== null) {
+              return yield* spool.remove(kept)
+            }
+            yield* ensureTenant(tenant)
+            yield* this.#begin(tenant, key, stored, recipe)
+          }),
+        ),
       { discard: true },
     )
   }

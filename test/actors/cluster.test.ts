@@ -7,6 +7,7 @@ import { fileSource } from "../../actors/adapters/file-source.ts"
 import { makeNode, openSpool, type Ports, type ShardEvent } from "../../actors/index.ts"
 import { shardOfConnector } from "../../actors/partition.ts"
 import { formatAddress } from "../../protocols/address.ts"
+import { Unavailable } from "../../protocols/errors.ts"
 import { shardCount } from "../../protocols/limits.ts"
 import { makeNodeHost, openDataDirectory, openEmbeddedLog, shareOut } from "../../runtime/index.ts"
 import { openGraphStore } from "../../stores/index.ts"
@@ -35,15 +36,23 @@ async function openCluster(folder: string) {
   )
   const register = new MemoryRegister()
   let incarnations = 0
-  /** `reads`: what it reads of the bytes of writes. */
-  const joined = async (node: string, reads?: "nothing"): Promise<Joined> => {
+  /** `reads`: what it reads of the bytes of writes; `away`: reads of the state that fail first. */
+  const joined = async (node: string, reads?: "nothing", away = 0): Promise<Joined> => {
     const scope = openScope()
     const open = new Set<number>()
     const shards = ({ event, shard }: ShardEvent) => {
       if (event === "opened") open.add(shard)
       if (event === "closed") open.delete(shard)
     }
-    const { log, state, sink, feed } = shared
+    const { log, sink, feed } = shared
+    let failures = away
+    const state: Ports["state"] = {
+      ...shared.state,
+      read: (shard, path) =>
+        Effect.suspend(() =>
+          failures-- > 0 ? Effect.fail(isAway) : shared.state.read(shard, path),
+        ),
+    }
     const sources: Ports["sources"] =
       reads === "nothing" ? { ...fileSource, open: () => Effect.never } : fileSource
     const made = Effect.gen(function* () {
@@ -71,6 +80,8 @@ async function openCluster(folder: string) {
   }
   return { join: joined }
 }
+
+const isAway = new Unavailable({ message: "It is away.", retryAfterMillis: 1 })
 
 const until = (hold: () => void) => vi.waitFor(hold, { timeout: 30_000, interval: 10 })
 
@@ -103,6 +114,14 @@ describe("nodes that share the shards", () => {
     expect(phases.every((phase) => phase === "done" || phase === "skipped")).toBe(true)
     await run(settled(a))
     expect(await run(outcomeOf(a))).toEqual(expected)
+  }, 60_000)
+
+  it("wait where the state is away while they start", async () => {
+    const folder = temporaryFolder()
+    const cluster = await openCluster(folder)
+    const { node, open } = await cluster.join("a", undefined, 5)
+    await until(() => expect(open.size).toBe(shardCount))
+    expect(node.actors("demo").children).toHaveLength(1)
   }, 60_000)
 
   it("take a write where all that it needs is, and elsewhere say where", async () => {
