@@ -8,6 +8,7 @@ describe("what Neo4j says", () => {
   it.each([
     ["Neo.TransientError.Transaction.DeadlockDetected", true],
     ["Neo.ClientError.Transaction.Terminated", true],
+    ["Neo.ClientError.Transaction.LockClientStopped", true],
     ["Neo.TransientError.General.MemoryPoolOutOfMemoryError", false],
     ["Neo.ClientError.Statement.SyntaxError", false],
   ])("%s is tried again at once: %s", (code, isTriedAgain) => {

@@ -17,11 +17,17 @@ export function failureOf(cause: unknown): Failure {
  * short stays so for longer.
  */
 export const isConflict = (cause: unknown): boolean =>
-  codeOf(cause) === endedByOther ||
+  endedByOther.has(codeOf(cause)) ||
   (codeOf(cause).startsWith("Neo.TransientError") && !/Memory/.test(codeOf(cause)))
 
-/** The driver calls it an error of the client's, so that its own retries leave it alone. */
-const endedByOther = "Neo.ClientError.Transaction.Terminated"
+/**
+ * Ended at work, or while it waited for a lock. The driver calls both errors of the client's, so
+ * that its own retries leave them alone.
+ */
+const endedByOther: ReadonlySet<string> = new Set([
+  "Neo.ClientError.Transaction.Terminated",
+  "Neo.ClientError.Transaction.LockClientStopped",
+])
 
 /** Another one has made the same constraint or index in between. */
 export const isMadeMeanwhile = (cause: unknown): boolean =>
