@@ -325,7 +325,7 @@ describe("the verbs over a cluster", { timeout: 90_000 }, () => {
         /^demo\/tenant\/demo on alone: running\n {2}restarts 0\n/,
         ["actor", "get", "demo/tenant/demo"],
       ],
-      [/^node alone\n {2}system\/root\/root/, ["actor", "tree"]],
+      [/^node alone\n {2}system.root.root /, ["actor", "tree"]],
       [/^node +mailbox +state +depth/, ["mailbox", "top"]],
     ]
     for (const [pattern, words] of shown) {
