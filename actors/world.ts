@@ -95,8 +95,8 @@ export class World {
   }
 
   /**
-   * What a node does while it starts. One that is alone says that its log or store is away; one of a
-   * cluster may be paused or cut off like any other, and waits.
+   * What a node does while it starts. One that is alone says that its log or store is away; one of
+   * a cluster may be paused or cut off like any other, and waits.
    */
   patiently<A>(effect: Effect.Effect<A, IntelGraphError>): Effect.Effect<A, IntelGraphError> {
     if (this.node === undefined) return effect

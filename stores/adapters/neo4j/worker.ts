@@ -1,6 +1,6 @@
 /**
- * Entry of the thread that writes to Neo4j. Takes guards first and the rest in order; commits that come while a
- * transaction is under way share the next one, up to `commitRecordsMax` records.
+ * Entry of the thread that writes to Neo4j. Takes guards first and the rest in order; commits that
+ * come while a transaction is under way share the next one, up to `commitRecordsMax` records.
  */
 import { parentPort, workerData } from "node:worker_threads"
 import { invariant } from "../../../protocols/errors.ts"

@@ -1,7 +1,7 @@
 /**
- * Entry of the thread that writes to Postgres. Takes guards first and the rest in order; commits that come while a
- * transaction is under way share the next one, up to `commitRecordsMax` records, and are tried one
- * by one where that takes longer than the server lets a transaction take.
+ * Entry of the thread that writes to Postgres. Takes guards first and the rest in order; commits
+ * that come while a transaction is under way share the next one, up to `commitRecordsMax` records,
+ * and are tried one by one where that takes longer than the server lets a transaction take.
  */
 import { parentPort, workerData } from "node:worker_threads"
 import { invariant } from "../../../protocols/errors.ts"
