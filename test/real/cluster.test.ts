@@ -19,7 +19,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-const everyShard = new RegExp(`(?:"shard opened".*){${shardCount}}`, "s")
+/** Each shard's line, and nothing that could be read in two ways. */
+const everyShard = new RegExp(`(?:(?:(?!"shard opened")[^])*"shard opened"){${shardCount}}`)
 
 /** Where a node works, and how it is asked. */
 function cluster() {
