@@ -24,10 +24,14 @@ import type { RootMessage } from "./root.ts"
 import { openShards, otherGraph, type PulledBytes } from "./shard-memory.ts"
 import type { World } from "./world.ts"
 
-/** `failed`: it is tried again here or elsewhere, unless the error is `LogDamaged`. */
+/**
+ * `failed`: it is tried again here or elsewhere, unless the error is `LogDamaged`. `broken`: it was
+ * open, and nobody can go on with what was found; it waits for a person.
+ */
 export type ShardEvent =
   | { readonly event: "opened"; readonly shard: number; readonly epoch: number }
   | { readonly event: "failed"; readonly shard: number; readonly error: TakeoverFailed }
+  | { readonly event: "broken"; readonly shard: number; readonly error: IntelGraphError }
   | { readonly event: "closed"; readonly shard: number; readonly why: "given" | "lost" }
 
 /** Among which nodes, and as which of them. */

@@ -46,12 +46,12 @@ interface Holding {
   readonly claim: Claim
   phase: Phase
   /** What comes after `closing`. */
-  afterwards: "release" | "retake" | "forget"
+  afterwards: "release" | "retake" | "forget" | "break"
   /** It is handed over to another: one of `shardsGivenAtOnceMax`. */
   isGiven: boolean
   epoch: number
-  /** A write of this epoch was refused before the takeover was told to have ended. */
-  fencedEpoch: number
+  /** What ended this epoch's work before the takeover was told to have ended. */
+  ended: { readonly epoch: number; readonly afterwards: "retake" | "break" } | undefined
   /** When it may be opened, or has taken too long to. */
   untilMillis: number
   /** The lease must have been confirmed after this to be opened under. */
@@ -225,15 +225,23 @@ export class ShardKeeper {
       this.#troubleMillis = troubleMillisMin
       this.#troubledUntilMillis = Number.NEGATIVE_INFINITY
       holding.claim.want(this.#leaseOf(holding.shard, input.epoch), nowMillis)
-      if (holding.fencedEpoch === input.epoch) this.#close(holding, "lost", "retake")
+      if (holding.ended?.epoch === input.epoch) {
+        this.#close(holding, "lost", holding.ended.afterwards)
+      }
     } else if (input.kind === "not-opened" && holding.phase === "opening") {
       this.#notOpened(holding, input.lasting, nowMillis)
-    } else if (input.kind === "fenced" && holding.phase === "open") {
-      if (input.epoch === holding.epoch) this.#close(holding, "lost", "retake")
-    } else if (input.kind === "fenced" && holding.phase === "opening") {
-      holding.fencedEpoch = Math.max(holding.fencedEpoch, input.epoch)
+    } else if (input.kind === "fenced" || input.kind === "damaged") {
+      this.#ended(holding, input.epoch, input.kind === "fenced" ? "retake" : "break")
     } else if (input.kind === "closed" && holding.phase === "closing") {
       this.#closed(holding, nowMillis)
+    }
+  }
+
+  #ended(holding: Holding, epoch: number, afterwards: "retake" | "break"): void {
+    if (holding.phase === "open" && epoch === holding.epoch) {
+      this.#close(holding, "lost", afterwards)
+    } else if (holding.phase === "opening" && epoch > (holding.ended?.epoch ?? 0)) {
+      holding.ended = { epoch, afterwards }
     }
   }
 
@@ -254,6 +262,8 @@ export class ShardKeeper {
       this.#holdings.delete(holding.shard)
     } else if (holding.afterwards === "release") {
       this.#release(holding, nowMillis)
+    } else if (holding.afterwards === "break") {
+      holding.phase = "broken"
     } else {
       // A higher epoch was claimed. Whoever did it may have had the lease before this node, and be
       // late, or has it now: the register says.
@@ -333,7 +343,7 @@ export class ShardKeeper {
         afterwards: "forget",
         isGiven: false,
         epoch: 0,
-        fencedEpoch: 0,
+        ended: undefined,
         untilMillis: nowMillis,
         provenSinceMillis: nowMillis,
         tries: 0,
