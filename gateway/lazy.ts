@@ -1,4 +1,4 @@
-/** Loads what answers GraphQL where it is asked: a third of what starts a command that asks none. */
+/** Loads what answers GraphQL where it is asked: a command that asks none begins a third sooner. */
 import * as Effect from "effect/Effect"
 import type { executeQuery as ExecuteQuery } from "./execute.ts"
 import type { GatewayOptions } from "./start.ts"
