@@ -1,6 +1,6 @@
 /**
- * The second peer of the graph bench: a bare loop that creates the very nodes and relationships that
- * our store has written, its books among them, without deciding anything.
+ * The second peer of the graph bench: a bare loop that creates the very nodes and relationships
+ * that our store has written, its books among them, without deciding anything.
  */
 import type { Driver } from "neo4j-driver"
 import { batches, type Shape, type Statement, type Written, writeAll } from "./bare.ts"

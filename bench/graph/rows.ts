@@ -40,8 +40,9 @@ export interface Rows {
   readonly relationships: readonly RelationshipRow[]
 }
 
-export async function attackRows(): Promise<Rows> {
-  const records = await run(Effect.scoped(recordsOf))
+export const attackRecords = (): Promise<readonly RecordEffect[]> => run(Effect.scoped(recordsOf))
+
+export function rowsOf(records: readonly RecordEffect[]): Rows {
   const model = new GraphModel()
   for (const lane of lanesOf(records, 1)) for (const block of lane) model.commit(block)
   const { entities, relationships } = model.visible()

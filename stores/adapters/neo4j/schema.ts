@@ -5,10 +5,10 @@
  *   between entities has the name of its type. Whoever looks at the database with other tools sees
  *   the visible graph in them. Names that begin with `_` are the store's own, so no type of a
  *   source is taken for one; types beyond `neo4jTypesNamedMax` have the label or type `_Other`.
- * - What records say of it stands in nodes `_Record` (`said.ts`), with `(:_Record)-[:_SAYS]->
- *   (:_Entity)` and, where a link of theirs has an end by alias, `(:_Record)-[:_POINTS]->(:_Alias)`;
- *   `(:_Alias)-[:_CLAIMED_BY]->(:_Entity)`. Texts of properties stand in the entity alone where one
- *   record says anything.
+ * - What records say of it stands in nodes `_Record` (`said.ts`), with
+ *   `(:_Record)-[:_SAYS]->(:_Entity)` and, where a link of theirs has an end by alias,
+ *   `(:_Record)-[:_POINTS]->(:_Alias)`; `(:_Alias)-[:_CLAIMED_BY]->(:_Entity)`. Texts of properties
+ *   stand in the entity alone where one record says anything.
  * - Every node carries its tenant's number, which belongs to one store of the database.
  * - Of a tenant one transaction at a time writes: it holds the lock of its `_Tenant`, whose `turn`
  *   rises with each that changes anything.
@@ -54,6 +54,9 @@ const indexed: readonly (readonly [label: string, ...properties: string[]])[] = 
 ]
 
 export const wordsIndex = "_words"
+
+/** Of a relationship e: what is there only where it is not as nearly always. */
+export const statedOf = "coalesce(e.discriminator, ''), coalesce(e.derived, 0), e.properties"
 
 /**
  * Words are found as they were put in; the index follows commits, and a search waits for it: a

@@ -15,6 +15,7 @@ import type { Driver } from "neo4j-driver"
 import {
   internedNamesMax,
   neo4jNumbersTaken,
+  neo4jReadMillisMax,
   neo4jRetriesMax,
   neo4jRetryMillisMax,
   neo4jRetryMillisMin,
@@ -52,6 +53,9 @@ export interface WriterSettings {
 type Load = (of: Loading) => Promise<void>
 
 const writing = { mode: "WRITE", timeoutMillis: neo4jTransactionMillisMax, keep: true } as const
+
+/** By the server that took the locks, where there are several. */
+const beside = { mode: "WRITE", timeoutMillis: neo4jReadMillisMax, keep: false } as const
 
 /** Records and links are numbered anew in each. */
 const ofTransaction = { record: 0, link: 0 }
@@ -143,7 +147,7 @@ export class Neo4jWriter {
     const { store } = this.#settings.address
     const set = new WorkingSet(numbers)
     const shelf = new Shelf()
-    await load({ cypher, set, store, shelf })
+    await load({ cypher, set, store, shelf, beside: (use) => this.#in(beside, use) })
     const writer = new BlockWriter(rowsOf(set), this.#settings.retention)
     const answer = decide(writer)
     this.#changed = writer.finish()

@@ -29,7 +29,7 @@ export function replaceLinks(
   const ids = links.map((link) => {
     const type = tx.type(tenant, link[0])
     const [from, to] = [endOf(tx, tenant, link[1]), endOf(tx, tenant, link[2])]
-    const kept = held.get(nameOf(type, from, to, link))?.pop()
+    const kept = held.size === 0 ? undefined : held.get(nameOf(type, from, to, link))?.pop()
     if (kept === undefined) return assertLink(tx, origin, type, from, to, link)
     touchWherePartOfMany(tx, tenant, kept)
     return kept[0]
