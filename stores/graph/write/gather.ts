@@ -53,7 +53,8 @@ export async function gatherBlocks(
       .filter((record) => record[6] !== null)
       .map(([ordinal]) => [sourceOf(block), block[6], block[7], ordinal] as const),
   )
-  await Promise.all([fetch.records(wanted), fetch.deadLetters(setAside)])
+  await fetch.records(wanted)
+  await fetch.deadLetters(setAside)
   const live = liveRecords(set, blocks, sourceOf)
   const types = (name: string) => set.types.get(nameOfKey(tenant, name)) ?? -1
   await fetchNamed(fetch, live, types)
@@ -132,12 +133,10 @@ async function fetchNamed(
       }
     }
   }
-  await Promise.all([
-    fetch.nodesByKey(keys),
-    fetch.aliasesByName(aliases),
-    fetch.nodes(live.flatMap(({ heldNodes }) => heldNodes)),
-    fetch.links(live.flatMap(({ heldLinks }) => heldLinks)),
-  ])
+  await fetch.nodesByKey(keys)
+  await fetch.aliasesByName(aliases)
+  await fetch.nodes(live.flatMap(({ heldNodes }) => heldNodes))
+  await fetch.links(live.flatMap(({ heldLinks }) => heldLinks))
   await fetch.endsByKey(ends)
 }
 
@@ -198,12 +197,10 @@ async function gather(
   types: (name: string) => number,
 ): Promise<void> {
   const heldLinks = [...concern.heldLinks].flatMap((id) => set.links.get(id) ?? [])
-  await Promise.all([
-    fetch.assertionsOf(concern.nodes),
-    fetch.aliasesByName(concern.contested),
-    fetch.aliases(heldLinks.flatMap(aliasesOfLink)),
-    fetch.edges([...concern.edges, ...heldLinks.flatMap(({ edge }) => edge ?? [])]),
-  ])
+  await fetch.assertionsOf(concern.nodes)
+  await fetch.aliasesByName(concern.contested)
+  await fetch.aliases(heldLinks.flatMap(aliasesOfLink))
+  await fetch.edges([...concern.edges, ...heldLinks.flatMap(({ edge }) => edge ?? [])])
 
   const numbersOf = (names: Iterable<AliasName>) =>
     [...names].flatMap((name) => set.aliasesByName.get(nameOfKey(...name)) ?? [])
