@@ -3,7 +3,7 @@ import type * as Effect from "effect/Effect"
 import type { SourceCounters } from "../protocols/counters.ts"
 import type { IntelGraphError } from "../protocols/errors.ts"
 import type { Run } from "../protocols/event.ts"
-import type { ActorView } from "../runtime/index.ts"
+import type { ActorView, RunningPlacement } from "../runtime/index.ts"
 import type { SourceSpec } from "./source.ts"
 import type { WritesShape } from "./writes.ts"
 
@@ -74,6 +74,8 @@ export interface IntelNode {
   readonly progress: () => readonly ConnectorProgress[]
   /** The tree, of one tenant or, for the node's operator, whole. */
   readonly actors: (tenant?: string) => ActorView
+  /** Its part in a cluster; missing where it is alone. */
+  readonly placement?: RunningPlacement | undefined
   /** Stops reading and lets what was admitted finish, for at most `millis`; `true` if all did. */
   readonly drain: (millis: number) => Effect.Effect<boolean>
   /** Completes with the reason when the node cannot go on (fenced, damaged log, full disk). */
@@ -82,6 +84,9 @@ export interface IntelNode {
   readonly brokenEquations: () => readonly string[]
 }
 
-/** A write or a retraction is not the source's file: what `start` may skip stays known. */
-export const isWrite = ({ write, format }: IngestRequest): boolean =>
-  write !== undefined || format === "retract"
+/**
+ * Neither a write, nor records that are given, nor a retraction is the source's file: what `start`
+ * may skip stays known.
+ */
+export const isWrite = ({ write, given, format }: IngestRequest): boolean =>
+  write !== undefined || given !== undefined || format === "retract"

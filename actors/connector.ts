@@ -7,17 +7,21 @@
  * ahead of what the log acknowledged; an offered block stays as it is until the log answers to it;
  * reading stops while a partition refuses, with at most one read buffer and two blocks per
  * partition held. After a crash the same content goes on from its position, as the same run with
- * the same counters. What may fail beneath: the source (what came before stands, the run fails),
- * the log or the state (unavailable: tried again; broken or fenced: the node ends).
+ * the same counters. Where another node owns the source it reads nothing and follows that one's
+ * record, until the content is read to its end there. What may fail beneath: the source (what came
+ * before stands, the run fails), the log or the state (unavailable: tried again; broken: the node
+ * ends; fenced: so, too, or its shard is closed).
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { formatAddress } from "../protocols/address.ts"
+import { formatAddress, shardOf } from "../protocols/address.ts"
 import { noSourceCounters, type SourceCounters } from "../protocols/counters.ts"
-import { type IntelGraphError, TooManyBad } from "../protocols/errors.ts"
+import { type IntelGraphError, TooManyBad, Unavailable } from "../protocols/errors.ts"
 import type { Run } from "../protocols/event.ts"
 import {
   countMillis,
+  followLooksMin,
+  followMillis,
   maxBadJudgedFromRecords,
   retryMillisMax,
   retryMillisMin,
@@ -52,6 +56,8 @@ import type { World } from "./world.ts"
 export interface ConnectorArgument {
   readonly world: World
   readonly request: IngestRequest
+  /** Of the source's shard; `undefined` where another node has it. */
+  readonly owner: Ownership | undefined
   readonly partitions: number
   readonly report: (report: IngestReport) => void
   /** Where the tenant looks for progress; outlives a restart of the connector. */
@@ -80,7 +86,7 @@ class Connector implements Behavior<ConnectorMessage> {
   readonly #argument: ConnectorArgument
   readonly #world: World
   readonly #sender: string
-  readonly #owner: Ownership
+  readonly #owner: Ownership | undefined
   readonly #bucket: TokenBucket | undefined
   #phase: ConnectorPhase = "waiting"
   #source: OpenSource | undefined
@@ -95,6 +101,9 @@ class Connector implements Behavior<ConnectorMessage> {
   #failure: IntelGraphError | undefined
   #counters: SourceCounters = noSourceCounters
   #fileBytesRead = 0
+  /** As a follower: how often it looked, and the failed run that was there before. */
+  #looks = 0
+  #firstSeen: string | undefined
   #positionWriting = false
   #positionWritten = 0
   readonly #attempts = new Map<number, number>()
@@ -104,7 +113,7 @@ class Connector implements Behavior<ConnectorMessage> {
     this.#argument = argument
     this.#world = argument.world
     this.#sender = formatAddress(context.address)
-    this.#owner = this.#world.ownerOf(shardOfConnector(this.#sender))
+    this.#owner = argument.owner
     const { ratePerSecondMax } = argument.request
     const now = context.host.nowMillis()
     argument.board.startedAtMillis ??= now
@@ -123,9 +132,14 @@ class Connector implements Behavior<ConnectorMessage> {
   // Beginning: the record of the run before, the content's hash, the record of this run.
 
   #readRecord(): void {
+    this.#readRun((before) => this.#open(before))
+  }
+
+  #readRun(then: (record: RunRecord | undefined) => void): void {
     const { tenant, source } = this.#argument.request
-    const read = this.#world.ports.state.read(this.#owner.shard, runPath(tenant, source))
-    this.#then(read, (bytes) => this.#open(bytes === undefined ? undefined : decodeRun(bytes)))
+    const shard = shardOfConnector(this.#sender)
+    const read = this.#world.ports.state.read(shard, runPath(tenant, source))
+    this.#then(read, (bytes) => then(bytes === undefined ? undefined : decodeRun(bytes)))
   }
 
   #open(before: RunRecord | undefined): void {
@@ -167,9 +181,11 @@ class Connector implements Behavior<ConnectorMessage> {
       this.#record = { ...before, run: read.run }
       return this.#count(() => this.#end("skipped"))
     }
+    const owner = this.#owner
+    if (owner === undefined) return this.#follow(source, before)
     const resumed = goesOn(before, source.contentHash, digest)
     const record: RunRecord = {
-      run: resumed ? before.run : nextRun(before, this.#owner.epoch),
+      run: resumed ? before.run : nextRun(before, owner.epoch),
       state: "open",
       file: request.file,
       contentHash: source.contentHash,
@@ -184,19 +200,51 @@ class Connector implements Behavior<ConnectorMessage> {
       { path: recipePath(request.tenant, digest), value: encodeRecipe(source.recipe) },
       { path: runPath(request.tenant, request.source), value: encodeRun(record) },
     ]
-    const start = () => this.#start(record)
-    this.#then(this.#world.ports.state.write(this.#owner, entries), () =>
+    const start = () => this.#start(record, owner)
+    this.#then(this.#world.ports.state.write(owner, entries), () =>
       // What is committed of it is shown from the first moment on.
       resumed ? this.#count(start) : start(),
     )
   }
 
-  #start(record: RunRecord): void {
+  /** Looks again and again how far the owner is. */
+  #follow(source: OpenSource, before: RunRecord | undefined): void {
+    const { board } = this.#argument
+    if (board.interrupted) return this.#end("interrupted")
+    this.#looks += 1
+    this.#failure = this.#isInVain(source, before)
+    if (this.#failure !== undefined) return this.#end("failed")
+    this.#record = before
+    this.#enter("waiting")
+    this.#context.pipe(Effect.sleep(followMillis), () =>
+      this.#step(() => this.#readRun((record) => this.#begin(source, record))),
+    )
+  }
+
+  /**
+   * A file that somebody hands to this node is for this node to read, and a run that began since
+   * this looks and failed will not be read again. The bytes of a write wait until the source is
+   * here.
+   */
+  #isInVain(source: OpenSource, before: RunRecord | undefined): IntelGraphError | undefined {
+    const { request } = this.#argument
+    const holder = this.#world.holderElsewhere(shardOfConnector(this.#sender))
+    if (request.again === "always" && holder !== undefined && this.#looks > followLooksMin) {
+      return readElsewhere(request, holder)
+    }
+    const run = before === undefined ? "" : `${before.run.epoch} ${before.run.count}`
+    this.#firstSeen ??= before?.state === "failed" ? run : ""
+    const isSame = before?.contentHash === source.contentHash
+    const hasFailed = before?.state === "failed" && isSame && run !== this.#firstSeen
+    return hasFailed ? failedElsewhere(request) : undefined
+  }
+
+  #start(record: RunRecord, { epoch }: Ownership): void {
     const { request, partitions } = this.#argument
     this.#world.latency.clear(this.#sender)
     this.#outbox = new Outbox({
       sender: this.#sender,
-      incarnation: { epoch: this.#owner.epoch, start: this.#world.nextStart() },
+      incarnation: { epoch, start: this.#world.nextStart() },
       mappingDigest: Buffer.from(record.recipeDigest, "hex"),
       source: request.source,
       run: record.run,
@@ -292,7 +340,9 @@ class Connector implements Behavior<ConnectorMessage> {
   #offer(sealed: Sealed): void {
     const { partition, block } = sealed
     const { tenant } = this.#argument.request
-    this.#world.latency.sealed(this.#sender, partition, sealed.senderSequence, sealed.cutAtMillis)
+    if (this.#world.ownerOf(shardOf(tenant, partition)) !== undefined) {
+      this.#world.latency.sealed(this.#sender, partition, sealed.senderSequence, sealed.cutAtMillis)
+    }
     this.#context.pipe(this.#world.ports.log.append({ tenant, partition, block }), (exit) =>
       this.#step(() => this.#answered(sealed, exit)),
     )
@@ -341,7 +391,7 @@ class Connector implements Behavior<ConnectorMessage> {
     const { tenant, source } = this.#argument.request
     const record = { ...(this.#record as RunRecord), state, position }
     const entries = [{ path: runPath(tenant, source), value: encodeRun(record) }]
-    return this.#world.ports.state.write(this.#owner, entries)
+    return this.#world.ports.state.write(this.#owner as Ownership, entries)
   }
 
   // Ending: when the store has counted every record of the run.
@@ -459,6 +509,20 @@ class Connector implements Behavior<ConnectorMessage> {
     )
   }
 }
+
+const readElsewhere = ({ tenant, source }: IngestRequest, holder: string): Unavailable =>
+  new Unavailable({
+    message: `The source ${source} of ${tenant} is node ${holder}'s to read.`,
+    retryAfterMillis: retryMillisMax,
+    next: `Give the file to node ${holder}.`,
+  })
+
+const failedElsewhere = ({ tenant, source }: IngestRequest): Unavailable =>
+  new Unavailable({
+    message: `Another node read the source ${source} of ${tenant}, and its run failed.`,
+    retryAfterMillis: retryMillisMax,
+    next: "See the log of that node.",
+  })
 
 /** The same content by the same recipe, not read to its end: it goes on as the same run. */
 const goesOn = (

@@ -6,9 +6,11 @@
  * got or the block itself. So a sender that dies before its receipt, a reader that gets a block
  * twice and a partition that begins anew all leave the books right. They open at takeover with what
  * the log and the parking place hold, so that `admitted = handled + deadLettered + expired + shed +
- * pending` holds from the first block on. A partition's blocks are handled in sequence order.
+ * pending` holds from the first block on. A partition's blocks are handled in sequence order. The
+ * books of a shard are closed when it is given up: its next owner opens them anew, and what is told
+ * of a partition that is another node's is not counted here.
  */
-import type { Partition } from "../protocols/address.ts"
+import { type Partition, shardOf } from "../protocols/address.ts"
 import { brokenMailboxEquation, type MailboxCounters } from "../protocols/counters.ts"
 
 /** Where an admitted block is: parked or not, begun or not. */
@@ -34,7 +36,16 @@ interface Books {
 }
 
 export class DurableMailboxes {
-  readonly #books = new Map<string, Books>()
+  /** By shard, then by partition. */
+  readonly #shards = new Map<number, Map<string, Books>>()
+
+  owns(shard: number): void {
+    this.#shards.set(shard, new Map())
+  }
+
+  disowns(shard: number): void {
+    this.#shards.delete(shard)
+  }
 
   /** Takes over what was appended before and not acknowledged, and what is parked. */
   opened(
@@ -43,6 +54,7 @@ export class DurableMailboxes {
     parked: readonly number[] = [],
   ): void {
     const books = this.#of(partition)
+    if (books === undefined) return
     const blocks = held.pending + parked.length
     books.offered += blocks
     books.admitted += blocks
@@ -56,6 +68,7 @@ export class DurableMailboxes {
   /** The log refused an offer. */
   refused(partition: Partition): void {
     const books = this.#of(partition)
+    if (books === undefined) return
     books.offered++
     books.refused++
   }
@@ -63,12 +76,13 @@ export class DurableMailboxes {
   /** A sender has its receipt, be it for the first offer of the block or a repeated one. */
   admitted(partition: Partition, sequence: number): void {
     const books = this.#of(partition)
-    if (sequence > books.openedThrough) see(books, sequence)
+    if (books !== undefined && sequence > books.openedThrough) see(books, sequence)
   }
 
   /** The block came from the log, for the first time or again. */
   arrived(partition: Partition, sequence: number): void {
     const books = this.#of(partition)
+    if (books === undefined) return
     const place = books.blocks.get(sequence)
     if (place === undefined && !books.copies.delete(sequence)) return see(books, sequence)
     if (place?.listed === false || books.unseen === 0) return
@@ -80,26 +94,26 @@ export class DurableMailboxes {
 
   /** A partition began with a block. */
   begun(partition: Partition, sequence: number): void {
-    const place = this.#of(partition).blocks.get(sequence)
+    const place = this.#of(partition)?.blocks.get(sequence)
     if (place !== undefined) place.inTurn = true
   }
 
   /** The partition begins anew: what it had begun waits again. */
   restarted(partition: Partition): void {
-    for (const place of this.#of(partition).blocks.values()) place.inTurn = false
+    for (const place of this.#of(partition)?.blocks.values() ?? []) place.inTurn = false
   }
 
   /** The block is on stable storage aside from the log. */
   parked(partition: Partition, sequence: number): void {
-    const place = this.#of(partition).blocks.get(sequence)
+    const place = this.#of(partition)?.blocks.get(sequence)
     if (place !== undefined) place.parked = true
   }
 
   /** Committed downstream, and the log or the parking place holds it no more; once is enough. */
   handled(partition: Partition, sequence: number): void {
     const books = this.#of(partition)
-    const place = books.blocks.get(sequence)
-    if (place === undefined) return
+    const place = books?.blocks.get(sequence)
+    if (books === undefined || place === undefined) return
     books.blocks.delete(sequence)
     if (place.listed) books.copies.add(sequence)
     books.handled++
@@ -108,36 +122,45 @@ export class DurableMailboxes {
 
   depth(tenant: string): number {
     let depth = 0
-    for (const [key, books] of this.#books) {
+    for (const [key, books] of this.#all()) {
       if (key.startsWith(`${tenant}/`)) depth += books.unseen + books.blocks.size
     }
     return depth
   }
 
   counters(partition: Partition): MailboxCounters {
-    return countersOf(this.#of(partition))
+    return countersOf(this.#of(partition) ?? emptyBooks())
   }
 
   /** Sentences for the mailboxes whose equation does not hold. */
   broken(): readonly string[] {
     const sentences: string[] = []
-    for (const [key, books] of this.#books) {
+    for (const [key, books] of this.#all()) {
       const broken = brokenMailboxEquation(countersOf(books))
       if (broken !== undefined) sentences.push(`mailbox of ${key}: ${broken}`)
     }
     return sentences
   }
 
-  #of({ tenant, partition }: Partition): Books {
+  /** `undefined` where the partition is another node's. */
+  #of({ tenant, partition }: Partition): Books | undefined {
+    const ofShard = this.#shards.get(shardOf(tenant, partition))
+    if (ofShard === undefined) return undefined
     const key = `${tenant}/${partition}`
-    let books = this.#books.get(key)
+    let books = ofShard.get(key)
     if (books === undefined) {
-      books = { ...noBooks, blocks: new Map(), copies: new Set() }
-      this.#books.set(key, books)
+      books = emptyBooks()
+      ofShard.set(key, books)
     }
     return books
   }
+
+  *#all(): Iterable<readonly [string, Books]> {
+    for (const ofShard of this.#shards.values()) yield* ofShard
+  }
 }
+
+const emptyBooks = (): Books => ({ ...noBooks, blocks: new Map(), copies: new Set() })
 
 const noBooks = {
   offered: 0,

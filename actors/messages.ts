@@ -125,6 +125,8 @@ export type TenantMessage =
     }
   | Lost
   | { readonly kind: "stop-reading" }
+  /** This node works on the shard from now on, or no more; `heard` once that is so here. */
+  | { readonly kind: "opened" | "closed"; readonly shard: number; readonly heard: () => void }
 
 /** A child that its parent cannot do without has ended. */
 export interface Lost {

@@ -2,12 +2,13 @@
  * A node: the tree of actors over its ports (contracts §12). The command line and the simulator
  * both make one here, with other ports.
  *
- *     root ── shard readers
- *         └── tenants ── sink, partitions, connectors
+ *     root ── readers of the shards that it owns
+ *         └── tenants ── sink, partitions of those shards, connectors
  *
- * Start: take over the shards (epochs, guards, then the log), check the sinks' cursors against the
- * log, start the readers, then every tenant that has ever been, then the writes that were taken and
- * not finished. End: with the scope, children first.
+ * Start, of a node that is alone: take over the shards (epochs, guards, then the log), check the
+ * sinks' cursors against the log, start the readers, then every tenant that has ever been, then the
+ * writes that were taken and not finished. With a register the shards come and go one by one, as
+ * placement says, and the rest is the same. End: with the scope, children first.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -19,6 +20,7 @@ import {
   type ActorSystem,
   type ActorView,
   makeSystem,
+  type RunningPlacement,
   type SystemOptions,
   takeOver,
 } from "../runtime/index.ts"
@@ -31,20 +33,26 @@ import {
   isWrite,
 } from "./api.ts"
 import { AskedIngest } from "./asked-ingest.ts"
+import { joinCluster, type Membership, type ShardEvent } from "./cluster.ts"
 import { DurableMailboxes } from "./durable-mailboxes.ts"
 import { InterruptedFiles, type SourceName } from "./interrupted-files.ts"
 import { RecipeBook } from "./recipes.ts"
 import { RootMemory, type RootMessage, rootType } from "./root.ts"
 import { openShards, PulledBytes } from "./shard-memory.ts"
 import { quarantinedError } from "./tenant.ts"
-import { type TenantSettings, Tenants } from "./tenants.ts"
+import { openTenants, type TenantSettings, type Tenants } from "./tenants.ts"
 import { type EffectOf, type Ports, World } from "./world.ts"
 import { openWrites, type WritesShape } from "./writes.ts"
 
 export interface NodeOptions {
   readonly tenants: readonly TenantSettings[]
   /** Who sees turns (telemetry), and crashes, restarts and quarantines (the log). */
-  readonly watch?: Pick<SystemOptions, "observer" | "events">
+  readonly watch?: Pick<SystemOptions, "observer" | "events"> & {
+    /** What becomes of shards, in a cluster. */
+    readonly shards?: (event: ShardEvent) => void
+  }
+  /** The nodes that share the shards. Without it this node has them all. */
+  readonly cluster?: Membership | undefined
   /** Whose files will be asked for: one that was interrupted goes on before writes that wait. */
   readonly sources?: readonly SourceName[]
   /** Bytes of pulled blocks that the node holds; `pulledBytesMax` where it is left out. */
@@ -64,29 +72,45 @@ export const makeNode: (
     const failure = yield* Deferred.make<IntelGraphError>()
     const mailboxes = new DurableMailboxes()
     const pulled = new PulledBytes(options.pulledBytesMax ?? pulledBytesMax)
-    const { owned, shards } = yield* takeOverAll(ports, { mailboxes, pulled })
+    const memory = new RootMemory()
+    const later: { placement?: RunningPlacement | undefined; tenants?: Tenants } = {}
     const world = new World({
       ports,
       mailboxes,
       recipes: new RecipeBook(),
-      owned: new Map(owned.map((owner) => [owner.shard, owner])),
       effectOf: options.effectOf,
-      onFailure: (error) => Deferred.doneUnsafe(failure, Effect.succeed(error)),
+      onFailure: (error) => {
+        if (error._tag === "Fenced" && later.placement !== undefined) {
+          return later.placement.fenced(error.shard, error.epoch)
+        }
+        Deferred.doneUnsafe(failure, Effect.succeed(error))
+      },
+      onUnknownTenant: (tenant) => later.tenants?.found(tenant),
+      node: options.cluster?.node,
+      holderOf: (shard) => later.placement?.view().shards[shard]?.holder?.node,
     })
+    const { cluster } = options
+    if (cluster === undefined) yield* takeOverAll(world, { memory, pulled })
     const ended = yield* Deferred.make<void>()
     const system = yield* Effect.acquireRelease(
       Effect.sync(() => makeSystem({ ...watching(world, options), host: ports.host, supervisor })),
       (running) => Effect.andThen(running.stop, Deferred.succeed(ended, undefined)),
     )
-    const memory = new RootMemory(shards)
-    const place = { tenant: "system", key: "node" }
-    const root = system.spawn(rootType, place, { world, memory })
-    const tenants = new Tenants(world, root)
-    for (const settings of options.tenants) yield* tenants.ensure(settings)
-    for (const tail of yield* ports.log.tails) yield* tenants.ensure({ tenant: tail.tenant })
+    const root = system.spawn(rootType, { tenant: "system", key: "node" }, { world, memory })
+    const tenants = yield* openTenants(world, root)
+    later.tenants = tenants
+    const onEvent = options.watch?.shards ?? (() => {})
+    const placement =
+      cluster === undefined
+        ? undefined
+        : yield* joinCluster({ world, root, pulled, cluster, onEvent })
+    later.placement = placement
+    const ensure = (settings: TenantSettings) => world.patiently(tenants.ensure(settings))
+    for (const settings of options.tenants) yield* ensure(settings)
+    for (const { tenant } of yield* world.patiently(ports.log.tails)) yield* ensure({ tenant })
     const interrupted = new InterruptedFiles()
-    yield* interrupted.find(world, options.sources ?? [])
-    const parts = { world, memory, root, tenants, failure, ended, system, interrupted }
+    yield* world.patiently(interrupted.find(world, options.sources ?? []))
+    const parts = { world, memory, root, tenants, failure, ended, system, interrupted, placement }
     const node = new RunningNode(parts)
     const { spool } = ports
     if (spool === undefined) return node
@@ -125,15 +149,18 @@ interface NodeParts {
   readonly ended: Deferred.Deferred<void>
   readonly system: ActorSystem
   readonly interrupted: InterruptedFiles
+  readonly placement: RunningPlacement | undefined
 }
 
 class RunningNode implements IntelNode {
   readonly failed: Effect.Effect<IntelGraphError>
   writes: WritesShape | undefined
+  readonly placement: RunningPlacement | undefined
   readonly #parts: NodeParts
 
   constructor(parts: NodeParts) {
     this.#parts = parts
+    this.placement = parts.placement
     this.failed = Deferred.await(parts.failure)
   }
 
@@ -173,12 +200,13 @@ class RunningNode implements IntelNode {
   }
 
   drain(millis: number): Effect.Effect<boolean> {
-    const { root, memory } = this.#parts
+    const { root, memory, placement } = this.#parts
     const idle = Effect.sync(() => {
       for (const [tenant, known] of memory.tenants) {
         if (known.memory.broken !== undefined) continue
         if (known.memory.jobs.length > 0) return false
-        if (this.#parts.world.mailboxes.depth(tenant) > 0) return false
+        // In a cluster others go on sending here.
+        if (placement === undefined && this.#parts.world.mailboxes.depth(tenant) > 0) return false
       }
       return true
     })
@@ -208,15 +236,16 @@ class RunningNode implements IntelNode {
 
 /** In the order of contracts §6: epochs, guards of every sink, cursors, and only then the log. */
 const takeOverAll = Effect.fnUntraced(function* (
-  ports: Ports,
-  parts: { readonly mailboxes: DurableMailboxes; readonly pulled: PulledBytes },
+  world: World,
+  { memory, pulled }: { readonly memory: RootMemory; readonly pulled: PulledBytes },
 ) {
-  const taken = yield* takeOver({
-    log: ports.log,
-    state: ports.state,
-    sinks: [ports.sink],
-    shards: allShards,
-  })
-  const shards = yield* openShards(taken, ports.state, parts)
-  return { owned: taken.owners, shards }
+  const { log, state, sink } = world.ports
+  const taken = yield* takeOver({ log, state, sinks: sink.each ?? [sink], shards: allShards })
+  const memories = yield* openShards(taken, state, { mailboxes: world.mailboxes, pulled })
+  for (const owner of taken.owners) {
+    const own = memories.get(owner.shard)
+    if (own === undefined) continue
+    world.owns(owner)
+    memory.shards.set(owner.shard, { owner, memory: own })
+  }
 })

@@ -23,7 +23,14 @@ import {
   retryMillisMax,
   shardCount,
 } from "../protocols/limits.ts"
-import type { ActorContext, ActorRef, ActorType, Behavior, Delivery } from "../runtime/index.ts"
+import type {
+  ActorContext,
+  ActorRef,
+  ActorType,
+  Behavior,
+  Delivery,
+  Ownership,
+} from "../runtime/index.ts"
 import type { PreparedBlock } from "../stores/index.ts"
 import type { PartitionMessage, ShardMessage, SinkMessage } from "./messages.ts"
 import { deadLetterOf } from "./pipeline/effect-of-event.ts"
@@ -79,7 +86,7 @@ export class PartitionMemory {
 export interface PartitionArgument {
   readonly world: World
   readonly partition: Partition
-  readonly shard: number
+  readonly owner: Ownership
   readonly reader: ActorRef<ShardMessage>
   readonly sink: ActorRef<SinkMessage>
   readonly memory: PartitionMemory
@@ -136,9 +143,9 @@ class PartitionActor implements Behavior<PartitionMessage> {
 
   #committed(message: PartitionMessage & { readonly kind: "committed" }): void {
     const { sequence, outcome } = message
-    const { partition, reader, shard } = this.#argument
+    const { partition, reader, owner } = this.#argument
     if (outcome.kind === "fenced") {
-      const { epoch } = this.#world.ownerOf(shard)
+      const { shard, epoch } = owner
       const told = `Another owner has taken over shard ${shard}.`
       return this.#world.fail(new Fenced({ shard, epoch, current: outcome.current, message: told }))
     }
@@ -243,10 +250,9 @@ class PartitionActor implements Behavior<PartitionMessage> {
   }
 
   #prepare(sequence: number, block: Block, records: readonly RecordEffect[]): PreparedBlock {
-    const { partition, shard } = this.#argument
-    const { epoch } = this.#world.ownerOf(shard)
+    const { partition, owner } = this.#argument
     const { source, run, file } = block
-    const effects = { ...partition, shard, epoch, sequence, source, run, file, records }
+    const effects = { ...partition, ...owner, sequence, source, run, file, records }
     return this.#world.ports.sink.prepare(effects)
   }
 }

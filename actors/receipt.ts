@@ -43,6 +43,8 @@ export interface StoredReceipt {
   /** `null` where it shows only as it is read. */
   readonly given: number | null
   readonly end: StoredEnd | null
+  /** The node of a cluster that took it and has its bytes. */
+  readonly node?: string | null
 }
 
 export interface StoredEnd {

@@ -39,6 +39,14 @@ export class PulledBytes implements PulledShare {
     this.#readers.add(reader)
   }
 
+  /** The reader of a shard that is given up, and the names of its partitions. */
+  unregister(reader: ActorRef<ShardMessage>, partitions: Iterable<string>): void {
+    this.#readers.delete(reader)
+    this.#awaitRoom.delete(reader)
+    for (const partition of partitions) this.#starved.delete(partition)
+    this.freed()
+  }
+
   /** Whether some partition could begin a block and has none, because it found no room. */
   get starves(): boolean {
     return this.#starved.size > 0
@@ -110,6 +118,12 @@ export class ShardMemory {
     this.inbox = new ShardInbox(pulled)
   }
 
+  /** The shard is given up, and its reader has stopped. */
+  close(reader: ActorRef<ShardMessage>): void {
+    this.inbox.close()
+    this.pulled.unregister(reader, this.lanes.keys())
+  }
+
   lane({ tenant, partition }: Partition): Lane {
     const name = `${tenant}/${partition}`
     let lane = this.lanes.get(name)
@@ -143,6 +157,7 @@ export const openShards = Effect.fnUntraced(function* (
   const memories = new Map<number, ShardMemory>()
   for (const { shard } of taken.owners) {
     memories.set(shard, new ShardMemory(parts.pulled))
+    parts.mailboxes.owns(shard)
     yield* listParked(state, shard, parked)
   }
   const covered = coveredBy(taken)
@@ -201,18 +216,20 @@ const checkCovered = (
   parked: readonly number[],
 ) => {
   if (pending > 0 || parked.length > 0 || covered >= lastSequence) return Effect.void
-  return Effect.fail(
-    new LogDamaged({
-      partition: name,
-      sequence: lastSequence,
-      message:
-        `The log has given up block ${lastSequence} of ${name} as applied, and this graph has ` +
-        `${covered === 0 ? "none of them" : `them up to ${covered}`}: it is another graph than ` +
-        "the log has fed, or an older copy.",
-      next: "Start with the graph that belongs to this log, or with a new log and an empty graph.",
-    }),
-  )
+  return Effect.fail(otherGraph(name, lastSequence, covered))
 }
+
+/** `covered`: how much of the partition the graph has. */
+export const otherGraph = (name: string, sequence: number, covered: number): LogDamaged =>
+  new LogDamaged({
+    partition: name,
+    sequence,
+    message:
+      `The log has given up block ${sequence} of ${name} as applied, and this graph has ` +
+      `${covered === 0 ? "none of them" : `them up to ${covered}`}: it is another graph than ` +
+      "the log has fed, or an older copy.",
+    next: "Start with the graph that belongs to this log, or with a new log and an empty graph.",
+  })
 
 /** The lowest cursor of all sinks; a partition that one of them does not know is at 0. */
 function coveredBy({ cursors }: Taken): ReadonlyMap<string, number> {

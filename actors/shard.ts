@@ -8,8 +8,8 @@
  * parked one is removed only after `done`. All readers of a node hold `bytesMax` together; what
  * exceeds it goes back to the log. Blocks of a partition whose sink takes none for `stalledMillis`
  * are parked while others find no room. What may fail beneath: the log and the state may be
- * unavailable (tried again), damaged (the node ends) or owned by somebody else (`Fenced`: the node
- * ends).
+ * unavailable (tried again), damaged (the node ends) or owned by somebody else (`Fenced`: this
+ * reader does nothing more).
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -35,7 +35,7 @@ import type { World } from "./world.ts"
 
 export interface ShardArgument {
   readonly world: World
-  readonly shard: number
+  readonly owner: Ownership
   readonly memory: ShardMemory
 }
 
@@ -59,7 +59,7 @@ class ShardReader implements Behavior<ShardMessage> {
   constructor(context: ActorContext<ShardMessage>, argument: ShardArgument) {
     this.#context = context
     this.#world = argument.world
-    this.#owner = argument.world.ownerOf(argument.shard)
+    this.#owner = argument.owner
     this.#memory = argument.memory
     this.#life = ++argument.memory.life
     this.#opened = this.#life === 1
@@ -148,6 +148,7 @@ class ShardReader implements Behavior<ShardMessage> {
       const lane = this.#memory.lane(delivery)
       const { sequence } = delivery
       this.#world.mailboxes.arrived(lane.partition, sequence)
+      if (lane.life === 0) this.#world.unknownTenant(lane.partition.tenant)
       const { held, parked } = inbox.depth(lane.partition)
       if (held + parked === 0) lane.movedMillis = this.#context.host.nowMillis()
       const arrival = inbox.arrived(delivery)

@@ -36,6 +36,16 @@ export interface SourceSpec {
     /** Stands for the content: of no other write, though its bytes may be the same. */
     readonly incarnation: string
   }
+  /** Records that are there already, each by itself; nothing is read from a file. */
+  readonly given?: GivenRecords
+}
+
+export interface GivenRecords {
+  readonly records: readonly Uint8Array[]
+  /** By which they are read, with the columns of a CSV header. */
+  readonly recipe: Recipe
+  /** Stands for the content, as that of a write does. */
+  readonly incarnation: string
 }
 
 /** A place in the uncompressed source from which reading goes on: a record boundary. */

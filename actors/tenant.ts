@@ -1,5 +1,7 @@
 /**
- * A tenant: its sink, its partitions, and its connectors, one at a time per source.
+ * A tenant: its sink, the partitions that this node owns now, and its connectors, one at a time per
+ * source. A connector reads where the shard of its source is owned, and elsewhere follows what the
+ * owner has recorded; it begins anew, from the recorded position, when its shard comes or goes.
  *
  * Supervises one-for-one. A restart of the tenant keeps what its actors remember and begins the
  * connectors that were running again; they go on from their positions. Where its sink or a
@@ -9,13 +11,26 @@
 import { type Address, formatAddress, type Partition, shardOf } from "../protocols/address.ts"
 import { InvariantBroken, LimitExceeded, Quarantined } from "../protocols/errors.ts"
 import { connectorsMax, ingestsWaitingMax, sourcesShownMax } from "../protocols/limits.ts"
-import type { ActorContext, ActorRef, ActorType, Behavior, StopReason } from "../runtime/index.ts"
+import type {
+  ActorContext,
+  ActorRef,
+  ActorType,
+  Behavior,
+  Ownership,
+  StopReason,
+} from "../runtime/index.ts"
 import type { ConnectorProgress, IngestReport } from "./api.ts"
 import type { AskedIngest } from "./asked-ingest.ts"
 import { type ConnectorBoard, connectorType } from "./connector.ts"
 import { graphSinkType, SinkMemory } from "./graph-sink.ts"
-import type { ConnectorMessage, ShardMessage, SinkMessage, TenantMessage } from "./messages.ts"
-import { PartitionMemory, partitionType } from "./partition.ts"
+import type {
+  ConnectorMessage,
+  PartitionMessage,
+  ShardMessage,
+  SinkMessage,
+  TenantMessage,
+} from "./messages.ts"
+import { PartitionMemory, partitionType, shardOfConnector } from "./partition.ts"
 import type { World } from "./world.ts"
 
 export interface Job {
@@ -67,7 +82,7 @@ export interface TenantArgument {
   readonly world: World
   readonly tenant: string
   readonly partitions: number
-  readonly readerOf: (shard: number) => ActorRef<ShardMessage>
+  readonly readerOf: (shard: number) => ActorRef<ShardMessage> | undefined
   readonly memory: TenantMemory
 }
 
@@ -82,15 +97,20 @@ class TenantActor implements Behavior<TenantMessage> {
   readonly #context: ActorContext<TenantMessage>
   readonly #argument: TenantArgument
   readonly #memory: TenantMemory
+  readonly #sink: ActorRef<SinkMessage>
+  readonly #partitions = new Map<
+    number,
+    { readonly owner: Ownership; readonly ref: ActorRef<PartitionMessage> }
+  >()
 
   constructor(context: ActorContext<TenantMessage>, argument: TenantArgument) {
     this.#context = context
     this.#argument = argument
     this.#memory = argument.memory
     const { world, memory } = argument
-    const sink = context.spawn(graphSinkType, "graph", { world, memory: memory.sink })
-    this.#need(sink)
-    for (let n = 0; n < argument.partitions; n++) this.#spawnPartition(n, sink)
+    this.#sink = context.spawn(graphSinkType, "graph", { world, memory: memory.sink })
+    this.#need(this.#sink)
+    this.#spawnPartitions()
     // The end of a job that has reported may still be under way to here.
     memory.jobs = memory.jobs.filter((job) => !job.asked.isAnswered)
     for (const job of memory.jobs) job.connector = undefined
@@ -113,6 +133,14 @@ class TenantActor implements Behavior<TenantMessage> {
         for (const job of this.#memory.jobs)
           job.connector?.tell({ kind: "stop-reading" }, "control")
         return this.#next()
+      case "opened":
+        this.#spawnPartitions()
+        this.#beginAnew(message.shard)
+        return message.heard()
+      case "closed":
+        this.#stopPartitions()
+        this.#beginAnew(message.shard)
+        return message.heard()
     }
   }
 
@@ -149,15 +177,46 @@ class TenantActor implements Behavior<TenantMessage> {
     this.#context.watch(child, (reason) => ({ kind: "lost", address, reason }))
   }
 
-  #spawnPartition(n: number, sink: ActorRef<SinkMessage>): void {
-    const { world, tenant, readerOf } = this.#argument
-    const memory = this.#memory.partitions.get(n) ?? new PartitionMemory()
-    this.#memory.partitions.set(n, memory)
-    const partition: Partition = { tenant, partition: n }
-    const shard = shardOf(tenant, n)
-    const reader = readerOf(shard)
-    const argument = { world, partition, shard, reader, sink, memory }
-    this.#need(this.#context.spawn(partitionType, String(n), argument))
+  /** Those of the shards that are open and that do not run yet. */
+  #spawnPartitions(): void {
+    this.#stopPartitions()
+    const { world, tenant, partitions, readerOf } = this.#argument
+    for (let n = 0; n < partitions; n++) {
+      const shard = shardOf(tenant, n)
+      const [owner, reader] = [world.ownerOf(shard), readerOf(shard)]
+      if (owner === undefined || reader === undefined || this.#partitions.has(n)) continue
+      const memory = this.#memory.partitions.get(n) ?? new PartitionMemory()
+      this.#memory.partitions.set(n, memory)
+      const partition: Partition = { tenant, partition: n }
+      const argument = { world, partition, owner, reader, sink: this.#sink, memory }
+      const spawned = this.#context.spawn(partitionType, String(n), argument)
+      this.#need(spawned)
+      this.#partitions.set(n, { owner, ref: spawned })
+    }
+  }
+
+  /** Those of shards that are open no more, or were and are again. */
+  #stopPartitions(): void {
+    const { world, tenant } = this.#argument
+    for (const [n, { owner, ref }] of this.#partitions) {
+      if (world.ownerOf(shardOf(tenant, n)) === owner) continue
+      this.#partitions.delete(n)
+      this.#context.unwatch(ref)
+      this.#context.stop(ref)
+    }
+  }
+
+  /** Connectors of this shard read from now on, or follow whoever does. */
+  #beginAnew(shard: number): void {
+    for (const job of this.#memory.jobs) {
+      const { connector } = job
+      if (connector === undefined || shardOfConnector(formatAddress(connector.address)) !== shard)
+        continue
+      job.connector = undefined
+      this.#context.unwatch(connector)
+      this.#context.stop(connector)
+    }
+    this.#next()
   }
 
   /** Begins the jobs whose source has no connector running, as long as there is room. */
@@ -177,7 +236,9 @@ class TenantActor implements Behavior<TenantMessage> {
       const { request, board } = asked
       this.#memory.show(source, board)
       const report = (answer: IngestReport) => asked.report(answer)
-      const argument = { world, request, partitions, report, board }
+      const address: Address = { tenant: request.tenant, kind: connectorType.kind, key: source }
+      const owner = world.ownerOf(shardOfConnector(formatAddress(address)))
+      const argument = { world, request, owner, partitions, report, board }
       const connector = this.#context.spawn(connectorType, source, argument)
       job.connector = connector
       this.#context.watch(connector, (reason) => ({ kind: "ended", job, connector, reason }))

@@ -1,9 +1,15 @@
 /** Starts tenants on first use, and keeps with each how many partitions it was made with. */
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import { checkToken, fnv1a32 } from "../protocols/address.ts"
 import { canonicalJson } from "../protocols/canonical.ts"
 import { type IntelGraphError, Invalid } from "../protocols/errors.ts"
-import { partitionsDefault, partitionsMax, shardCount } from "../protocols/limits.ts"
+import {
+  partitionsDefault,
+  partitionsMax,
+  retryMillisMax,
+  shardCount,
+} from "../protocols/limits.ts"
 import type { ActorRef } from "../runtime/index.ts"
 import type { RootMessage } from "./root.ts"
 import type { World } from "./world.ts"
@@ -18,14 +24,36 @@ export interface TenantSettings {
 
 const recordVersion = 1
 
+/** What it does beside ends with the scope. */
+export const openTenants = Effect.fnUntraced(function* (world: World, root: ActorRef<RootMessage>) {
+  return new Tenants(world, root, yield* FiberSet.makeRuntime<never, void>())
+})
+
 export class Tenants {
   readonly #world: World
   readonly #root: ActorRef<RootMessage>
+  readonly #fork: (effect: Effect.Effect<void>) => unknown
   readonly #started = new Set<string>()
+  readonly #found = new Set<string>()
 
-  constructor(world: World, root: ActorRef<RootMessage>) {
+  constructor(
+    world: World,
+    root: ActorRef<RootMessage>,
+    fork: (effect: Effect.Effect<void>) => unknown,
+  ) {
     this.#world = world
     this.#root = root
+    this.#fork = fork
+  }
+
+  /** Starts a tenant that another node has made, beside what else is done. */
+  found(tenant: string): void {
+    if (this.#started.has(tenant) || this.#found.has(tenant)) return
+    this.#found.add(tenant)
+    const ensured: Effect.Effect<void> = Effect.catch(this.ensure({ tenant }), () =>
+      Effect.andThen(Effect.sleep(retryMillisMax), ensured),
+    )
+    this.#fork(Effect.tap(ensured, () => Effect.sync(() => this.#found.delete(tenant))))
   }
 
   /** Makes sure that the tenant runs. Refuses a name that is no token, and too many partitions. */
@@ -48,14 +76,24 @@ export class Tenants {
     const shard = fnv1a32(settings.tenant) % shardCount
     const path = ["tenant", settings.tenant]
     return Effect.gen({ self: this }, function* () {
-      const kept = yield* state.read(shard, path)
-      if (kept !== undefined) {
-        return (JSON.parse(Buffer.from(kept).toString("utf8")) as { partitions: number }).partitions
-      }
       const partitions = settings.partitions ?? partitionsDefault
       const value = Buffer.from(canonicalJson({ version: recordVersion, partitions }), "utf8")
-      yield* state.write(this.#world.ownerOf(shard), [{ path, value }])
-      return partitions
+      while (true) {
+        const kept = yield* state.read(shard, path)
+        if (kept !== undefined) {
+          const record = JSON.parse(Buffer.from(kept).toString("utf8")) as { partitions: number }
+          return record.partitions
+        }
+        const owner = this.#world.ownerOf(shard)
+        if (owner !== undefined) {
+          const written = state.write(owner, [{ path, value }])
+          const isOwner = yield* Effect.as(written, true).pipe(
+            Effect.catchTag("Fenced", () => Effect.succeed(false)),
+          )
+          if (isOwner) return partitions
+        }
+        yield* Effect.sleep(retryMillisMax)
+      }
     })
   }
 }

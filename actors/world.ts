@@ -3,8 +3,10 @@
  * a restart of an actor but not of the process. Nothing here is durable; all of it can be lost.
  */
 
+import * as Effect from "effect/Effect"
 import type { IntelGraphError } from "../protocols/errors.ts"
-import { invariant } from "../protocols/errors.ts"
+import { Unavailable } from "../protocols/errors.ts"
+import { retryMillisMax } from "../protocols/limits.ts"
 import type { ActorStateShape, Host, MessageLogShape, Ownership } from "../runtime/index.ts"
 import type { GraphReadsShape, GraphSinkShape } from "../stores/index.ts"
 import type { DurableMailboxes } from "./durable-mailboxes.ts"
@@ -34,16 +36,23 @@ export class World {
   readonly mailboxes: DurableMailboxes
   readonly recipes: RecipeBook
   readonly latency: LatencyBoard
-  readonly #owned: ReadonlyMap<number, Ownership>
+  readonly #owned = new Map<number, Ownership>()
   #starts = 0
   readonly #onFailure: (error: IntelGraphError) => void
+  readonly #onUnknownTenant: (tenant: string) => void
+  readonly #holderOf: (shard: number) => string | undefined
+  /** This node's name in its cluster. */
+  readonly node: string | undefined
 
   constructor(parts: {
     readonly ports: Ports
     readonly mailboxes: DurableMailboxes
     readonly recipes: RecipeBook
-    readonly owned: ReadonlyMap<number, Ownership>
     readonly onFailure: (error: IntelGraphError) => void
+    readonly onUnknownTenant: (tenant: string) => void
+    readonly node: string | undefined
+    /** The node that is known to hold a shard. */
+    readonly holderOf: (shard: number) => string | undefined
     readonly effectOf?: EffectOf | undefined
   }) {
     this.ports = parts.ports
@@ -51,14 +60,55 @@ export class World {
     this.mailboxes = parts.mailboxes
     this.recipes = parts.recipes
     this.latency = new LatencyBoard()
-    this.#owned = parts.owned
     this.#onFailure = parts.onFailure
+    this.#onUnknownTenant = parts.onUnknownTenant
+    this.node = parts.node
+    this.#holderOf = parts.holderOf
   }
 
-  ownerOf(shard: number): Ownership {
-    const owner = this.#owned.get(shard)
-    invariant(owner !== undefined, `This node does not own shard ${shard}.`)
-    return owner
+  /** Under which epoch this node works on a shard now; `undefined` where another may. */
+  ownerOf(shard: number): Ownership | undefined {
+    return this.#owned.get(shard)
+  }
+
+  /** For what only the owner does, and others ask for again. */
+  owning(shard: number): Effect.Effect<Ownership, Unavailable> {
+    return Effect.suspend(() => {
+      const owner = this.#owned.get(shard)
+      if (owner !== undefined) return Effect.succeed(owner)
+      return Effect.fail(ownedElsewhere(shard, this.#holderOf(shard)))
+    })
+  }
+
+  /** Another node that is known to hold this shard. */
+  holderElsewhere(shard: number): string | undefined {
+    const holder = this.#holderOf(shard)
+    return holder === this.node ? undefined : holder
+  }
+
+  owns(owner: Ownership): void {
+    this.#owned.set(owner.shard, owner)
+  }
+
+  disowns(shard: number): void {
+    this.#owned.delete(shard)
+  }
+
+  /**
+   * What a node does while it starts. One that is alone says that its log or store is away; one of
+   * a cluster may be paused or cut off like any other, and waits.
+   */
+  patiently<A>(effect: Effect.Effect<A, IntelGraphError>): Effect.Effect<A, IntelGraphError> {
+    if (this.node === undefined) return effect
+    const again: Effect.Effect<A, IntelGraphError> = Effect.catchTag(effect, "Unavailable", () =>
+      Effect.andThen(Effect.sleep(retryMillisMax), again),
+    )
+    return again
+  }
+
+  /** There are blocks of a tenant that does not run here: another node made it. */
+  unknownTenant(tenant: string): void {
+    this.#onUnknownTenant(tenant)
   }
 
   /**
@@ -77,6 +127,13 @@ export class World {
     this.#onFailure(error)
   }
 }
+
+const ownedElsewhere = (shard: number, holder: string | undefined): Unavailable =>
+  new Unavailable({
+    message: `Shard ${shard} is ${holder === undefined ? "no node's" : `node ${holder}'s`} now.`,
+    retryAfterMillis: retryMillisMax,
+    next: holder === undefined ? "Ask again in a moment." : `Ask node ${holder}.`,
+  })
 
 /** Buckets of the latency histogram: 1 ms wide at first, then by a tenth more each. */
 const bucketBounds = Array.from({ length: 100 }, (_, i) => (i < 10 ? i + 1 : 10 * 1.1 ** (i - 9)))

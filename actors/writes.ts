@@ -8,11 +8,13 @@
  * will be asked for; writes to one source follow each other in the order in which they were taken;
  * the same key with the same content is the same write, with other content a `Conflict`. A receipt
  * that says that a write is over was stored before the run's end was, so no crash counts a record
- * twice. What may fail beneath: the spool (the write is refused), the state (the outcome is
- * unknown; the client asks again under the same key), a connector (the write stays pending until
- * the node starts anew, and says why). Does not promise receipts beyond `receiptsKeptMillisMax` and
- * `receiptsKeptMax`, nor in a backup the bytes of a write that was pending: after a restore its key
- * is new.
+ * twice. In a cluster a write is taken where both the tenant's writes and the source are; where
+ * these go to another node before it was read it waits until the source is back, and has no order
+ * among the writes that the other takes meanwhile. What may fail beneath: the spool (the write is
+ * refused), the state (the outcome is unknown; the client asks again under the same key), a
+ * connector (the write stays pending until the node starts anew, and says why). Does not promise
+ * receipts beyond `receiptsKeptMillisMax` and `receiptsKeptMax`, nor in a backup the bytes of a
+ * write that was pending: after a restore its key is new.
  */
 import { hash } from "node:crypto"
 import * as Deferred from "effect/Deferred"
@@ -21,7 +23,13 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { formatAddress } from "../protocols/address.ts"
 import { canonicalJson, type Json } from "../protocols/canonical.ts"
-import { Conflict, type IntelGraphError, MailboxFull } from "../protocols/errors.ts"
+import {
+  Conflict,
+  type Fenced,
+  type IntelGraphError,
+  MailboxFull,
+  Unavailable,
+} from "../protocols/errors.ts"
 import type { Run } from "../protocols/event.ts"
 import {
   receiptProblemsMax,
@@ -32,7 +40,7 @@ import {
   spoolWritesPerSourceMax,
 } from "../protocols/limits.ts"
 import type { Mapping } from "../protocols/mapping.ts"
-import type { StateEntry, StatePath } from "../runtime/index.ts"
+import type { Ownership, StateEntry, StatePath } from "../runtime/index.ts"
 import type { IngestReport, IngestRequest } from "./api.ts"
 import type { InterruptedFiles } from "./interrupted-files.ts"
 import { shardOfConnector } from "./partition.ts"
@@ -114,7 +122,8 @@ interface TenantWrites {
   readonly live: Map<string, Live>
   /** How many of them each source has. */
   readonly bySource: Map<string, number>
-  numbers: WriteNumbers | undefined
+  /** As they were written last, under this epoch of the shard. */
+  numbers: (WriteNumbers & { readonly epoch: number }) | undefined
 }
 
 class Writes implements WritesShape {
@@ -147,22 +156,24 @@ class Writes implements WritesShape {
 
   /** What has no receipt that waits for it was never acknowledged, or is over. */
   resume(): Effect.Effect<void, IntelGraphError> {
-    const { spool, ensureTenant } = this.#parts
+    const { world, spool, ensureTenant } = this.#parts
     return Effect.forEach(
       spool.kept(),
       (kept) =>
-        Effect.gen({ self: this }, function* () {
-          const { tenant, number } = kept
-          const write = yield* this.#read<StoredWrite>(tenant, writePath(tenant, number))
-          const key = write?.idempotencyKey ?? ""
-          const stored = yield* this.#read<StoredReceipt>(tenant, receiptPath(tenant, key))
-          const recipe = write?.recipe ?? null
-          if (recipe === null || stored?.number !== number || stored.end !== null) {
-            return yield* spool.remove(kept)
-          }
-          yield* ensureTenant(tenant)
-          yield* this.#begin(tenant, key, stored, recipe)
-        }),
+        world.patiently(
+          Effect.gen({ self: this }, function* () {
+            const { tenant, number } = kept
+            const write = yield* this.#read<StoredWrite>(tenant, writePath(tenant, number))
+            const key = write?.idempotencyKey ?? ""
+            const stored = yield* this.#read<StoredReceipt>(tenant, receiptPath(tenant, key))
+            const recipe = write?.recipe ?? null
+            if (recipe === null || stored?.number !== number || stored.end !== null) {
+              return yield* spool.remove(kept)
+            }
+            yield* ensureTenant(tenant)
+            yield* this.#begin(tenant, key, stored, recipe)
+          }),
+        ),
       { discard: true },
     )
   }
@@ -177,15 +188,17 @@ class Writes implements WritesShape {
       if (known !== undefined) {
         return known.hash === content ? undefined : yield* Effect.fail(otherContent(key))
       }
+      const owner = yield* this.#isHere(request)
       const waiting = own.bySource.get(source) ?? 0
       if (waiting >= spoolWritesPerSourceMax) return yield* Effect.fail(sourceFull(tenant, source))
       yield* ensureTenant(tenant)
-      const numbers = yield* this.#numbers(tenant)
+      const numbers = yield* this.#numbers(tenant, owner)
       const number = numbers.next
       const takenAtMillis = world.ports.host.nowMillis()
       const trimmed = yield* this.#trim(request, numbers, takenAtMillis)
       const given = request.given ?? null
-      const stored = { number, source, hash: content, takenAtMillis, given, end: null }
+      const node = world.node ?? null
+      const stored = { number, source, hash: content, takenAtMillis, given, end: null, node }
       const recipe = { format, mapping: mapping ?? null }
       const next = { next: number + 1, oldest: trimmed.oldest }
       yield* arrived.keep(number)
@@ -197,12 +210,23 @@ class Writes implements WritesShape {
       ]
       // Where it is unknown what became of this the write is not acknowledged; without its bytes
       // a receipt that was stored all the same counts as none.
-      yield* Effect.onError(this.#write(tenant, entries), () =>
+      own.numbers = undefined
+      yield* Effect.onError(this.#writeAs(owner, entries), () =>
         Effect.ignore(spool.remove({ tenant, number })),
       )
-      own.numbers = next
+      own.numbers = { ...next, epoch: owner.epoch }
       yield* this.#begin(tenant, key, stored, recipe)
     })
+  }
+
+  /** A write is kept by one node, and read by the one that has the source: this one is both. */
+  #isHere({ tenant, source }: WriteRequest): Effect.Effect<Ownership, Unavailable> {
+    const { world } = this.#parts
+    const connector = formatAddress({ tenant, kind: "connector", key: source })
+    return Effect.andThen(
+      world.owning(shardOfConnector(connector)),
+      world.owning(shardOfWrites(tenant)),
+    )
   }
 
   /** Reads in the background; begun at once, so that writes of a source keep their order. */
@@ -314,22 +338,28 @@ class Writes implements WritesShape {
       const now = live.get(key)
       if (now !== undefined) return now.stored
       const stored = yield* this.#read<StoredReceipt>(tenant, receiptPath(tenant, key))
-      if (stored === undefined || stored.end === null) return live.get(key)?.stored
+      if (stored === undefined) return live.get(key)?.stored
+      if (stored.end === null) return live.get(key)?.stored ?? this.#pendingElsewhere(stored)
       return this.#isOld(stored, this.#parts.world.ports.host.nowMillis()) ? undefined : stored
     })
+  }
+
+  /** Another node has the bytes, and goes on with them when the source is there again. */
+  #pendingElsewhere(stored: StoredReceipt): StoredReceipt | undefined {
+    const node = stored.node ?? undefined
+    return node === undefined || node === this.#parts.world.node ? undefined : stored
   }
 
   #isOld({ takenAtMillis }: StoredReceipt, nowMillis: number): boolean {
     return nowMillis - takenAtMillis > receiptsKeptMillisMax
   }
 
-  #numbers(tenant: string): Effect.Effect<WriteNumbers, IntelGraphError> {
-    return Effect.gen({ self: this }, function* () {
-      const own = this.#of(tenant)
-      const kept = own.numbers ?? (yield* this.#read<WriteNumbers>(tenant, numbersPath(tenant)))
-      own.numbers = kept ?? { next: 1, oldest: 1 }
-      return own.numbers
-    })
+  /** Another node may have counted on while the shard was its. */
+  #numbers(tenant: string, { epoch }: Ownership): Effect.Effect<WriteNumbers, IntelGraphError> {
+    const { numbers } = this.#of(tenant)
+    if (numbers?.epoch === epoch) return Effect.succeed(numbers)
+    const read = this.#read<WriteNumbers>(tenant, numbersPath(tenant))
+    return Effect.map(read, (kept) => kept ?? { next: 1, oldest: 1 })
   }
 
   /** Lets the oldest receipts go, a few each time. */
@@ -347,6 +377,7 @@ class Writes implements WritesShape {
         // The key may have been used again, where the bytes of this write were gone.
         const isOwn = stored?.number === oldest
         if (isOwn && this.#of(tenant).live.has(write.idempotencyKey)) break
+        if (isOwn && stored.end === null && this.#pendingElsewhere(stored) !== undefined) break
         const tooMany = next - oldest >= receiptsKeptMax
         if (isOwn && !tooMany && !this.#isOld(stored, nowMillis)) break
         entries.push({ path, value: undefined })
@@ -375,7 +406,16 @@ class Writes implements WritesShape {
 
   #write(tenant: string, entries: readonly StateEntry[]): Effect.Effect<void, IntelGraphError> {
     const { world } = this.#parts
-    return world.ports.state.write(world.ownerOf(shardOfWrites(tenant)), entries)
+    return Effect.flatMap(world.owning(shardOfWrites(tenant)), (owner) =>
+      this.#writeAs(owner, entries),
+    )
+  }
+
+  #writeAs(owner: Ownership, entries: readonly StateEntry[]): Effect.Effect<void, IntelGraphError> {
+    const { world } = this.#parts
+    return Effect.catchTag(world.ports.state.write(owner, entries), "Fenced", (error) =>
+      Effect.fail(takenOver(world, error)),
+    )
   }
 }
 
@@ -403,6 +443,13 @@ const otherContent = (key: string) =>
   new Conflict({
     message: `The idempotency key ${JSON.stringify(key)} was used for another write.`,
   })
+
+/** Whether it was written is not known; the owner of now answers under the same key. */
+const takenOver = (world: World, error: Fenced): Unavailable => {
+  world.fail(error)
+  const message = "Another node has taken over what keeps this write."
+  return new Unavailable({ message, retryAfterMillis: retryMillisMax })
+}
 
 const sourceFull = (tenant: string, source: string) =>
   new MailboxFull({

@@ -13,10 +13,19 @@ const benches: { readonly [name: string]: () => Promise<Bench> } = {
   gateway: async () => (await import("./gateway.ts")).gateway,
   graph: async () => (await import("./graph.ts")).graph,
   restart: async () => (await import("./restart.ts")).restart,
+  log: async () => (await import("./log.ts")).log,
   "actors-memory": async () => (await import("./actors-memory.ts")).actorsMemory,
 }
 
 const args = process.argv.slice(2)
+if (args.includes("--help")) {
+  process.stdout.write(
+    "npm run --silent bench -- [NAME…] [--json]\n\n" +
+      `Figures of the named benches, or of all: ${Object.keys(benches).join(", ")}.\n` +
+      "The list goes to stdout, with --json as JSON; progress goes to stderr.\n",
+  )
+  process.exit(0)
+}
 const names = args.filter((arg) => !arg.startsWith("--"))
 const unknown = [
   ...names.filter((name) => !Object.hasOwn(benches, name)),

@@ -9,6 +9,9 @@ import {
   isIntelGraphError,
   NotFound,
 } from "../protocols/errors.ts"
+import { formatRun } from "../protocols/event.ts"
+import { auditLettersNamedMax } from "../protocols/limits.ts"
+import type { DeadLetter } from "../stores/index.ts"
 import type { Outcome } from "./run-sources.ts"
 import type { SocketRequest } from "./socket-frames.ts"
 
@@ -80,6 +83,42 @@ export function auditIngest(
   const action = format === "retract" ? "retract" : "ingest"
   const outcome = isDone ? "done" : "failed"
   control.audit({ access: { by, tenant }, action, what: source, outcome })
+}
+
+/** Letters that are gone: each by its place where they are few, else how many of each source. */
+export function auditLetters(
+  control: AccessControl,
+  tenant: string,
+  action: "redrive" | "drop",
+  letters: readonly DeadLetter[],
+): void {
+  const note = (what: string) =>
+    control.audit({ access: { by, tenant }, action, what, outcome: "done" })
+  if (letters.length <= auditLettersNamedMax) {
+    for (const { source, run, ordinal, reason } of letters) {
+      note(`${source}: record ${ordinal} of run ${formatRun(run)}, ${reason}`)
+    }
+    return
+  }
+  const bySource = Map.groupBy(letters, ({ source }) => source)
+  for (const [source, { length }] of bySource) note(`${source}: ${length} dead letters`)
+}
+
+/** An order to a node, given here, for whatever node it is. */
+export const auditOrder = <A>(
+  control: AccessControl,
+  { node, order }: SocketRequest,
+  obeyed: Effect.Effect<A, IntelGraphError>,
+): Effect.Effect<A, IntelGraphError> => {
+  const told = (outcome: "done" | "failed") =>
+    Effect.sync(() => {
+      const what = `${String(order)} ${String(node)}`
+      control.audit({ access: { by, tenant: "*" }, action: "node order", what, outcome })
+    })
+  return obeyed.pipe(
+    Effect.tap(() => told("done")),
+    Effect.tapError(() => told("failed")),
+  )
 }
 
 /** Throws `Invalid`. */

@@ -48,9 +48,9 @@ function readGiven(verb: Verb, words: readonly string[]): Command {
 
 /** Words and flags, or what is wrong with them. */
 function parse(verb: Verb, words: readonly string[]): Given | string {
-  const known = Object.entries(verb.flags).map(([name, { value }]) => [
+  const known = Object.entries(verb.flags).map(([name, { value, repeats }]) => [
     name,
-    { type: value === undefined ? "boolean" : "string" },
+    { type: value === undefined ? "boolean" : "string", multiple: repeats === true },
   ])
   const { tokens, values } = parseArgs({
     args: [...words],
@@ -67,7 +67,8 @@ function parse(verb: Verb, words: readonly string[]): Given | string {
     if (token.kind !== "option" || token.name === "help") continue
     const flag = Object.hasOwn(verb.flags, token.name) ? verb.flags[token.name] : undefined
     if (flag === undefined) return `${verb.name} has no flag ${quoted(token.rawName)}.`
-    if (seen.has(token.name)) return `${token.rawName} is given twice.`
+    if (seen.has(token.name) && flag.repeats === undefined)
+      return `${token.rawName} is given twice.`
     seen.add(token.name)
     const isEmpty = token.value === undefined || token.value === ""
     if (flag.value !== undefined && isEmpty) return `${token.rawName} needs ${flag.value}.`

@@ -4,8 +4,15 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { fileSource, type IntelNode, makeNode, openSpool, type Ports } from "../actors/index.ts"
-import { type AccessControl, openAccessControl, resumeKeyOf } from "../gateway/index.ts"
+import {
+  fileSource,
+  type IntelNode,
+  makeNode,
+  openSpool,
+  type Ports,
+  type ShardEvent,
+} from "../actors/index.ts"
+import { type AccessControl, openAccessControl } from "../gateway/index.ts"
 import type { IntelGraphError } from "../protocols/errors.ts"
 import {
   collectProcess,
@@ -17,10 +24,12 @@ import {
   makeNodeHost,
   observeTurns,
   openDataDirectory,
+  type Peers,
   spansToFile,
 } from "../runtime/index.ts"
 import type { ChangeFeedShape } from "../stores/index.ts"
 import type { Settings } from "./configuration.ts"
+import { keepingAnswers } from "./keep-answers.ts"
 import { isOnServers, openGraphOf, openLogOf } from "./open-ports.ts"
 
 export interface AssembledNode {
@@ -30,8 +39,10 @@ export interface AssembledNode {
   readonly ports: Ports
   readonly node: IntelNode
   readonly feed: ChangeFeedShape
-  /** What the data directory's resume tokens are signed with. */
+  /** What the resume tokens of the data directory, or of the cluster, are signed with. */
   readonly resumeKey: Uint8Array
+  /** The other nodes of its cluster. */
+  readonly peers: Peers | undefined
   /** Who may ask it. */
   readonly control: AccessControl
   readonly metrics: MetricRegistry
@@ -46,16 +57,18 @@ export const assemble = (
     const metrics = new MetricRegistry()
     yield* collectProcess(metrics)
     const directory = yield* openDataDirectory(settings.dataDir.value)
-    const { sink, reads, feed } = yield* openGraphOf(settings, directory)
-    const resumeKey = yield* resumeKeyOf(directory)
-    const { log, state } = yield* openLogOf(settings, directory)
+    const graph = yield* openGraphOf(settings, directory)
+    const { sink, reads, feed } = yield* keepingAnswers(settings, graph, { logger, metrics })
+    const host = makeNodeHost()
+    const opened = yield* openLogOf(settings, directory, { host, logger })
+    const { log, state, cluster, resumeKey, peers } = opened
     const control = yield* openAccessControl(directory.files.meta, {
       openTenant: settings.tenant.value,
       onFault: (error) => logger.error("rows of audit are lost", { error }),
     })
     const spool = yield* openSpool(directory.files.spool)
     const sources = fileSource
-    const ports: Ports = { host: makeNodeHost(), log, state, sink, reads, sources, spool }
+    const ports: Ports = { host, log, state, sink, reads, sources, spool }
     const node = yield* makeNode(ports, {
       tenants: settings.tenants.map(({ tenant, partitions, sources }) => ({
         tenant,
@@ -68,7 +81,9 @@ export const assemble = (
       watch: {
         observer: observeTurns(metrics, yield* spansOf(settings)),
         events: logActorEvent(logger),
+        shards: logShardEvent(logger),
       },
+      cluster,
     })
     return {
       directory,
@@ -77,11 +92,17 @@ export const assemble = (
       node,
       feed,
       resumeKey,
+      peers,
       control,
       metrics,
       logger,
     }
   })
+
+const logShardEvent =
+  (logger: Logger) =>
+  ({ event, ...fields }: ShardEvent): void =>
+    logger[event === "failed" ? "warn" : "info"](`shard ${event}`, fields)
 
 /** Spans only where somebody named a file for them and a share of turns above none. */
 const spansOf = Effect.fnUntraced(function* ({ sampleRate, spansFile }: Settings) {

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import {
   type ConfigurationDocument,
   hostPattern,
+  natsReplicas,
   originPattern,
   type QuestionConfiguration,
   type SourceConfiguration,
@@ -27,6 +28,7 @@ import {
   chooser,
   invalid,
   listOf,
+  nodeName,
   type Read,
   type Setting,
   tenantName,
@@ -47,11 +49,16 @@ export interface Settings {
   readonly file: string | undefined
   readonly dataDir: Setting<string>
   readonly tenant: Setting<string>
+  /** Its name in a cluster; `undefined` for the one that its data directory keeps. */
+  readonly node: Setting<string | undefined>
   readonly nats: Setting<ServerUrl | undefined>
   readonly natsCredentials: Setting<string | undefined>
   readonly natsCa: Setting<string | undefined>
+  /** Copies of each stream, where they are made. */
+  readonly natsReplicas: Setting<number>
   readonly postgres: Setting<ServerUrl | undefined>
   readonly neo4j: Setting<ServerUrl | undefined>
+  readonly redis: Setting<ServerUrl | undefined>
   readonly port: Setting<number>
   readonly host: Setting<string>
   readonly hosts: Setting<readonly string[]>
@@ -77,11 +84,14 @@ export const variables = {
   config: "INTELGRAPH_CONFIG",
   dataDir: "INTELGRAPH_DATA_DIR",
   tenant: "INTELGRAPH_TENANT",
+  node: "INTELGRAPH_NODE",
   nats: "INTELGRAPH_NATS",
   natsCredentials: "INTELGRAPH_NATS_CREDENTIALS",
   natsCa: "INTELGRAPH_NATS_CA",
+  natsReplicas: "INTELGRAPH_NATS_REPLICAS",
   postgres: "INTELGRAPH_POSTGRES",
   neo4j: "INTELGRAPH_NEO4J",
+  redis: "INTELGRAPH_REDIS",
   port: "INTELGRAPH_PORT",
   host: "INTELGRAPH_HOST",
   hosts: "INTELGRAPH_HOSTS",
@@ -141,10 +151,21 @@ const neo4jUrl = serverUrl(
   "bolt://user@127.0.0.1:7687",
 )
 
+/** A majority of an even number is no smaller than that of the next odd one. */
+const copies: Read<number> = (text, name) => {
+  const found = natsReplicas.find((one) => String(one) === text)
+  if (found !== undefined) return found
+  throw invalid(`${name} is ${JSON.stringify(text.slice(0, 80))}; it is 1, 3 or 5.`)
+}
+
+const redisUrl = serverUrl(["redis", "rediss"], "redis://127.0.0.1:6379")
+
+type ServerName = "nats" | "postgres" | "neo4j" | "redis"
+
 /** Servers that keep the log and the graph; without them the data directory does. */
 function serverSettings(
   choose: ReturnType<typeof chooser>,
-  { nats, postgres, neo4j }: Pick<ConfigurationDocument, "nats" | "postgres" | "neo4j">,
+  { nats, postgres, neo4j, redis }: Pick<ConfigurationDocument, ServerName>,
   { fromFile, pathIn }: Paths,
 ) {
   const filed = <A>(text: string | undefined, read: (text: string) => A) =>
@@ -154,22 +175,23 @@ function serverSettings(
       file: filed(file, fromFile),
       otherwise: undefined,
     })
-  const server = (name: "nats" | "postgres" | "neo4j", read: Read<ServerUrl>, file?: string) =>
+  const server = (name: ServerName, read: Read<ServerUrl>, file?: string) =>
     choose<ServerUrl | undefined>(name, variables[name], read, {
       file: filed(file, (text) => withoutPassword(read)(text, `${name} of the file`)),
       otherwise: undefined,
     })
-  const servers = {
+  return {
     nats: server("nats", natsUrl, nats?.servers),
     natsCredentials: path("natsCredentials", nats?.credentials),
     natsCa: path("natsCa", nats?.ca),
+    natsReplicas: choose("", variables.natsReplicas, copies, {
+      file: nats?.replicas,
+      otherwise: 1,
+    }),
     postgres: server("postgres", postgresUrl, postgres?.url),
     neo4j: server("neo4j", neo4jUrl, neo4j?.url),
+    redis: server("redis", redisUrl, redis?.url),
   }
-  if (servers.postgres.value !== undefined && servers.neo4j.value !== undefined) {
-    throw invalid("The graph is kept in Postgres or in Neo4j, and both are named.")
-  }
-  return servers
 }
 
 interface Paths {
@@ -254,6 +276,10 @@ function settingsOf(given: Given, place: Place, file: ConfigurationFile | undefi
     tenant: choose("tenant", variables.tenant, tenantName, {
       file: document?.tenant,
       otherwise: "demo",
+    }),
+    node: choose<string | undefined>("node", variables.node, nodeName, {
+      file: document?.node === undefined ? undefined : nodeName(document.node, "node of the file"),
+      otherwise: undefined,
     }),
     ...serverSettings(choose, document ?? {}, { fromFile, pathIn }),
     port: choose("port", variables.port, wholeNumber(0, 65_535), {

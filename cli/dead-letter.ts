@@ -29,6 +29,10 @@ export function reasonOf(named: string | undefined): string | undefined {
   throw new Invalid({ what: "reason", message })
 }
 
+/** The reasons that were named, each one that a record can have. Throws `Invalid`. */
+export const reasonsOf = (named: readonly string[]): readonly string[] =>
+  named.map((one) => reasonOf(one) ?? one)
+
 export const plainDeadLetter = ({ bytes: _bytes, run, ...letter }: DeadLetter) => ({
   ...letter,
   run: formatRun(run),

@@ -1,20 +1,31 @@
-/** The text of a document that a person wrote: a configuration or a mapping. */
+/** What a person wrote for a command: the text of a configuration or a mapping, a record. */
 import { readFileSync, statSync } from "node:fs"
 import { Invalid } from "../protocols/errors.ts"
-import { documentBytesMax } from "../protocols/limits.ts"
+import { documentBytesMax, recordBytesMax } from "../protocols/limits.ts"
 
 interface Named {
   readonly path: string
-  readonly what: "configuration" | "mapping"
+  readonly what: "configuration" | "mapping" | "record"
   /** What to do where it cannot be read. */
   readonly next: string
 }
 
 /** Throws `Invalid`, with one sentence why there is no text. */
-export function documentText({ path, what, next }: Named): string {
-  let why = `it is longer than ${documentBytesMax} bytes`
+export const documentText = (named: Named): string =>
+  bytesOf(named, documentBytesMax).toString("utf8")
+
+/** The record that is alone in its file, without the line end behind it. Throws `Invalid`. */
+export function recordIn(path: string): Uint8Array {
+  const next = "Name a file that holds the one record."
+  const bytes = bytesOf({ path, what: "record", next }, recordBytesMax)
+  const end = bytes.at(-1) === 0x0a ? bytes.length - 1 : bytes.length
+  return bytes.subarray(0, bytes[end - 1] === 0x0d ? end - 1 : end)
+}
+
+function bytesOf({ path, what, next }: Named, bytesMax: number): Buffer {
+  let why = `it is longer than ${bytesMax} bytes`
   try {
-    if (statSync(path).size <= documentBytesMax) return readFileSync(path, "utf8")
+    if (statSync(path).size <= bytesMax) return readFileSync(path)
   } catch (error) {
     if (!(error instanceof Error)) throw error
     const { code } = error as NodeJS.ErrnoException

@@ -18,10 +18,11 @@ export function helpOfAll(group?: string): string {
 }
 
 export function helpOf(verb: Verb): string {
-  const flags = Object.entries(verb.flags).map(([name, { value, help }]): [string, string] => [
-    value === undefined ? `--${name}` : `--${name} ${value}`,
-    help,
-  ])
+  const flags = Object.entries(verb.flags).map(([name, flag]): [string, string] => {
+    const { value, help, repeats } = flag
+    const shown = value === undefined ? `--${name}` : `--${name} ${value}`
+    return [repeats === undefined ? shown : `${shown} …`, help]
+  })
   return [
     `usage: ${usageOf(verb)}`,
     "",

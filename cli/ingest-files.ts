@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { ConnectorProgress } from "../actors/index.ts"
 import type { IntelGraphError } from "../protocols/errors.ts"
+import { errorOfPlain } from "../protocols/travelling-error.ts"
 import { auditIngest } from "./access.ts"
 import type { Settings } from "./configuration.ts"
 import type { Io } from "./io.ts"
@@ -9,7 +10,6 @@ import { callNode } from "./node-socket.ts"
 import { whileShown } from "./progress.ts"
 import { ingestRequest, type PlainRequest } from "./request.ts"
 import { type Outcome, runSources, untilInterrupted } from "./run-sources.ts"
-import { errorOf } from "./socket-frames.ts"
 
 export const ingestFiles = (
   settings: Settings,
@@ -60,5 +60,5 @@ const throughSocket = (settings: Settings, requests: readonly PlainRequest[], io
       latest = value as readonly ConnectorProgress[]
     })
     const outcome = (yield* whileShown(() => latest, io, call)) as Outcome
-    return { ...outcome, error: errorOf(outcome.error) }
+    return { ...outcome, error: errorOfPlain(outcome.error) }
   })

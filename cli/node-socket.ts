@@ -7,12 +7,22 @@ import type { IngestRequest } from "../actors/index.ts"
 import { DataDirectoryRefused, type IntelGraphError, Invalid } from "../protocols/errors.ts"
 import { progressDrawMillis } from "../protocols/limits.ts"
 import { backupDirectory } from "../runtime/index.ts"
-import { auditIngest, createToken, revokeToken } from "./access.ts"
+import { auditIngest, auditOrder, createToken, revokeToken } from "./access.ts"
+import { answerLetters } from "./answer-letters.ts"
 import type { AssembledNode } from "./assemble.ts"
+import { clusterAnswer } from "./cluster/asked.ts"
+import { memberOf } from "./cluster/member.ts"
+import { serveCluster } from "./cluster/over.ts"
 import { notCopied } from "./open-ports.ts"
 import { ingestRequest, type PlainRequest } from "./request.ts"
 import { type Outcome, runSources } from "./run-sources.ts"
-import { callSocket, type Progress, serveSocket, socketPlace } from "./socket.ts"
+import {
+  type AnswerRequest,
+  callSocket,
+  type Progress,
+  serveSocket,
+  socketPlace,
+} from "./socket.ts"
 import type { SocketRequest } from "./socket-frames.ts"
 import { statusOf } from "./status-of.ts"
 
@@ -21,9 +31,24 @@ export const openNodeSocket = (
   assembled: AssembledNode,
 ): Effect.Effect<void, IntelGraphError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { path: dataDir } = assembled.directory
+    const member = memberOf(assembled)
+    yield* serveCluster(member)
+    yield* openSocket(assembled.directory.path, (request, progress) => {
+      const answered = clusterAnswer(member, request)
+      if (answered === undefined) return answer(assembled, request, progress)
+      const isOrder = request.op === "node order"
+      return isOrder ? auditOrder(assembled.control, request, answered) : answered
+    })
+  })
+
+/** A socket that commands on this data directory find. */
+export const openSocket = (
+  dataDir: string,
+  answered: AnswerRequest,
+): Effect.Effect<void, IntelGraphError, Scope.Scope> =>
+  Effect.gen(function* () {
     const path = yield* socketPlace(dataDir)
-    yield* serveSocket(path, (request, progress) => answer(assembled, request, progress))
+    yield* serveSocket(path, answered)
     const note = noteOf(dataDir)
     yield* Effect.acquireRelease(
       Effect.sync(() => writeFileSync(note, path, { mode: 0o600 })),
@@ -77,6 +102,9 @@ function answer(
         graph: ports.sink.backup,
         target: String(request.target),
       })
+    case "dlq redrive":
+    case "dlq drop":
+      return answerLetters(assembled, request, progress)
     case "token create":
       return makeToken(assembled, request)
     case "token revoke":

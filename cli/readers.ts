@@ -38,6 +38,11 @@ export const tenantName: Read<string> = (text, name) => {
   throw invalid(`${name} ${shown(text)} is no tenant: 1 to 63 of a-z, 0-9 and -, no - first.`)
 }
 
+export const nodeName: Read<string> = (text, name) => {
+  if (isToken(text)) return text
+  throw invalid(`${name} ${shown(text)} is no name: 1 to 63 of a-z, 0-9 and -, no - first.`)
+}
+
 export const asBoolean: Read<boolean> = (text, name) => {
   if (text === "true" || text === "false") return text === "true"
   throw invalid(`${name} is ${shown(text)}; it is true or false.`)

@@ -35,7 +35,7 @@ export const ingestRequest = (plain: PlainRequest): Effect.Effect<IngestRequest,
     return { ...rest, mapping, ...(ratePerSecondMax === undefined ? {} : { ratePerSecondMax }) }
   })
 
-const readMapping = ({ file, text }: { readonly file: string; readonly text: string }) =>
+export const readMapping = ({ file, text }: { readonly file: string; readonly text: string }) =>
   parseMapping(text).pipe(
     Effect.mapError((error) => new Invalid({ ...error, message: `${file}: ${error.message}` })),
   )

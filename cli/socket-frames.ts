@@ -2,9 +2,8 @@
  * The words of the node's own socket: one JSON value a line. A client says one request and reads
  * lines until the result or an error; nothing else is understood. Every line is bounded.
  */
-
-import * as errors from "../protocols/errors.ts"
-import { catalogue, type IntelGraphError, isIntelGraphError } from "../protocols/errors.ts"
+import type { IntelGraphError } from "../protocols/errors.ts"
+import { errorOfPlain, plainOfError } from "../protocols/travelling-error.ts"
 
 export interface SocketRequest {
   readonly op: string
@@ -58,32 +57,12 @@ export function readReply(line: string): SocketReply | undefined {
   if (!isRecord(value)) return undefined
   if ("progress" in value) return { progress: value.progress }
   if ("result" in value) return { result: value.result }
-  const error = errorOf(value.error)
+  const error = errorOfPlain(value.error)
   return error === undefined ? undefined : { error }
 }
 
 export const replyLine = (reply: SocketReply): string =>
-  `${JSON.stringify("error" in reply ? { error: plainError(reply.error) } : reply)}\n`
-
-const plainError = (error: IntelGraphError): { readonly [name: string]: unknown } => ({
-  ...Object.fromEntries(Object.entries(error).filter(([, value]) => typeof value !== "object")),
-  _tag: error._tag,
-  message: error.message,
-})
-
-/**
- * An error that travelled: of the class of its tag, so that it reads and exits as on the other
- * side.
- */
-export function errorOf(value: unknown): IntelGraphError | undefined {
-  if (!isRecord(value) || typeof value._tag !== "string" || !Object.hasOwn(catalogue, value._tag)) {
-    return undefined
-  }
-  const Type: unknown = (errors as { readonly [name: string]: unknown })[value._tag]
-  if (typeof Type !== "function") return undefined
-  const made: unknown = Reflect.construct(Type, [{ ...value, message: String(value.message) }])
-  return isIntelGraphError(made) ? made : undefined
-}
+  `${JSON.stringify("error" in reply ? { error: plainOfError(reply.error) } : reply)}\n`
 
 function parsed(line: string): unknown {
   try {

@@ -1,5 +1,6 @@
 /** The verbs of the command line: the only source of what is accepted and of what `--help` says. */
 import { ingestFilesMax, writeRecordsMax } from "../protocols/limits.ts"
+import { clusterVerbs } from "./cluster/table.ts"
 import type { Flag, Verb } from "./verb.ts"
 
 const dataDir: Flag = {
@@ -11,12 +12,15 @@ const json: Flag = { help: "the result as one JSON value on stdout" }
 const config: Flag = { value: "FILE", help: "the configuration (default ./intelgraph.yaml)" }
 const graph: Verb["flags"] = {
   postgres: { value: "URL", help: "database that keeps the graph (default the data directory)" },
-  neo4j: { value: "URL", help: "server that keeps the graph, in place of Postgres" },
+  neo4j: { value: "URL", help: "server that keeps the graph; Postgres beside it gets the same" },
 }
-const servers: Verb["flags"] = {
+const nats: Verb["flags"] = {
   nats: { value: "URL", help: "servers that keep the log (default the data directory)" },
-  ...graph,
 }
+const redis: Verb["flags"] = {
+  redis: { value: "URL", help: "server that keeps answers that are dear, for all nodes" },
+}
+const servers: Verb["flags"] = { ...nats, ...graph, ...redis }
 const common = { "data-dir": dataDir, tenant, json, config }
 
 const start: Verb = {
@@ -28,6 +32,7 @@ const start: Verb = {
   flags: {
     ...common,
     ...servers,
+    node: { value: "NAME", help: "its name in a cluster (default made once, and kept)" },
     once: { help: "end after the summary instead of serving" },
     port: { value: "N", help: "port of the edge (default 4000; 0 takes any)" },
     host: { value: "ADDRESS", help: "address of the edge (default 127.0.0.1)" },
@@ -181,6 +186,79 @@ const showDeadLetter: Verb = {
   load: () => import("./verbs/dlq-show.ts"),
 }
 
+const lettersMeant: Verb["flags"] = {
+  id: { value: "ID", help: "this one", repeats: true },
+  source: { value: "NAME", help: "of this source", repeats: true },
+  reason: { value: "CODE", help: "set aside for this reason", repeats: true },
+  fingerprint: { value: "HEX", help: "with this fingerprint, or its beginning", repeats: true },
+  all: { help: "all that the tenant has" },
+  "dry-run": { help: "say what would be done, and do nothing" },
+}
+
+const redriveDeadLetters: Verb = {
+  name: "dlq redrive",
+  words: "",
+  summary: "Send records that were set aside again, by the mapping of today",
+  wordsMin: 0,
+  wordsMax: 0,
+  flags: {
+    ...common,
+    ...servers,
+    ...lettersMeant,
+    edit: { value: "FILE", help: "send the bytes of this file in place of the one letter's" },
+    editor: { help: "edit the one letter's bytes in $EDITOR first" },
+    format: { value: "stix|json|ndjson|csv", help: "what they are (default as configured)" },
+    mapping: { value: "FILE", help: "how they become entities (default as configured)" },
+  },
+  examples: [
+    "dlq redrive --source people --dry-run",
+    "dlq redrive --fingerprint 3f9a01c2 --fingerprint 77be",
+    "dlq redrive --id ID-FROM-LS --edit mended.json",
+  ],
+  load: () => import("./verbs/dlq-redrive.ts"),
+}
+
+const dropDeadLetters: Verb = {
+  name: "dlq drop",
+  words: "",
+  summary: "Forget records that were set aside, for good",
+  wordsMin: 0,
+  wordsMax: 0,
+  flags: { ...common, ...servers, ...lettersMeant },
+  examples: ["dlq drop --reason invalid-json --dry-run", "dlq drop --all"],
+  load: () => import("./verbs/dlq-drop.ts"),
+}
+
+const tailLog: Verb = {
+  name: "log tail",
+  words: "",
+  summary: "Show the blocks that wait in the log, without holding them",
+  wordsMin: 0,
+  wordsMax: 0,
+  flags: {
+    ...common,
+    ...nats,
+    json: { help: "each block as one line of JSON" },
+    partition: { value: "N", help: "of this partition of the tenant only" },
+    source: { value: "NAME", help: "of this source only" },
+    last: { value: "N", help: "the last so many (default 20)" },
+    follow: { help: "go on with those that come, until Ctrl-C" },
+  },
+  examples: ["log tail", "log tail --tenant mine --partition 2 --follow --json"],
+  load: () => import("./verbs/log-tail.ts"),
+}
+
+const verifyLog: Verb = {
+  name: "log verify",
+  words: "",
+  summary: "Check every block of the log, and that the graph is not ahead of it",
+  wordsMin: 0,
+  wordsMax: 0,
+  flags: { "data-dir": dataDir, json, config, ...servers },
+  examples: ["log verify", "log verify --nats nats://127.0.0.1:4222 --json"],
+  load: () => import("./verbs/log-verify.ts"),
+}
+
 const backup: Verb = {
   name: "backup",
   words: "DIR",
@@ -289,6 +367,10 @@ export const verbs: readonly Verb[] = [
   inferMapping,
   listDeadLetters,
   showDeadLetter,
+  redriveDeadLetters,
+  dropDeadLetters,
+  tailLog,
+  verifyLog,
   backup,
   restore,
   createToken,
@@ -296,4 +378,5 @@ export const verbs: readonly Verb[] = [
   revokeToken,
   audit,
   checkConfiguration,
+  ...clusterVerbs,
 ]

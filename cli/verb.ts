@@ -8,11 +8,15 @@ export interface Flag {
   /** What stands for the value in help; a flag without one is a switch. */
   readonly value?: string
   readonly help: string
+  /** May be given several times. */
+  readonly repeats?: true
 }
 
 export interface Given {
   readonly words: readonly string[]
-  readonly flags: { readonly [name: string]: string | boolean | undefined }
+  readonly flags: {
+    readonly [name: string]: string | boolean | readonly (string | boolean)[] | undefined
+  }
 }
 
 /** Exit codes of contracts §11. */
@@ -39,6 +43,14 @@ export const isOn = (given: Given, name: string): boolean => given.flags[name] =
 export function textFlag(given: Given, name: string): string | undefined {
   const value = given.flags[name]
   return typeof value === "string" ? value : undefined
+}
+
+/** All values of a flag that repeats. */
+export function textFlags(given: Given, name: string): readonly string[] {
+  const values = given.flags[name]
+  if (typeof values === "string") return [values]
+  if (!Array.isArray(values)) return []
+  return values.filter((value): value is string => typeof value === "string")
 }
 
 /** Runs a reader that throws `Invalid`. */

@@ -101,8 +101,13 @@ export class Asking {
   }
 
   /** The answer with its tag, kept where the graph alone decides it. */
-  tagged({ text, isOfGraph }: Answered): TaggedAnswer {
-    const tag = tagOf(`${this.#seenBy}\n${text}`)
+  tagged(answered: Answered): TaggedAnswer {
+    const { isOfGraph } = answered
+    const seen = `${this.#seenBy}\n${answered.text}`
+    const tag = tagOf(seen)
+    // The answer was put together from pieces, which take several times its characters until it is
+    // read, and where the client holds it nobody reads it. A part of what the tag is of is whole.
+    const text = seen.slice(this.#seenBy.length + 1)
     const [version, acknowledged] = [this.#version, this.#acknowledged]
     const isKept = isOfGraph && text.length <= answerKeptLengthMax
     if (isKept && version !== undefined) {

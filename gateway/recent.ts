@@ -1,6 +1,7 @@
 /**
  * What was used last, by name: bounded in number and in length together, the longest unused
- * forgotten first.
+ * forgotten first. While less than half is taken a use is not noted: what was kept before then and
+ * not used since counts from when it was kept.
  */
 export interface RecentBounds<A> {
   readonly countMax: number

@@ -36,7 +36,12 @@ interface EntitiesArguments extends PageArguments {
 }
 
 const entities = resolver((_: unknown, given: EntitiesArguments, context, asks) => {
-  const query = { ...filterOf(given.filter), ...(given.type == null ? {} : { type: given.type }) }
+  const items = asks.of("items")
+  const query = {
+    ...filterOf(given.filter),
+    ...(given.type == null ? {} : { type: given.type }),
+    isPlain: !items.has("aliases") && !items.has("revision"),
+  }
   const { reads, live } = context.sources
   const { tenant } = context
   // Before the page: what changes while it is read is behind this place.
@@ -153,7 +158,10 @@ const stubOf = (type: string, key: string): VisibleEntity => ({
   revision: 0,
 })
 
-const id = resolver((of: VisibleEntity) => entityId(of.type, of.key))
+const idOf = ({ type, key }: VisibleEntity) => entityId(type, key)
+
+/** Ids have letters, digits, - and _ only. */
+const id = resolverOfText(idOf, (of) => `"${idOf(of)}"`)
 
 const name = resolverOfText(
   (of: VisibleEntity) => (typeof of.properties.name === "string" ? of.properties.name : null),

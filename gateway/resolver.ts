@@ -7,9 +7,6 @@ import { Kind } from "graphql"
 import { andThen } from "./bridge.ts"
 import type { QueryContext } from "./context.ts"
 
-/** Names of the fields that are asked of a value, whatever `@skip` and `@include` say. */
-export type Asks = ReadonlySet<string>
-
 type MaybeLater<A> = A | Promise<A>
 
 export type Resolve = (
@@ -66,28 +63,60 @@ export const resolverOfText = <S>(
 
 type FragmentOf = (name: string) => FragmentDefinitionNode | undefined
 
-const nothing: Asks = new Set()
+/**
+ * The fields that are asked of a value by name, whatever `@skip` and `@include` say. Looked up
+ * where somebody wants to know, and then once.
+ */
+export class Asks {
+  readonly #nodes: readonly FieldNode[]
+  readonly #fragmentOf: FragmentOf
+  readonly #inner = new Map<string, Asks>()
+  #fields: ReadonlyMap<string, readonly FieldNode[]> | undefined
 
-export function asksOf(nodes: readonly FieldNode[], fragmentOf: FragmentOf): Asks {
-  if (nodes.every(({ selectionSet }) => selectionSet === undefined)) return nothing
-  const names = new Set<string>()
-  for (const { selectionSet } of nodes) addNames(selectionSet, fragmentOf, names, new Set())
-  return names
+  constructor(nodes: readonly FieldNode[], fragmentOf: FragmentOf) {
+    this.#nodes = nodes
+    this.#fragmentOf = fragmentOf
+  }
+
+  has(name: string): boolean {
+    return this.#byName().has(name)
+  }
+
+  /** What is asked of the field of that name. */
+  of(name: string): Asks {
+    const known = this.#inner.get(name)
+    if (known !== undefined) return known
+    const asks = new Asks(this.#byName().get(name) ?? [], this.#fragmentOf)
+    this.#inner.set(name, asks)
+    return asks
+  }
+
+  #byName(): ReadonlyMap<string, readonly FieldNode[]> {
+    if (this.#fields !== undefined) return this.#fields
+    const fields = new Map<string, FieldNode[]>()
+    const seen = new Set<string>()
+    for (const { selectionSet } of this.#nodes)
+      addFields(selectionSet, this.#fragmentOf, fields, seen)
+    this.#fields = fields
+    return fields
+  }
 }
 
-function addNames(
+function addFields(
   set: SelectionSetNode | undefined,
   fragmentOf: FragmentOf,
-  names: Set<string>,
+  fields: Map<string, FieldNode[]>,
   seen: Set<string>,
 ): void {
   for (const selection of set?.selections ?? []) {
-    if (selection.kind === Kind.FIELD) names.add(selection.name.value)
-    else if (selection.kind === Kind.INLINE_FRAGMENT) {
-      addNames(selection.selectionSet, fragmentOf, names, seen)
+    if (selection.kind === Kind.FIELD) {
+      const name = selection.name.value
+      fields.set(name, [...(fields.get(name) ?? []), selection])
+    } else if (selection.kind === Kind.INLINE_FRAGMENT) {
+      addFields(selection.selectionSet, fragmentOf, fields, seen)
     } else if (!seen.has(selection.name.value)) {
       seen.add(selection.name.value)
-      addNames(fragmentOf(selection.name.value)?.selectionSet, fragmentOf, names, seen)
+      addFields(fragmentOf(selection.name.value)?.selectionSet, fragmentOf, fields, seen)
     }
   }
 }

@@ -10,7 +10,7 @@ import type { QueryContext } from "./context.ts"
 import { graphResolvers } from "./resolve-graph.ts"
 import { liveResolvers } from "./resolve-live.ts"
 import { nodeResolvers } from "./resolve-node.ts"
-import { asksOf, type Resolver, type Resolvers } from "./resolver.ts"
+import { Asks, type Resolver, type Resolvers } from "./resolver.ts"
 import { writeResolvers } from "./write/resolve.ts"
 
 let schema: GraphQLSchema | undefined
@@ -39,7 +39,7 @@ function attach(built: GraphQLSchema, resolvers: Resolvers): GraphQLSchema {
     invariant(field !== undefined, `The schema has no ${coordinate}.`)
     attached.set(field, resolver)
     field.resolve = (source, given, context, { fieldNodes, fragments }) => {
-      const asks = asksOf(fieldNodes, (name) => fragments[name])
+      const asks = new Asks(fieldNodes, (name) => fragments[name])
       return resolver.resolve(source, given, context as QueryContext, asks)
     }
   }

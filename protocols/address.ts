@@ -83,6 +83,10 @@ function fnv1a32Bytes(bytes: Uint8Array): number {
 export const shardOf = (tenant: string, partition: number): number =>
   fnv1a32(`${tenant}/${partition}`) % shardCount
 
+/** The shard of an actor that is found by its address, other than a partition. */
+export const shardOfAddress = (address: Address): number =>
+  fnv1a32(formatAddress(address)) % shardCount
+
 /** The partition that keeps a record key in order. */
 export const partitionOf = (recordKey: string, partitions: number): number =>
   fnv1a32(recordKey) % partitions

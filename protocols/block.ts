@@ -18,7 +18,7 @@ import { hash } from "node:crypto"
 import { Packr } from "msgpackr"
 import { InvariantBroken, invariant } from "./errors.ts"
 import type { DeadLetterReason, Operation, Run, SourceEvent } from "./event.ts"
-import { blockEventsMax } from "./limits.ts"
+import { blockEventsMax, hashKeptBytesMin } from "./limits.ts"
 
 export const blockFormat = 1
 export const blockSchemaVersion = 1
@@ -60,7 +60,17 @@ export interface Block extends BlockBody {
 
 export const noHash: Uint8Array = new Uint8Array(32)
 
-export const hashBlock = (bytes: Uint8Array): Uint8Array => hash("sha256", bytes, "buffer")
+/** A large block's hash is kept with its bytes: a sender asks for it, and so does its log. */
+export function hashBlock(bytes: Uint8Array): Uint8Array {
+  if (bytes.byteLength < hashKeptBytesMin) return hash("sha256", bytes, "buffer")
+  const known = hashes.get(bytes)
+  if (known !== undefined) return known
+  const made = hash("sha256", bytes, "buffer")
+  hashes.set(bytes, made)
+  return made
+}
+
+const hashes = new WeakMap<Uint8Array, Uint8Array>()
 
 const packr = new Packr({ useRecords: false })
 const operations: readonly Operation[] = ["assert", "retract", "reject"]

@@ -143,10 +143,17 @@ const Limits = Schema.Struct({
   ),
 })
 
+export const natsReplicas = [1, 3, 5] as const
+
 const Nats = Schema.Struct({
   servers: path("Addresses of the servers with commas between them, such as nats://one:4222"),
   credentials: Schema.optionalKey(path("A file of credentials (.creds)")),
   ca: Schema.optionalKey(path("Who vouches for the servers' certificates, as PEM")),
+  replicas: Schema.optionalKey(
+    Schema.Literals(natsReplicas).annotate({
+      description: "Copies of what the servers keep, where they are made; default 1",
+    }),
+  ),
 })
 
 const Postgres = Schema.Struct({
@@ -157,6 +164,10 @@ const Neo4j = Schema.Struct({
   url: path("The server, such as bolt://neo4j@host:7687, without a password"),
 })
 
+const Redis = Schema.Struct({
+  url: path("The server, such as redis://host:6379, without a password"),
+})
+
 export const ConfigurationSchema = Schema.Struct({
   version: Schema.Literal(1),
   dataDir: Schema.optionalKey(path("The data directory; default ./intelgraph-data")),
@@ -164,6 +175,7 @@ export const ConfigurationSchema = Schema.Struct({
   tenants: Schema.optionalKey(
     Schema.Record(Schema.String, Tenant).check(Schema.isBetweenProperties(0, tenantsConfiguredMax)),
   ),
+  node: Schema.optionalKey(described("Name of the node in its cluster; default made once")),
   nats: Schema.optionalKey(
     Nats.annotate({ description: "Where the log is kept; default in the data directory" }),
   ),
@@ -171,7 +183,12 @@ export const ConfigurationSchema = Schema.Struct({
     Postgres.annotate({ description: "Where the graph is kept; default in the data directory" }),
   ),
   neo4j: Schema.optionalKey(
-    Neo4j.annotate({ description: "Where the graph is kept, in place of Postgres" }),
+    Neo4j.annotate({
+      description: "Where the graph is kept and asked; Postgres beside it gets the same",
+    }),
+  ),
+  redis: Schema.optionalKey(
+    Redis.annotate({ description: "Keeps answers that are dear for all nodes; default nothing" }),
   ),
   gateway: Schema.optionalKey(Gateway),
   telemetry: Schema.optionalKey(Telemetry),

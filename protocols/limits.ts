@@ -234,6 +234,13 @@ export const documentCachedLengthMax = 8 * 1024
 export const documentsCachedLengthMax = 256 * 1024
 /** Variables that `@skip` and `@include` ask of a compiled document: each combination is a plan. */
 export const planConditionsMax = 4
+/**
+ * Fields of all plans of an operation together, each about 400 bytes: fragments and conditions make
+ * many of few characters.
+ */
+export const planFieldsMax = 1_024
+/** Characters of a text that a plan remembers until the next one of its field. */
+export const textRememberedLengthMax = 64
 /** Different `Accept` headers whose meaning is remembered. */
 export const acceptsKeptMax = 64
 /**
@@ -550,6 +557,7 @@ export const postgresAnalyzedAfter = 2_000
 export const nodesMax = 64
 /** The highest weight of a node: the part of the shards that it takes goes by it. */
 export const nodeWeightMax = 100
+export const nodeWeightDefault = 1
 /** By so much a node's share may pass its part by weight: with less, more moves at each join. */
 export const shardShareSlack = 0.1
 /**
@@ -563,6 +571,12 @@ export const leaseGraceMillis = 1_000
 /** How long an answer of the register is waited for, and until it is asked again. */
 export const registerMillisMax = 2_000
 export const registerRetryMillis = 250
+/** How long a node that ends waits until its leases are given back; else they expire. */
+export const leaveMillisMax = 3_000
+/** A connector of a source that another node reads looks this often how far that one is. */
+export const followMillis = 1_000
+/** Looks before a file that was handed to a node is given up: the source may be on its way. */
+export const followLooksMin = 5
 /** Bytes of the register: 64 shards and as many nodes, with what the server adds to each. */
 export const registerBytesMax = 4 * 1024 ** 2
 /** How long the mark of an entry that vanished stays, for watches that were away meanwhile. */
@@ -602,7 +616,7 @@ export const jetStreamApiLevelMin = 2
 export const natsRequestMillisMax = 5_000
 /** How often it is looked which requests have no answer in time. */
 export const natsLookMillis = 100
-/** How long the servers may take to agree on a stream or consumer that is made. */
+/** How long the servers may take to agree on a stream or consumer that is made or deleted. */
 export const natsMakeMillisMax = 15_000
 export const natsConnectMillisMax = 10_000
 /** A connection that leaves two of these unanswered is dead; a lost one is tried again so often. */
@@ -610,6 +624,11 @@ export const natsPingMillis = 2_000
 export const natsReconnectMillis = 250
 /** Requests of one call that are under way at once: of a list, of the tails. */
 export const natsRequestsAtOnceMax = 32
+/** From so many answers under way on, requests wait so long for others that leave with them. */
+export const natsGatherFrom = 32
+export const natsGatherMillis = 1
+/** A shard's acknowledgements that follow each other wait so long for more. */
+export const acknowledgeGatherMillis = 4
 /** Bytes of the streams for mailboxes, state and control: a server reserves them on its disk. */
 export const streamBlocksBytesMax = 2 * 1024 ** 3
 export const streamStateBytesMax = 2 * 1024 ** 3
@@ -629,8 +648,11 @@ export const pullHeartbeatMillis = 1_000
 export const pullGatherMillisMax = 1_000
 /** How often a reader looks for consumers that a lower epoch left or a higher one made. */
 export const consumerSweepMillis = 2_000
-/** How long an acknowledgement waits until a replicated stream has removed its block. */
-export const removalMillisMax = 1_000
+/**
+ * How long an acknowledgement waits until a replicated stream has removed its block: three servers
+ * on two busy cores take more than a second now and then.
+ */
+export const removalMillisMax = 5_000
 export const removalLookMillis = 2
 /** Looks that are taken before the log is said to have lost a block, and the time between them. */
 export const damageLooksMax = 5
@@ -646,6 +668,8 @@ export const senderStartsKeptMax = 4
 export const stateMessageBytesMax = 896 * 1024
 /** How long the mark of a removed record stays. */
 export const stateMarkSeconds = 5
+/** A block's hash is kept from this size on: below it, hashing anew costs as much as keeping. */
+export const hashKeptBytesMin = 16 * 1024
 /** Messages of one atomic batch, as the servers allow, and bytes that are put into one. */
 export const batchMessagesMax = 1_000
 export const batchBytesMax = 4 * 1024 ** 2
@@ -714,3 +738,69 @@ export const cacheLookMillisMin = 5
 export const cacheLookMillisMax = 50
 /** The longest wait before a lost cache is tried again. */
 export const cacheReconnectMillisMax = 1_000
+
+/**
+ * Operators. Dead letters that are looked at, sent again or let go at once: 16 MiB of bytes at
+ * most.
+ */
+export const deadLettersSettledMax = 256
+/** Dead letters that a command may name, and those that stayed which its answer names. */
+export const deadLettersNamedMax = 256
+export const lettersStayedTold = 100
+/** Dead letters that a command lets go at once and the audit tells one by one. */
+export const auditLettersNamedMax = 32
+/** Blocks that one look at a log shows: 32 MiB at most. */
+export const inspectedBlocksMax = 64
+/** Chains of senders that a check of the log remembers; beyond, it asks the log again. */
+export const verifyChainsHeldMax = 10_000
+/** How often whoever follows a log looks: a block stays in it for some 20 ms at least. */
+export const logLookMillis = 20
+/** Blocks that `log tail` shows unless told otherwise, and at most. */
+export const blocksShownDefault = 20
+export const blocksShownMax = 1_000
+
+/** Messages between nodes. */
+/** Requests of others that a node works on at once; further ones are refused. */
+export const peerRequestsMax = 256
+/** Requests to others that a process has open at once. */
+export const peerAsksOpenMax = 4_096
+/** Bytes of one message with its envelope: below the servers' payload of 1 MiB. */
+export const peerFrameBytesMax = 768 * 1024
+/** Bytes of one chunk of a streamed answer, and chunks that are sent and not yet taken. */
+export const peerChunkBytesMax = 128 * 1024
+export const peerChunksUntakenMax = 8
+/**
+ * Who works on a request, or takes chunks, says so this often; who hears nothing for the longer
+ * time gives the other up. A node that a busy machine holds up for as long as a lease is not lost.
+ */
+export const peerAliveMillis = 1_000
+export const peerSilenceMillisMax = 5_000
+/** By so much two clocks may run apart: thousandths of the time since they were compared. */
+export const peerClockDrift = 0.001
+/** Processes whose clocks a process remembers: nodes, and those that were nodes. */
+export const peersKnownMax = 4 * nodesMax
+
+/** Verbs over a cluster. How long a node may take to say how it is. */
+export const clusterAnswerMillisMax = 5_000
+/** Actors that one node tells of, and how many one chunk of its answer has: at most 90 kB. */
+export const actorRowsMax = 20_000
+export const actorRowsPerChunk = 64
+/** Characters of an actor's key, and of its last error, that are shown. */
+export const actorTextLengthMax = 200
+/** Rows that lists of actors and mailboxes show unless told otherwise. */
+export const actorsShownDefault = 50
+export const mailboxesShownDefault = 20
+/** The time between two looks from which a rate is made, and the longest. */
+export const rateMillisDefault = 1_000
+export const rateMillisMax = 60_000
+/** How often `cluster watch`, and whoever waits for a drain, looks. */
+export const clusterLookMillis = 500
+/** Shards named in one line for a person. */
+export const shardsToldMax = 16
+
+/** Answers of the graph that are kept. */
+/**
+ * How long one may be used: its version says that it is true, so this bounds only how long it takes
+ * room, and how long a store that was put back to an older copy could be answered for.
+ */
+export const keptAnswerMillis = 5 * 60_000

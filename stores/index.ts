@@ -17,5 +17,7 @@ export {
 export { renewFeed } from "./adapters/sqlite/renew-feed.ts"
 export { graphFormat, schemaSql, writerPragmas } from "./adapters/sqlite/schema.ts"
 export { Cache, type CacheFigures, type CacheShape } from "./cache/port.ts"
+export { withBeside } from "./graph/beside.ts"
 export { propertiesTextOf, propertyTextOf } from "./graph/entity-text.ts"
+export { withKept } from "./graph/kept-reads.ts"
 export * from "./graph/port.ts"

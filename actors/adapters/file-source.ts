@@ -17,6 +17,7 @@ import { Invalid, SourceUnreadable } from "../../protocols/errors.ts"
 import type { SourceEvent } from "../../protocols/event.ts"
 import { sourceChunkBytes, sourceHeadBytes } from "../../protocols/limits.ts"
 import type { Cut, Cutter } from "../cutting/cut.ts"
+import { openGiven } from "../cutting/given.ts"
 import { identifierOf } from "../cutting/identify.ts"
 import { type LaidOut, layOut, makeCutter } from "../cutting/layout.ts"
 import type {
@@ -37,7 +38,11 @@ import {
 } from "./gunzip.ts"
 
 export const fileSource: SourceReaderShape = {
-  open: (spec, placeOf) => openSource(spec, placeOf),
+  open: (spec, placeOf) => {
+    const { given } = spec
+    if (given === undefined) return openSource(spec, placeOf)
+    return Effect.sync(() => openGiven(given, placeOf))
+  },
   contentHash: (file) =>
     Effect.scoped(
       Effect.flatMap(opened(file), (handle) => attempt(file, () => checkedHash(handle))),

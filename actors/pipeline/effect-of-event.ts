@@ -5,7 +5,7 @@
  */
 import { hash } from "node:crypto"
 import type { Json } from "../../protocols/canonical.ts"
-import type { Fault, SourceEvent } from "../../protocols/event.ts"
+import type { DeadLetterReason, Fault, SourceEvent } from "../../protocols/event.ts"
 import type { RecordEffect } from "../../protocols/graph.ts"
 import { deadLetterBytesMax } from "../../protocols/limits.ts"
 import { applyDefault, applyMapping } from "../mapping/apply.ts"
@@ -39,10 +39,14 @@ export function deadLetterOf(event: SourceEvent, fault: Fault, digest: Uint8Arra
     offset: event.offset,
     lengthBytes: event.fault?.lengthBytes ?? event.bytes.length,
     bytes,
-    fingerprint: hash("sha256", Buffer.concat([Buffer.from(`${fault.reason}\0`), bytes]), "hex"),
+    fingerprint: fingerprintOf(fault.reason, bytes),
   }
   return { ...effect(event, digest, undefined), op: "reject", deadLetter }
 }
+
+/** The same fault of the same kept bytes has the same one. */
+export const fingerprintOf = (reason: DeadLetterReason, bytes: Uint8Array): string =>
+  hash("sha256", Buffer.concat([Buffer.from(`${reason}\0`), bytes]), "hex")
 
 function effect(
   event: SourceEvent,

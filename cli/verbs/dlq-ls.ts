@@ -42,7 +42,10 @@ export const run: RunVerb = (given, io) =>
     return exit.done
   })
 
-const header = ["id", "source", "file", "offset", "bytes", "reason", "detail"]
+const header = ["id", "source", "file", "offset", "bytes", "reason", "fingerprint", "detail"]
+
+/** Characters of a fingerprint that tell one from another; commands take the beginning of one. */
+const fingerprintShown = 12
 
 const rowOf = (letter: ReturnType<typeof plainDeadLetter>) => [
   letter.id,
@@ -51,5 +54,6 @@ const rowOf = (letter: ReturnType<typeof plainDeadLetter>) => [
   letter.offset,
   letter.lengthBytes,
   letter.reason,
+  letter.fingerprint.slice(0, fingerprintShown),
   letter.detail,
 ]

@@ -13,15 +13,29 @@ import { ingestRequest, mappingText } from "../request.ts"
 import { exitOf, type Outcome, runSources, untilInterrupted } from "../run-sources.ts"
 import { shippedConfiguration } from "../shipped.ts"
 import { answerText, summaryTable } from "../summary.ts"
-import { exit, isOn, type RunVerb } from "../verb.ts"
+import { exit, type Given, isOn, type RunVerb } from "../verb.ts"
 
 export const run: RunVerb = (given, io) =>
   Effect.gen(function* () {
     const place = { env: io.env, folder: io.folder, fallback: shippedConfiguration }
     const settings = yield* loadSettings(given, place)
     const assembled = yield* assemble(settings)
-    const { node } = assembled
     yield* openNodeSocket(assembled)
+    return yield* Effect.raceFirst(work(settings, assembled, given, io), drained(assembled, io))
+  })
+
+/** A node that was told to drain ends when others have its shards. */
+const drained = ({ node: { placement } }: AssembledNode, io: Io): Effect.Effect<number> => {
+  if (placement === undefined) return Effect.never
+  return Effect.map(placement.left, () => {
+    io.tell("intelgraph: Drained: others have what this node had. It ends.")
+    return exit.done
+  })
+}
+
+const work = (settings: Settings, assembled: AssembledNode, given: Given, io: Io) =>
+  Effect.gen(function* () {
+    const { node } = assembled
     const once = isOn(given, "once")
     const json = isOn(given, "json")
     // Before anything is read: a port that is taken is told at once, and health shows meanwhile.

@@ -16,7 +16,16 @@ export interface AuditRow {
   readonly outcome: AuditOutcome
 }
 
-export type AuditAction = "token create" | "token revoke" | "ingest" | "retract" | "upload" | "ask"
+export type AuditAction =
+  | "token create"
+  | "token revoke"
+  | "ingest"
+  | "retract"
+  | "upload"
+  | "ask"
+  | "redrive"
+  | "drop"
+  | "node order"
 
 /** `refused`: by scope, limit or rule. `failed`: it could not be finished. */
 export type AuditOutcome = "done" | "refused" | "failed"

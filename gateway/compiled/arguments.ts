@@ -126,8 +126,8 @@ function argumentsOfVariables(
   const isSame = ({ name }: GraphQLArgument) => !placeOf.has(name)
   const literals = node.arguments?.filter(({ value }) => value.kind !== Kind.VARIABLE) ?? []
   const same = coerced(field, field.args.filter(isSame), { ...node, arguments: literals })
-  const missing = field.args.filter((argument) => !isRequiredArgument(argument))
-  const usual = coerced(field, missing, { ...node, arguments: [] })
+  const optional = field.args.filter((argument) => !isRequiredArgument(argument))
+  const usual = coerced(field, optional, { ...node, arguments: [] })
   const variable = field.args.flatMap((argument) => {
     const { name, type } = argument
     const place = placeOf.get(name)

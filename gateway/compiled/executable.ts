@@ -1,7 +1,7 @@
 /** The plans of an operation, made when they are first needed and kept as long as its document. */
 import type { OperationDefinitionNode, VariableNode } from "graphql"
 import { Kind, visit } from "graphql"
-import { planConditionsMax } from "../../protocols/limits.ts"
+import { planConditionsMax, planFieldsMax } from "../../protocols/limits.ts"
 import type { QueryContext } from "../context.ts"
 import type { Variables } from "../cost.ts"
 import type { ReadyDocument } from "../document.ts"
@@ -13,7 +13,7 @@ import {
   placesOf,
   variablesOf,
 } from "./arguments.ts"
-import { NoPlan, type ObjectPlan, planOf } from "./plan.ts"
+import { NoPlan, type ObjectPlan, type OperationPlan, planOf } from "./plan.ts"
 import { runPlan } from "./run.ts"
 
 const executables = new WeakMap<OperationDefinitionNode, Executable>()
@@ -28,6 +28,7 @@ export function runCompiled(
   given: Variables,
   context: QueryContext,
 ): string | Promise<string> | undefined {
+  if (operation.operation !== "query") return undefined
   let executable = executables.get(operation)
   if (executable === undefined) {
     executable = new Executable(ready, operation)
@@ -46,6 +47,8 @@ class Executable {
   /** Variables that `@skip` and `@include` ask. */
   readonly #conditions: readonly string[]
   readonly #plans = new Map<string, ObjectPlan | undefined>()
+  /** Fields of all of them. */
+  #fieldCount = 0
 
   constructor(ready: ReadyDocument, operation: OperationDefinitionNode) {
     this.#ready = ready
@@ -64,12 +67,20 @@ class Executable {
     }
     const known = this.#plans.get(key)
     if (known !== undefined || this.#plans.has(key)) return known
-    const plan = this.#make(key)
-    this.#plans.set(key, plan)
-    return plan
+    return this.#keep(key, this.#make(key))
   }
 
-  #make(key: string): ObjectPlan | undefined {
+  #keep(key: string, made: OperationPlan | undefined): ObjectPlan | undefined {
+    this.#fieldCount += made?.fieldCount ?? 0
+    if (this.#fieldCount > planFieldsMax) {
+      this.#plans.clear()
+      this.#fieldCount = made?.fieldCount ?? 0
+    }
+    this.#plans.set(key, made?.root)
+    return made?.root
+  }
+
+  #make(key: string): OperationPlan | undefined {
     const conditions = new Map<string, boolean>()
     for (const [at, name] of this.#conditions.entries()) {
       if (key[at] !== "-") conditions.set(name, key[at] === "1")

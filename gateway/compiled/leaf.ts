@@ -1,6 +1,7 @@
 /** Values of scalars and enums as JSON text, as `execute` and `JSON.stringify` would give them. */
 import type { GraphQLLeafType } from "graphql"
 import { GraphQLBoolean, GraphQLFloat, GraphQLID, GraphQLInt, GraphQLString } from "graphql"
+import { textRememberedLengthMax } from "../../protocols/limits.ts"
 
 /** Throws where the value is none of the type. Never asked of null. */
 export type Writer = (value: unknown) => string
@@ -22,17 +23,19 @@ export function writerOf(type: GraphQLLeafType): Writer {
   return write
 }
 
-/** A text is often that of the row before, such as the type of an entity. */
+/** A short text is often that of the row before, such as the type of an entity. */
 function textWriter(write: Writer): Writer {
   let last = ""
   let lastText = '""'
   return (value) => {
     if (typeof value !== "string") return write(value)
-    if (value !== last) {
-      lastText = JSON.stringify(value)
+    if (value === last) return lastText
+    const text = JSON.stringify(value)
+    if (value.length <= textRememberedLengthMax) {
       last = value
+      lastText = text
     }
-    return lastText
+    return text
   }
 }
 

@@ -4,7 +4,8 @@
  *
  * `@skip` and `@include` are decided here, so an operation has one plan for each combination of the
  * variables that they ask. What has no plan is left to graphql's own `execute`: introspection,
- * mutations, abstract types, and more such variables than `planConditionsMax`.
+ * abstract types, more such variables than `planConditionsMax`, and more fields, fragments written
+ * out, than `planFieldsMax`.
  */
 import type {
   ConstDirectiveNode,
@@ -17,12 +18,19 @@ import type {
   SelectionNode,
   SelectionSetNode,
 } from "graphql"
-import { isLeafType, isListType, isNonNullType, isObjectType, Kind } from "graphql"
+import { getNamedType, isLeafType, isListType, isNonNullType, isObjectType, Kind } from "graphql"
+import { planFieldsMax } from "../../protocols/limits.ts"
 import type { Fragments } from "../document.ts"
-import { type Asks, asksOf, type Resolver } from "../resolver.ts"
+import { Asks, type Resolver } from "../resolver.ts"
 import { resolverOf } from "../schema.ts"
 import { argumentsOf, type CoerceArguments, noArguments, type Places } from "./arguments.ts"
 import { type Writer, writerOf } from "./leaf.ts"
+
+/** Of an operation, with how many fields it has, those of its objects among them. */
+export interface OperationPlan {
+  readonly root: ObjectPlan
+  readonly fieldCount: number
+}
 
 /** Fields of one object. The first field's text opens the object, the others go on with it. */
 export interface ObjectPlan {
@@ -39,7 +47,7 @@ export interface FieldPlan {
   /** Where the value is found without a resolver. */
   readonly property: string
   readonly argumentsOf: CoerceArguments
-  /** Names of the fields that are asked of the value. */
+  /** The fields that are asked of the value. */
   readonly asks: Asks
 }
 
@@ -63,14 +71,17 @@ export interface PlanRequest {
 interface Planning extends PlanRequest {
   /** Of selections that stand alone: a fragment's are planned once, wherever it is spread. */
   readonly known: Map<SelectionSetNode, ObjectPlan>
+  fieldCount: number
 }
 
-/** Throws `NoPlan`; the document is valid. */
-export function planOf(request: PlanRequest): ObjectPlan {
+/** Of a query of a valid document. Throws `NoPlan`. */
+export function planOf(request: PlanRequest): OperationPlan {
   const { schema, operation } = request
-  const root = schema.getRootType(operation.operation)
-  if (operation.operation !== "query" || !root) throw new NoPlan()
-  return objectOf({ ...request, known: new Map() }, root, [operation.selectionSet])
+  const root = schema.getQueryType()
+  if (!root) throw new NoPlan()
+  const planning = { ...request, known: new Map(), fieldCount: 0 }
+  const plan = objectOf(planning, root, [operation.selectionSet])
+  return { root: plan, fieldCount: planning.fieldCount }
 }
 
 function objectOf(
@@ -84,6 +95,8 @@ function objectOf(
   const groups = new Map<string, FieldNode[]>()
   const seen = new Set<string>()
   for (const { selections } of sets) collect(request, selections, groups, seen)
+  request.fieldCount += groups.size
+  if (request.fieldCount > planFieldsMax) throw new NoPlan()
   const fields = [...groups].map(([name, nodes], at) => {
     const before = `${at === 0 ? "{" : ","}${JSON.stringify(name)}:`
     return fieldOf(request, type, nodes, before)
@@ -138,7 +151,7 @@ function isIncluded(
   })
 }
 
-const nothingAsked: Asks = new Set()
+const nothingAsked = new Asks([], () => undefined)
 
 function fieldOf(
   request: Planning,
@@ -159,7 +172,9 @@ function fieldOf(
     resolver: resolverOf(field),
     property,
     argumentsOf: argumentsOf(field, node, request.places),
-    asks: asksOf(nodes, (name) => request.fragments.get(name)),
+    asks: isLeafType(getNamedType(field.type))
+      ? nothingAsked
+      : new Asks(nodes, (name) => request.fragments.get(name)),
   }
 }
 

@@ -69,6 +69,8 @@ export interface ChangeHubOptions {
 
 export class ChangeHub {
   readonly groups = new Groups<ChangeSubscriber, Group>()
+  /** Those of whose places it is not known yet whether they are kept. */
+  joining = 0
   readonly #options: ChangeHubOptions
   /** Behind the last change that was told to the live ones; of no meaning without any. */
   #place: FeedPosition | undefined

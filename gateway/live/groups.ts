@@ -1,4 +1,6 @@
 /** Subscribers that are told the same, by the name of what they subscribe to. */
+import { liveGroupsPerTenantMax } from "../../protocols/limits.ts"
+import { exceeded } from "../cost.ts"
 import type { Subscription } from "./operation.ts"
 
 export interface Grouped<Member> {
@@ -13,17 +15,18 @@ export class Groups<Member, Group extends Grouped<Member>> {
     return this.#byName.size
   }
 
-  has(name: string): boolean {
-    return this.#byName.has(name)
-  }
-
   all(): Iterable<Group> {
     return this.#byName.values()
   }
 
+  /** Throws `LimitExceeded` for one too many; where others may have come since, asked last. */
   of(subscription: Subscription, make: () => Group): Group {
     const known = this.#byName.get(subscription.group)
     if (known !== undefined) return known
+    if (this.count >= liveGroupsPerTenantMax) {
+      const what = "different subscriptions of a tenant"
+      throw exceeded("liveGroupsPerTenantMax", liveGroupsPerTenantMax, this.count + 1, what)
+    }
     const group = make()
     this.#byName.set(subscription.group, group)
     return group

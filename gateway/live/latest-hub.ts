@@ -54,6 +54,8 @@ export class LatestSubscriber {
 
 export class LatestHub {
   readonly groups = new Groups<LatestSubscriber, Group>()
+  /** To join takes no time. */
+  readonly joining = 0
   readonly #options: LatestHubOptions
   #seen: Sample = new Map()
   #timer: NodeJS.Timeout | undefined

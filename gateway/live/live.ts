@@ -4,7 +4,6 @@
  */
 import { Invalid, type LimitExceeded, Unavailable } from "../../protocols/errors.ts"
 import {
-  liveGroupsPerTenantMax,
   liveSocketsMax,
   liveSocketsPerTokenMax,
   liveSubscriptionsMax,
@@ -115,11 +114,12 @@ export class Live {
         subscribed.leave()
         this.#countGroups()
       }
-      this.#countGroups()
       return { leave, resume: subscribed.resume }
     } catch (error) {
       this.counts.subscribers -= 1
       throw error
+    } finally {
+      this.#countGroups()
     }
   }
 
@@ -157,8 +157,8 @@ export class Live {
       encodeResume(key, { tenant, types: of }, position)
     const { counts } = this
     const make = () => new ChangeHub({ feed, tenant, turns: this.#turns, counts, tokenOf })
-    const hub = this.#hub(`entityChanged ${tenant}`, subscription, make)
-    const subscriber = await hub.subscribe(subscription, types, outlet, place)
+    const hub = this.#hub(`entityChanged ${tenant}`, make)
+    const subscriber = await joined(hub, () => hub.subscribe(subscription, types, outlet, place))
     return { leave: () => hub.leave(subscriber), resume: () => hub.tokenOf(subscriber) }
   }
 
@@ -180,19 +180,14 @@ export class Live {
             ...shared,
           })
         : new LatestHub({ look: () => lookOfSources(node.progress(), tenant), ...shared })
-    const hub = this.#hub(`${field} ${tenant}`, subscription, make)
+    const hub = this.#hub(`${field} ${tenant}`, make)
     const subscriber = hub.subscribe(subscription, kind, outlet)
     return { leave: () => hub.leave(subscriber), resume: () => undefined }
   }
 
-  #hub<A extends Hub>(name: string, { group }: Subscription, make: () => A): A {
+  #hub<A extends Hub>(name: string, make: () => A): A {
     const known = this.#hubs.get(name) as A | undefined
     const hub = known ?? make()
-    if (!hub.groups.has(group) && hub.groups.count >= liveGroupsPerTenantMax) {
-      const value = hub.groups.count + 1
-      const what = "different subscriptions of a tenant"
-      throw exceeded("liveGroupsPerTenantMax", liveGroupsPerTenantMax, value, what)
-    }
     this.#hubs.set(name, hub)
     return hub
   }
@@ -201,9 +196,18 @@ export class Live {
     this.counts.groups = 0
     for (const [name, hub] of this.#hubs) {
       this.counts.groups += hub.groups.count
-      // One that somebody is about to join goes on for them alone.
-      if (hub.groups.count === 0) this.#hubs.delete(name)
+      if (hub.groups.count + hub.joining === 0) this.#hubs.delete(name)
     }
+  }
+}
+
+/** Keeps the hub while somebody is about to join it. */
+async function joined<A>(hub: ChangeHub, join: () => A | Promise<A>): Promise<A> {
+  hub.joining += 1
+  try {
+    return await join()
+  } finally {
+    hub.joining -= 1
   }
 }
 

@@ -35,8 +35,8 @@ export interface ShardWork {
    */
   readonly open: (shard: number) => Effect.Effect<number, TakeoverFailed>
   /**
-   * Stops the shard's actors, where any are. `given`: after what is under way is done. `lost`: at
-   * once.
+   * Stops the shard's actors, where any are. `given`: what is under way may finish before. `lost`:
+   * at once.
    */
   readonly close: (shard: number, why: "given" | "lost") => Effect.Effect<void>
 }

@@ -50,6 +50,8 @@ interface Holding {
   /** It is handed over to another: one of `shardsGivenAtOnceMax`. */
   isGiven: boolean
   epoch: number
+  /** A write of this epoch was refused before the takeover was told to have ended. */
+  fencedEpoch: number
   /** When it may be opened, or has taken too long to. */
   untilMillis: number
   /** The lease must have been confirmed after this to be opened under. */
@@ -223,10 +225,13 @@ export class ShardKeeper {
       this.#troubleMillis = troubleMillisMin
       this.#troubledUntilMillis = Number.NEGATIVE_INFINITY
       holding.claim.want(this.#leaseOf(holding.shard, input.epoch), nowMillis)
+      if (holding.fencedEpoch === input.epoch) this.#close(holding, "lost", "retake")
     } else if (input.kind === "not-opened" && holding.phase === "opening") {
       this.#notOpened(holding, input.lasting, nowMillis)
     } else if (input.kind === "fenced" && holding.phase === "open") {
       if (input.epoch === holding.epoch) this.#close(holding, "lost", "retake")
+    } else if (input.kind === "fenced" && holding.phase === "opening") {
+      holding.fencedEpoch = Math.max(holding.fencedEpoch, input.epoch)
     } else if (input.kind === "closed" && holding.phase === "closing") {
       this.#closed(holding, nowMillis)
     }
@@ -328,6 +333,7 @@ export class ShardKeeper {
         afterwards: "forget",
         isGiven: false,
         epoch: 0,
+        fencedEpoch: 0,
         untilMillis: nowMillis,
         provenSinceMillis: nowMillis,
         tries: 0,

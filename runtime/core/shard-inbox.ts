@@ -153,6 +153,13 @@ export class ShardInbox {
     return { held: held.size, parked: parked.size, away: away.size }
   }
 
+  /** Nothing of it is worked any more: its share of bytes is free. */
+  close(): void {
+    for (const lane of this.#lanes.values()) {
+      for (const sequence of lane.held.keys()) this.#release(lane, sequence)
+    }
+  }
+
   #release(lane: Lane, sequence: number): boolean {
     const delivery = lane.held.get(sequence)
     if (delivery === undefined) return false

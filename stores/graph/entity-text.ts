@@ -6,13 +6,16 @@ import { invariant } from "../../protocols/errors.ts"
 import type { Alias, Properties } from "../../protocols/graph.ts"
 import type { VisibleEntity } from "./port.ts"
 
-/** What a store holds of an entity, its type aside; properties are a flat object, canonical. */
+/**
+ * What a store holds of an entity, its type aside; properties are a flat object, canonical. The
+ * last two are left out where nobody looks at them.
+ */
 export type StoredRow = readonly [
   key: string,
   asserted: number,
   properties: string,
-  aliases: string,
-  revision: number,
+  aliases?: string,
+  revision?: number,
 ]
 
 export interface ParseTexts {
@@ -35,7 +38,7 @@ export class StoredEntity implements VisibleEntity {
     this.type = type
     this.key = row[0]
     this.stub = row[1] === 0
-    this.revision = row[4]
+    this.revision = row[4] ?? 0
     this.#row = row
     this.#parse = parse
   }
@@ -46,7 +49,7 @@ export class StoredEntity implements VisibleEntity {
   }
 
   get aliases(): readonly Alias[] {
-    this.#aliases ??= this.#parse.aliases(this.#row[3])
+    this.#aliases ??= this.#parse.aliases(this.#row[3] ?? "[]")
     return this.#aliases
   }
 

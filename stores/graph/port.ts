@@ -65,6 +65,11 @@ export interface GraphSinkShape {
     logId: string,
     guards: readonly Guard[],
   ) => Effect.Effect<void, Fenced | LogDamaged | StoreBroken>
+  /**
+   * Where blocks go to several stores: the guard and the cursors of each, for a takeover, which
+   * holds all of them against the log. `cursors` then tells what all of them have.
+   */
+  readonly each?: readonly Pick<GraphSinkShape, "guard" | "cursors">[]
   /** Cursors of all partitions that ever committed, of one tenant or of all. */
   readonly cursors: (tenant?: string) => Effect.Effect<readonly Cursor[], StoreBroken>
   /** Priority of a source in the merge rule, default 0; a change shows at once. */
@@ -82,6 +87,15 @@ export interface GraphSinkShape {
   readonly commit: (
     blocks: readonly (BlockEffects | PreparedBlock)[],
   ) => Effect.Effect<readonly BlockOutcome[], LogDamaged | StoreBroken>
+  /**
+   * Lets dead letters go, or changes what is wrong with them, in one transaction; answers how many
+   * of them were there. Of a run, a letter that is gone does not come back when its block does.
+   * Needs no epoch: a letter belongs to nobody's partition. At most `deadLettersSettledMax`.
+   */
+  readonly settleDeadLetters: (
+    tenant: string,
+    changes: readonly DeadLetterChange[],
+  ) => Effect.Effect<number, StoreBroken>
   /** Copies the store as it is now into a new file or folder at `path`. */
   readonly backup: (path: string) => Effect.Effect<void, StoreBroken>
 }
@@ -220,6 +234,11 @@ export interface DeadLetter {
   readonly bytes: Uint8Array
 }
 
+/** What becomes of a dead letter; one without a fault of its own is gone. */
+export interface DeadLetterChange extends Pick<DeadLetter, "source" | "run" | "ordinal"> {
+  readonly fault: Pick<DeadLetter, "reason" | "detail" | "fingerprint"> | undefined
+}
+
 export type RunDeadLetter = Pick<DeadLetter, "ordinal" | "recordKey" | "reason" | "detail">
 
 /**
@@ -319,6 +338,7 @@ export interface GraphReadsShape {
   ) => Read<readonly Page<VisibleRelationship>[]>
   /**
    * In order (type, key). `text` is searched in names and text properties: all words, by prefix.
+   * `isPlain`: nobody looks at aliases and revisions, and a store may leave them empty and 0.
    */
   readonly entities: (
     tenant: string,
@@ -326,6 +346,7 @@ export interface GraphReadsShape {
       readonly type?: string
       readonly text?: string
       readonly properties?: readonly PropertyFilter[]
+      readonly isPlain?: boolean
     },
     page: PageRequest,
   ) => Read<Page<VisibleEntity>>
@@ -395,6 +416,8 @@ export class GraphReads extends Context.Service<GraphReads, GraphReadsShape>()(
 
 /** The graph as whoever does not write sees it. */
 export interface GraphView {
+  /** As the sink tells them. */
+  readonly cursors: GraphSinkShape["cursors"]
   readonly reads: GraphReadsShape
   readonly feed: ChangeFeedShape
 }

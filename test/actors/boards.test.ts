@@ -5,9 +5,18 @@ import { decodeRecipe, encodeRecipe, RecipeBook } from "../../actors/recipes.ts"
 import { decodeRun, encodeRun, type RunRecord } from "../../actors/run-record.ts"
 import { TokenBucket } from "../../actors/token-bucket.ts"
 import { LatencyBoard } from "../../actors/world.ts"
-import { recipesCachedMax } from "../../protocols/limits.ts"
+import { shardOf } from "../../protocols/address.ts"
+import { recipesCachedMax, shardCount } from "../../protocols/limits.ts"
 
 const partition = { tenant: "demo", partition: 2 }
+const shard = shardOf(partition.tenant, partition.partition)
+
+/** Of a node that owns every shard. */
+function openBooks(): DurableMailboxes {
+  const mailboxes = new DurableMailboxes()
+  for (let one = 0; one < shardCount; one++) mailboxes.owns(one)
+  return mailboxes
+}
 
 describe("the books of durable mailboxes", () => {
   /** Steps in any order that a sender's death, a restart and a second delivery may bring about. */
@@ -19,7 +28,7 @@ describe("the books of durable mailboxes", () => {
   it("balance at every step, and count each block once", () => {
     fc.assert(
       fc.property(fc.array(step), fc.nat(5), (steps, pending) => {
-        const mailboxes = new DurableMailboxes()
+        const mailboxes = openBooks()
         mailboxes.opened(partition, { pending, lastSequence: 10 })
         const late = new Set<number>()
         let done = 0
@@ -53,7 +62,7 @@ describe("the books of durable mailboxes", () => {
   })
 
   it("count a block once whose receipt comes after it was handled, or never", () => {
-    const mailboxes = new DurableMailboxes()
+    const mailboxes = openBooks()
     mailboxes.arrived(partition, 1)
     mailboxes.begun(partition, 1)
     mailboxes.handled(partition, 1)
@@ -63,7 +72,7 @@ describe("the books of durable mailboxes", () => {
   })
 
   it("count a block once that was found parked and in the log", () => {
-    const mailboxes = new DurableMailboxes()
+    const mailboxes = openBooks()
     mailboxes.opened(partition, { pending: 2, lastSequence: 4 }, [3])
     mailboxes.arrived(partition, 3)
     mailboxes.arrived(partition, 4)
@@ -75,7 +84,7 @@ describe("the books of durable mailboxes", () => {
   })
 
   it("count a block once whose copy comes from the log after the parked one is done", () => {
-    const mailboxes = new DurableMailboxes()
+    const mailboxes = openBooks()
     mailboxes.opened(partition, { pending: 2, lastSequence: 4 }, [3])
     mailboxes.handled(partition, 3)
     mailboxes.arrived(partition, 3)
@@ -85,8 +94,22 @@ describe("the books of durable mailboxes", () => {
     expect(mailboxes.depth("demo")).toBe(1)
   })
 
+  it("are closed with their shard, and count nothing of another node's partitions", () => {
+    const mailboxes = openBooks()
+    mailboxes.opened(partition, { pending: 3, lastSequence: 3 })
+    mailboxes.disowns(shard)
+    mailboxes.admitted(partition, 4)
+    mailboxes.refused(partition)
+    expect(mailboxes.depth("demo")).toBe(0)
+    expect(mailboxes.counters(partition)).toMatchObject({ offered: 0, refused: 0 })
+    mailboxes.owns(shard)
+    mailboxes.opened(partition, { pending: 1, lastSequence: 4 })
+    expect(mailboxes.counters(partition)).toMatchObject({ admitted: 1, queued: 1 })
+    expect(mailboxes.broken()).toEqual([])
+  })
+
   it("counts the depth of one tenant only", () => {
-    const mailboxes = new DurableMailboxes()
+    const mailboxes = openBooks()
     mailboxes.opened(partition, { pending: 3, lastSequence: 3 })
     mailboxes.opened({ tenant: "demo-2", partition: 0 }, { pending: 4, lastSequence: 4 })
     expect(mailboxes.depth("demo")).toBe(3)

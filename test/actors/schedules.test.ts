@@ -8,7 +8,7 @@ import { Unavailable } from "../../protocols/errors.ts"
 import { pulledBytesMax } from "../../protocols/limits.ts"
 import type { Delivery, MessageLogShape, Offer } from "../../runtime/index.ts"
 import { type EmbeddedNode, ingestAll, type Job, requestOf } from "../support/embedded-node.ts"
-import { crashing, impatient, until } from "../support/node-faults.ts"
+import { crashing, impatient, parkFirst, until } from "../support/node-faults.ts"
 import {
   actorsOf,
   expectDone,
@@ -287,25 +287,4 @@ function cutShort(log: MessageLogShape, from: number, late: Offer[]): MessageLog
         return Effect.never
       }),
   }
-}
-
-/** Parks the lowest block of the shard before its reader begins. */
-function parkFirst(shard: number) {
-  return (ports: Ports): Ports => ({
-    ...ports,
-    log: {
-      ...ports.log,
-      open: (owner) =>
-        Effect.gen(function* () {
-          const tails = yield* ports.log.open(owner)
-          if (owner.shard !== shard) return tails
-          const [first] = yield* ports.log.pull(owner, 1)
-          if (first === undefined) throw new Error("the first life has left blocks")
-          const path = ["parked", "demo", "0", String(first.sequence).padStart(16, "0")]
-          yield* Effect.orDie(ports.state.write(owner, [{ path, value: first.block }]))
-          yield* ports.log.acknowledge(owner, [first])
-          return tails.map((tail) => ({ ...tail, pending: tail.pending - 1 }))
-        }),
-    },
-  })
 }

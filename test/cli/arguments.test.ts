@@ -33,7 +33,7 @@ describe("the words of a command line", () => {
 
   it.each([
     [["fly"], 'There is no command "fly".'],
-    [["dlq", "fly"], 'There is no command "dlq fly"; there is ls, show.'],
+    [["dlq", "fly"], 'There is no command "dlq fly"; there is ls, show, redrive, drop.'],
     [["ingest"], "ingest needs FILE…."],
     [["query", "a", "b"], '"b" is one word too many.'],
     [["status", "--colour"], 'status has no flag "--colour".'],

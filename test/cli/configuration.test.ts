@@ -63,6 +63,25 @@ describe("settings", () => {
     expect(shown[0]).toBe("nats://me:***@one:4222,nats://two:4222")
   })
 
+  it("name Postgres beside Neo4j, and Redis with a password in the variable alone", async () => {
+    const graph = "neo4j: {url: 'bolt://db'}\npostgres: {url: 'postgres://db/graph'}\n"
+    const folder = folderWith(`version: 1\n${graph}redis: {url: 'rediss://cache'}\n`)
+    const { neo4j, postgres, redis } = await load(folder)
+    const shown = [neo4j, postgres, redis].map(({ value }) => `${value}`)
+    expect(shown).toEqual(["bolt://db", "postgres://db/graph", "rediss://cache"])
+    const env = { [variables.redis]: "redis://:secret@cache:6379/1" }
+    const given = await load(folder, { redis: "redis://me:secret@flag" }, env)
+    expect(given.redis).toMatchObject({ from: "flag" })
+    expect(given.redis.value?.reveal()).toBe("redis://me:secret@flag")
+    const told = [JSON.stringify(given), `${(await load(folder, {}, env)).redis.value}`]
+    expect(told.join()).not.toContain("secret")
+    const inFile = await refusal("version: 1\nredis: {url: 'redis://:secret@cache'}\n")
+    expect(inFile.message).toMatch(/^redis of the file holds a password/)
+    expect((await refusal("version: 1\nredis: {url: 'http://cache'}\n")).message).toMatch(
+      /no address of a server, such as redis:/,
+    )
+  })
+
   it("refuse a password in a file, and what is no address, without telling it", async () => {
     const inFile = await refusal("version: 1\npostgres: {url: 'postgres://me:secret@db/graph'}\n")
     expect(inFile.message).toMatch(/^postgres of the file holds a password/)
@@ -74,8 +93,6 @@ describe("settings", () => {
       expect(error.message).not.toContain("secret")
     }
     expect(inFile.message).not.toContain("secret")
-    const both = "version: 1\nneo4j: {url: 'bolt://db'}\npostgres: {url: 'postgres://db/graph'}\n"
-    expect((await refusal(both)).message).toMatch(/Postgres or in Neo4j, and both are named/)
   })
 
   it("take paths of the file relative to it, and those of flags to the folder", async () => {

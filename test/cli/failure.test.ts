@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest"
 import { failureOf } from "../../cli/failure.ts"
-import { errorOf } from "../../cli/socket-frames.ts"
 import { catalogue, type ErrorCode } from "../../protocols/errors.ts"
+import { errorOfPlain } from "../../protocols/travelling-error.ts"
 
 const codes = Object.keys(catalogue).filter((code) => code !== "InvariantBroken") as ErrorCode[]
 
 describe("a command that fails", () => {
   it.each(codes)("says %s as one line with the next step, and no stack", (code) => {
-    const { text, exitCode } = failureOf(errorOf({ _tag: code, message: "It is so" }))
+    const { text, exitCode } = failureOf(errorOfPlain({ _tag: code, message: "It is so" }))
     expect(text).toBe(`intelgraph: It is so. ${catalogue[code].next}`)
     expect(exitCode).toBe(catalogue[code].exitCode)
   })

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import fc from "fast-check"
 import { afterAll, describe, expect, it } from "vitest"
 import { type AnswerRequest, callSocket, serveSocket, socketPlace } from "../../cli/socket.ts"
-import { errorOf, Lines, readReply, readRequest, replyLine } from "../../cli/socket-frames.ts"
+import { Lines, readReply, readRequest, replyLine } from "../../cli/socket-frames.ts"
 import { catalogue, MailboxFull, NotFound, Unavailable } from "../../protocols/errors.ts"
 import {
   socketConnectionsMax,
@@ -14,6 +14,7 @@ import {
   socketPathBytesMax,
   socketRequestBytesMax,
 } from "../../protocols/limits.ts"
+import { errorOfPlain } from "../../protocols/travelling-error.ts"
 import { run } from "../support/run.ts"
 import { runScoped } from "../support/scoped.ts"
 
@@ -153,13 +154,13 @@ describe("frames", () => {
 
   it("carry every error of the catalogue with its class and sentence", () => {
     for (const code of Object.keys(catalogue)) {
-      expect(errorOf({ _tag: code, message: "Why." })).toMatchObject({
+      expect(errorOfPlain({ _tag: code, message: "Why." })).toMatchObject({
         _tag: code,
         message: "Why.",
       })
     }
-    expect(errorOf({ _tag: "__proto__", message: "" })).toBeUndefined()
-    expect(errorOf({ _tag: "invariant", message: "" })).toBeUndefined()
+    expect(errorOfPlain({ _tag: "__proto__", message: "" })).toBeUndefined()
+    expect(errorOfPlain({ _tag: "invariant", message: "" })).toBeUndefined()
     const error = new MailboxFull({
       message: "Full.",
       mailbox: "demo/0",

@@ -23,11 +23,18 @@ export interface Asked {
   readonly variables: { readonly [name: string]: unknown }
 }
 
+interface Variable {
+  /** As it is declared, with its default where it has one. */
+  readonly type: string
+  /** Not given where it is `undefined`. */
+  readonly value: unknown
+}
+
 /** What a document is made of besides its operation, as it is written. */
 interface Writing {
   readonly choose: (below: number) => number
   readonly fragments: string[]
-  readonly variables: Map<string, { readonly type: string; readonly value: unknown }>
+  readonly variables: Map<string, Variable>
   readonly values: (argument: string) => readonly unknown[]
 }
 
@@ -122,10 +129,21 @@ function argumentsOf(writing: Writing, list: readonly GraphQLArgument[]): string
       const value = inputOf(writing, argument.name, argument.type)
       if (writing.choose(2) === 0) return `${argument.name}: ${literal(value, argument.type)}`
       const name = `v${writing.variables.size}`
-      writing.variables.set(name, { type: String(argument.type), value })
+      writing.variables.set(name, variableOf(writing, argument, value))
       return `${argument.name}: $${name}`
     })
   return given.length === 0 ? "" : `(${given.join(", ")})`
+}
+
+/** Of an argument that may be left out: given, with a default, null, or not given. */
+function variableOf(writing: Writing, argument: GraphQLArgument, value: unknown): Variable {
+  const { type } = argument
+  if (isRequiredArgument(argument)) return { type: String(type), value }
+  const nullable = isNonNullType(type) ? type.ofType : type
+  const otherwise = `${nullable} = ${literal(inputOf(writing, argument.name, type), type)}`
+  const declared = writing.choose(3) === 0 ? otherwise : String(nullable)
+  const given = writing.choose(4)
+  return { type: declared, value: given === 0 ? undefined : given === 1 ? null : value }
 }
 
 function inputOf(writing: Writing, name: string, type: GraphQLInputType): unknown {

@@ -11,6 +11,7 @@ import {
   parseAddress,
   partitionOf,
   shardOf,
+  shardOfAddress,
   subjectOf,
 } from "../../protocols/address.ts"
 import { partitionsMax, shardCount } from "../../protocols/limits.ts"
@@ -129,5 +130,10 @@ describe("subjects", () => {
     expect(partitions.size).toBe(4)
     const shards = new Set(Array.from({ length: 500 }, (_, i) => shardOf(`tenant-${i}`, 0)))
     expect(shards.size).toBeGreaterThan(shardCount / 2)
+  })
+
+  it("find an actor's shard by its whole address", () => {
+    expect(shardOfAddress(makeAddress("demo", "counter", "a/b"))).toBe(4)
+    expect(shardOfAddress(makeAddress("demo", "tenant", "ü"))).toBe(59)
   })
 })

@@ -3,7 +3,7 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { decodeBlock, decodeHeader, encodeBlock, hashBlock, noHash } from "../../protocols/block.ts"
 import type { SourceEvent } from "../../protocols/event.ts"
-import { blockEventsMax } from "../../protocols/limits.ts"
+import { blockEventsMax, hashKeptBytesMin } from "../../protocols/limits.ts"
 
 const u48 = fc.nat({ max: 2 ** 48 - 1 })
 const digest = fc.uint8Array({ minLength: 32, maxLength: 32 })
@@ -102,6 +102,19 @@ describe("a block", () => {
     expect(hex(one)).toBe(hex(other))
     expect(one.buffer.byteLength).toBe(one.length)
     expect(hex(hashBlock(one))).toBe(createHash("sha256").update(one).digest("hex"))
+  })
+
+  it("has the hash of its own bytes, however large it is and however often it is asked", () => {
+    const { header, event, body } = sample()
+    for (const bytes of [
+      new Uint8Array(hashKeptBytesMin),
+      new Uint8Array(hashKeptBytesMin).fill(1),
+    ]) {
+      const block = encodeBlock(header, { ...body, events: [{ ...event, bytes }] })
+      const expected = createHash("sha256").update(block).digest("hex")
+      expect([hex(hashBlock(block)), hex(hashBlock(block))]).toEqual([expected, expected])
+      expect(hex(hashBlock(Uint8Array.from(block)))).toBe(expected)
+    }
   })
 
   it("has 1 to as many events as the limit says", () => {

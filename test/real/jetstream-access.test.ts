@@ -2,7 +2,8 @@
 import * as Effect from "effect/Effect"
 import { describe, expect, onTestFinished, test } from "vitest"
 import { shardOf } from "../../protocols/address.ts"
-import { openJetStream } from "../../runtime/index.ts"
+import { openBroker } from "../../runtime/adapters/jetstream/connection.ts"
+import { makeNodeHost, NotThere, openJetStream, openPeers } from "../../runtime/index.ts"
 import { startNats } from "../servers/index.ts"
 import { TestSender } from "../support/blocks.ts"
 import { makeCertificate, writeCertificate } from "../support/certificate.ts"
@@ -58,6 +59,64 @@ const permissionsOf = (name: string): string => {
   ]
   return JSON.stringify({ publish, subscribe: ["_INBOX.>"] })
 }
+
+/** What a node needs beside, to talk to others. */
+const peerPermissionsOf = (name: string, node: string): string =>
+  JSON.stringify({
+    publish: [`${name}.>`, "$JS.API.INFO"],
+    subscribe: ["_INBOX.>", `${name}.nd.${node}.>`],
+  })
+
+describe("nodes that talk to each other", () => {
+  const opened = async (url: string, name: string, node: string) => {
+    const credentials = { user: node, password: "secret" }
+    const { broker } = await runScoped(openBroker({ servers: url, credentials }))
+    const own = { node, incarnation: "i1" }
+    return openPeers(broker, { name, own, host: makeNodeHost() })
+  }
+
+  test("need no more than what is documented, each under its own name", async () => {
+    const name = logName()
+    const mute = { publish: ["$JS.API.INFO"], subscribe: ["_INBOX.>", `${name}.nd.mute.>`] }
+    const server = await started(
+      `authorization { users: [
+        { user: a, password: secret, permissions: ${peerPermissionsOf(name, "a")} }
+        { user: b, password: secret, permissions: ${peerPermissionsOf(name, "b")} }
+        { user: c, password: secret, permissions: ${peerPermissionsOf(name, "another")} }
+        { user: mute, password: secret, permissions: ${JSON.stringify(mute)} }
+      ] }`,
+    )
+    const a = await runScoped(await opened(server.url, name, "a"))
+    const b = await runScoped(await opened(server.url, name, "b"))
+    await runScoped(b.serve({ echo: (payload) => Effect.succeed(payload) }))
+    await runScoped(
+      b.serve({ count: (_, { emit }) => Effect.as(Effect.forEach([1, 2, 3], emit), "end") }),
+    )
+    expect(await run(a.ask("b", "echo", 1))).toBe(1)
+    const reading = Effect.flatMap(a.stream("b", "count", 1), ({ next }) => next)
+    expect(await run(Effect.scoped(reading))).toEqual({ kind: "chunk", value: 1 })
+    expect(await run(Effect.flip(a.ask("c", "echo", 1)))).toBeInstanceOf(NotThere)
+    for (const [node, verb] of [
+      ["c", "subscribe"],
+      ["mute", "publish"],
+    ] as const) {
+      const error = await run(Effect.flip(Effect.scoped(await opened(server.url, name, node))))
+      expect(error).toMatchObject({ _tag: "StoreFailed" })
+      expect(error.message).toContain(`may not ${verb} to ${name}.nd.${node}.`)
+    }
+  })
+})
+
+describe("servers that take small messages only", () => {
+  test("are refused by nodes that talk, in words that say so", async () => {
+    const server = await started("max_payload: 65536")
+    const { broker } = await runScoped(openBroker({ servers: server.url }))
+    const options = { own: { node: "a", incarnation: "i1" }, host: makeNodeHost() }
+    const error = await run(Effect.flip(Effect.scoped(openPeers(broker, options))))
+    expect(error).toMatchObject({ _tag: "StoreFailed" })
+    expect(error.message).toMatch(/take 65536 bytes at once; nodes send 786432/)
+  })
+})
 
 describe("a log on JetStream", () => {
   test("needs no more than the permissions that are documented", async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe } from "vitest"
+import { inspectionConformance } from "../runtime/inspection-conformance.ts"
 import { logConformance } from "../runtime/log-conformance.ts"
 import { logModelConformance } from "../runtime/log-model.ts"
 import { stateConformance } from "../runtime/state-conformance.ts"
@@ -19,6 +20,7 @@ describe("one server", () => {
     makeJetStreamWorld({ servers: server?.url ?? "", bounds: { ...small, ...bounds } })
 
   logConformance("JetStream", make)
+  inspectionConformance("JetStream", make)
   logModelConformance("JetStream", make)
   stateConformance("JetStream", make)
 })
@@ -37,6 +39,7 @@ describe("three servers", () => {
     })
 
   logConformance("JetStream", make)
+  inspectionConformance("JetStream", make)
   logModelConformance("JetStream", make)
   stateConformance("JetStream", make)
 })

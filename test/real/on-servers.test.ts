@@ -2,9 +2,11 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { type Server, startNats, startNeo4j, startPostgres } from "../servers/index.ts"
-import { intelgraph, start } from "../support/command.ts"
+import { Redis } from "ioredis"
+import pg from "pg"
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
+import { type Server, startNats, startNeo4j, startPostgres, startRedis } from "../servers/index.ts"
+import { intelgraph } from "../support/command.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "intelgraph-on-servers-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -48,10 +50,56 @@ async function mainJob(name: string, env: { readonly [name: string]: string }): 
   return { hash: graphHash, answer: answer.rows, accepted: totals.accepted }
 }
 
+let embedded: Job | undefined
+/** What all others are held against; done once. */
+async function onOwnFiles(): Promise<Job> {
+  embedded ??= await mainJob("embedded", {})
+  expect(embedded).toMatchObject({ accepted: 29_453, answer: { length: 10 } })
+  return embedded
+}
+
+/** Of the tenant, described by a source: what whoever asks Postgres by SQL finds. */
+async function entitiesBySql(url: string): Promise<number> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const { rows } = await client.query<{ count: string }>(
+      `SELECT count(*) FROM intelgraph.node n JOIN intelgraph.tenant t ON t.id = n.tenant
+       WHERE t.name = 'demo' AND n.asserted > 0`,
+    )
+    return Number(rows[0]?.count)
+  } finally {
+    await client.end()
+  }
+}
+
+async function keysIn(url: string): Promise<readonly string[]> {
+  const client = new Redis(url)
+  try {
+    return await client.keys("*")
+  } finally {
+    client.disconnect()
+  }
+}
+
+/** Servers of this test alone, by the variables that name them. */
+async function allServers() {
+  const started = {
+    INTELGRAPH_NATS: await startNats(),
+    INTELGRAPH_NEO4J: await startNeo4j(),
+    INTELGRAPH_POSTGRES: await startPostgres(),
+    INTELGRAPH_REDIS: await startRedis(),
+  }
+  onTestFinished(async () => {
+    for (const server of Object.values(started)) await server.stop()
+  })
+  const urls = Object.entries(started).map(([name, server]) => [name, urlOf(server)])
+  return Object.fromEntries(urls) as { readonly [name in keyof typeof started]: string }
+}
+
 describe("the main job", () => {
   it("makes the same graph and gives the same answer on servers as on its own files", async () => {
-    const embedded = await mainJob("embedded", {})
-    expect(embedded).toMatchObject({ accepted: 29_453, answer: { length: 10 } })
+    const embedded = await onOwnFiles()
     const log = { INTELGRAPH_NATS: urlOf(nats) }
     const inPostgres = { ...log, INTELGRAPH_POSTGRES: urlOf(postgres) }
     expect(await mainJob("postgres", inPostgres)).toEqual(embedded)
@@ -65,16 +113,24 @@ describe("the main job", () => {
     expect([again.code, again.err]).toEqual([0, expect.stringMatching(/attack: skipped/)])
   }, 600_000)
 
-  it("goes over to a second node, and the first one says so and ends", async () => {
-    const env = { INTELGRAPH_NATS: urlOf(nats), INTELGRAPH_POSTGRES: urlOf(postgres) }
-    const serve = (name: string) =>
-      start({ folder, env }, "start", "--port", "0", "--data-dir", join(folder, name))
-    const first = serve("first")
-    await first.says(/Ctrl-C ends the node/)
-    const second = serve("second")
-    const { code, err } = await first.ended
-    expect(code).toBe(1)
-    expect(err).toMatch(/Shard \d+ is owned under epoch \d+, not \d+/)
-    await second.says(/Ctrl-C ends the node/)
-  }, 300_000)
+  it("does so on NATS, Neo4j, Postgres and Redis together", async () => {
+    const embedded = await onOwnFiles()
+    const env = await allServers()
+    expect(await mainJob("all", env)).toEqual(embedded)
+    const dataDir = ["--data-dir", join(folder, "all")]
+    const status = await intelgraph({ folder, env }, "status", "--graph-hash", "--json", ...dataDir)
+    const { counts } = JSON.parse(status.out)
+    expect(await entitiesBySql(env.INTELGRAPH_POSTGRES)).toBe(counts.entities)
+    const alone = { INTELGRAPH_POSTGRES: env.INTELGRAPH_POSTGRES }
+    const asked = { folder, env: alone }
+    const inTables = await intelgraph(asked, "status", "--graph-hash", "--json", ...dataDir)
+    expect(JSON.parse(inTables.out)).toEqual(JSON.parse(status.out))
+    // The answer of the question is kept; what cannot be asked is done without.
+    expect((await keysIn(env.INTELGRAPH_REDIS)).join()).toContain(":value:")
+    const away = { ...env, INTELGRAPH_REDIS: "redis://:secret@127.0.0.1:1" }
+    const again = await intelgraph({ folder, env: away }, "start", "--once", "--json", ...dataDir)
+    expect([again.code, JSON.parse(again.out).answer.rows]).toEqual([0, embedded.answer])
+    expect(again.err.match(/Redis does not answer/g)).toHaveLength(1)
+    expect(again.err).not.toContain("secret")
+  }, 600_000)
 })

@@ -34,6 +34,15 @@ const freshName = () => `own ${stores++}`
 const opened = (name: string) => runScoped(openTestGraph(server.url, name))
 
 describe("several nodes on one Postgres", () => {
+  it("bring a new store its first log at the same time", async () => {
+    for (let round = 0; round < 5; round++) {
+      const name = freshName()
+      const nodes = await Promise.all([opened(name), opened(name), opened(name)])
+      const guarded = nodes.map(({ sink }) => run(sink.guard("log", [])))
+      await Promise.all(guarded)
+    }
+  })
+
   it("write for one tenant at the same time, and make one graph with one feed", async () => {
     const name = freshName()
     const nodes = [await opened(name), await opened(name), await opened(name)]

@@ -3,10 +3,13 @@
  * that started it. `npm run servers` starts the same ones for a person.
  */
 
+export { clockOff } from "./clock.ts"
 export { type Direction, Link } from "./links.ts"
 export {
+  type LinkedNatsCluster,
   type NatsCluster,
   type NatsOptions,
+  startLinkedNatsCluster,
   startNats,
   startNatsCluster,
   startOldNats,

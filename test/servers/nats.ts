@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { obtainDebian } from "./debian.ts"
 import { newFolder } from "./guarded.ts"
+import { Link } from "./links.ts"
 import { obtain } from "./obtain.ts"
 import { type Found, isAtLeast, onPath, versionOf } from "./on-path.ts"
 import { freePorts } from "./ports.ts"
@@ -34,13 +35,20 @@ export interface NatsCluster {
   stop(): Promise<void>
 }
 
+export interface LinkedNatsCluster extends NatsCluster {
+  /** What the server of the first index dials to reach the one of the second; none to itself. */
+  readonly routes: readonly (readonly (Link | undefined)[])[]
+}
+
 interface Member {
   readonly name: string
   readonly port: number
   readonly monitorPort: number
-  /** The port for its peers, where it has some, and theirs. */
+  /** The port for its peers, where it has some, and where it dials them. */
   readonly clusterPort?: number
   readonly peerPorts?: readonly number[]
+  /** It is dialled by links alone, and nobody is told of it. */
+  readonly isLinked?: boolean
 }
 
 /** One server with JetStream on a free port. */
@@ -61,12 +69,55 @@ export async function startOldNats(options: NatsOptions = {}): Promise<NatsServe
 
 /** Three servers that are one cluster; resolves when each of them knows a leader. */
 export async function startNatsCluster(options: NatsOptions = {}): Promise<NatsCluster> {
-  const found = await natsProgram()
   const ports = await freePorts(9)
-  const peerPorts = ports.slice(6)
-  const servers = peerPorts.map((clusterPort, at) => {
+  const peers = ports.slice(6)
+  return startMembers(
+    ports.map((clusterPort) => ({ clusterPort, peerPorts: peers })).slice(6),
+    ports,
+    options,
+  )
+}
+
+/**
+ * The same with a link between each server and each other one. They are told of no address, of
+ * clients' neither: whoever is to reach one of them gets a link to it.
+ */
+export async function startLinkedNatsCluster(
+  options: NatsOptions = {},
+): Promise<LinkedNatsCluster> {
+  const ports = await freePorts(9)
+  const peers = ports.slice(6)
+  const routes = await Promise.all(
+    peers.map((_, from) =>
+      Promise.all(
+        peers.map((port, to) => (from === to ? undefined : Link.open(`nats://127.0.0.1:${port}`))),
+      ),
+    ),
+  )
+  const members = peers.map((clusterPort, from) => ({
+    clusterPort,
+    peerPorts: (routes[from] ?? []).flatMap((link) => (link === undefined ? [] : [link.port])),
+    isLinked: true,
+  }))
+  const cluster = await startMembers(members, ports, options)
+  const stop = async () => {
+    await cluster.stop()
+    for (const link of routes.flat()) link?.close()
+  }
+  return { ...cluster, routes, stop }
+}
+
+type Peer = Pick<Member, "clusterPort" | "peerPorts" | "isLinked">
+
+async function startMembers(
+  peers: readonly Peer[],
+  ports: readonly number[],
+  options: NatsOptions,
+): Promise<NatsCluster> {
+  const found = await natsProgram()
+  const servers = peers.map((peer, at) => {
     const member = { name: `nats-${at + 1}`, port: ports[at] ?? 0, monitorPort: ports[at + 3] ?? 0 }
-    return newNats(found, { ...member, clusterPort, peerPorts }, options)
+    return newNats(found, { ...member, ...peer }, options)
   })
   const stop = async () => {
     await Promise.all(servers.map((server) => server.stop()))
@@ -142,15 +193,22 @@ ${clusterBlock(member)}
 ${options.config ?? ""}
 `
 
-function clusterBlock({ clusterPort, peerPorts = [] }: Member): string {
+function clusterBlock({ clusterPort, peerPorts = [], isLinked = false }: Member): string {
   if (clusterPort === undefined) return ""
   const routes = peerPorts.map((port) => `"nats://127.0.0.1:${port}"`).join(", ")
   return `cluster {
   name: cluster
   listen: "127.0.0.1:${clusterPort}"
   routes: [${routes}]
+  ${isLinked ? untold : ""}
 }`
 }
+
+/** Where nobody listens: who hears of a server by another one does not get round its link. */
+const untold = `advertise: "127.0.0.1:1"
+  no_advertise: true
+  ping_interval: "1s"
+  ping_max: 3`
 
 /** Whether JetStream is ready, with a leader where there are several servers. */
 async function isHealthy(monitorUrl: string): Promise<void> {

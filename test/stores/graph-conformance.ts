@@ -15,6 +15,7 @@ import type { BlockOutcome, GraphStore } from "../../stores/index.ts"
 import { run, runExit } from "../support/run.ts"
 import { runScoped } from "../support/scoped.ts"
 import { conformanceOfChanges } from "./changes-conformance.ts"
+import { conformanceOfLetters } from "./letters-conformance.ts"
 import { conformanceOfReads } from "./reads-conformance.ts"
 import {
   block,
@@ -51,6 +52,7 @@ export function graphConformance(adapter: GraphAdapter): void {
   describe(`${adapter.name}: what is visible`, () => whatIsVisible(open))
   describe(`${adapter.name}: tenants`, () => tenants(open))
   describe(`${adapter.name}: reads`, () => conformanceOfReads(open))
+  describe(`${adapter.name}: dead letters`, () => conformanceOfLetters(open))
   describe(`${adapter.name}: changes`, () => conformanceOfChanges(open, adapter.histories))
 }
 

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
 import { filteredRowsMax, pageSizeMax, searchedCharactersMax } from "../../protocols/limits.ts"
-import type { GraphStore } from "../../stores/index.ts"
+import { type GraphStore, propertiesTextOf } from "../../stores/index.ts"
 import { run } from "../support/run.ts"
 import type { Open } from "./graph-conformance.ts"
 import { block, byKey, record, rejected, relates, tenant, thing } from "./records.ts"
@@ -131,6 +131,24 @@ function pagesAndSearch(open: Open): void {
       after = page.end
     }
     expect(found).toEqual(["x", "Z", "a", "b", "~", "\u{ff5e}", "\u{1f600}"])
+  })
+
+  it("gives the same page to who does not look at aliases and revisions", async () => {
+    const { sink, reads } = await open()
+    const said = [thing("a", { name: "A" }), thing("b", { list: ["p", "q"] })]
+    const stub = record("pair", { relationships: [relates(byKey("a"), byKey("stub"))] })
+    await run(sink.commit([block(1, [...said, stub])]))
+    const shown = async (isPlain: boolean) => {
+      const { items, ...rest } = await run(reads.entities(tenant, { isPlain }, { first: 2 }))
+      const plain = items.map(({ type, key, stub, properties }) => ({
+        type,
+        key,
+        stub,
+        properties,
+      }))
+      return { ...rest, items: plain, texts: items.map(propertiesTextOf) }
+    }
+    expect(await shown(true)).toEqual(await shown(false))
   })
 
   it("finds entities by the beginnings of all words, in names and text properties", async () => {

@@ -2,14 +2,18 @@
 import { cpSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import { hashBlock } from "../../protocols/block.ts"
 import {
   type DataDirectory,
   type EmbeddedLog,
   type EmbeddedLogOptions,
+  type Offer,
   openDataDirectory,
+  openEmbeddedInspection,
   openEmbeddedLog,
 } from "../../runtime/index.ts"
 import type { LogWorld } from "./log-world.ts"
@@ -40,6 +44,8 @@ export const makeEmbeddedWorld = (options: EmbeddedLogOptions = {}) =>
         folders.push(path)
         now = yield* open(path)
       }),
+      inspection: Effect.suspend(() => openEmbeddedInspection(now.directory)),
+      forge: (offer) => Effect.sync(() => forge(now.directory.files.log, offer)),
       close: Effect.gen(function* () {
         yield* Scope.close(scope, Exit.void)
         for (const folder of folders) rmSync(folder, { recursive: true, force: true })
@@ -47,3 +53,22 @@ export const makeEmbeddedWorld = (options: EmbeddedLogOptions = {}) =>
     }
     return world
   })
+
+/** A row beside those of the writer, which knows nothing of it. */
+function forge(file: string, { tenant, partition, block }: Offer): void {
+  const db = new DatabaseSync(file, { timeout: 5_000 })
+  try {
+    const lane = db
+      .prepare(
+        `update lanes set last_sequence = last_sequence + 1 where tenant = ? and partition = ?
+         returning id, last_sequence`,
+      )
+      .get(tenant, partition)
+    db.prepare(
+      `insert into blocks(lane, sequence, chain, sender_sequence, previous_hash, hash, size_bytes,
+         block) values (?, ?, 0, 0, x'', ?, ?, ?)`,
+    ).run(Number(lane?.id), Number(lane?.last_sequence), hashBlock(block), block.byteLength, block)
+  } finally {
+    db.close()
+  }
+}

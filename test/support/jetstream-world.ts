@@ -3,7 +3,13 @@ import { randomBytes } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import { type JetStream, type JetStreamOptions, openJetStream } from "../../runtime/index.ts"
+import { namesOf } from "../../runtime/adapters/jetstream/names.ts"
+import {
+  type JetStream,
+  type JetStreamOptions,
+  openJetStream,
+  openJetStreamInspection,
+} from "../../runtime/index.ts"
 import type { LogWorld } from "./log-world.ts"
 
 export interface JetStreamWorld extends LogWorld {
@@ -30,6 +36,12 @@ export const makeJetStreamWorld = (options: JetStreamOptions) =>
         yield* now.end
         now = yield* open
       }),
+      inspection: openJetStreamInspection(named),
+      forge: ({ tenant, partition, block }) =>
+        Effect.promise(async () => {
+          const subject = namesOf(named.name).partition({ tenant, partition })
+          await now.broker.publish({ subject, data: block, headers: {} })
+        }),
       close: Effect.suspend(() => Effect.andThen(removeStreams(now, named.name), now.end)),
     }
     return world
@@ -38,6 +50,6 @@ export const makeJetStreamWorld = (options: JetStreamOptions) =>
 const removeStreams = ({ broker }: JetStream, name: string) =>
   Effect.promise(async () => {
     for (const stream of ["MB", "CTL", "ST"]) {
-      await broker.api(`STREAM.DELETE.${name.toUpperCase()}_${stream}`)
+      await broker.make(`STREAM.DELETE.${name.toUpperCase()}_${stream}`, undefined)
     }
   })

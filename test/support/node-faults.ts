@@ -75,3 +75,24 @@ export const impatient = (host: Host): Host => ({
   ...host,
   after: (millis, task) => host.after(Math.min(millis, 5), task),
 })
+
+/** Parks the lowest block of the shard before its reader begins. */
+export function parkFirst(shard: number) {
+  return (ports: Ports): Ports => ({
+    ...ports,
+    log: {
+      ...ports.log,
+      open: (owner) =>
+        Effect.gen(function* () {
+          const tails = yield* ports.log.open(owner)
+          if (owner.shard !== shard) return tails
+          const [first] = yield* ports.log.pull(owner, 1)
+          if (first === undefined) throw new Error("the first life has left blocks")
+          const path = ["parked", "demo", "0", String(first.sequence).padStart(16, "0")]
+          yield* Effect.orDie(ports.state.write(owner, [{ path, value: first.block }]))
+          yield* ports.log.acknowledge(owner, [first])
+          return tails.map((tail) => ({ ...tail, pending: tail.pending - 1 }))
+        }),
+    },
+  })
+}

@@ -189,6 +189,7 @@ export const isEntry = (path: string): boolean =>
   path === "gateway/page/src/main.tsx" ||
   /^vitest(\.\w+)?\.config\.ts$/.test(path) ||
   path === "test/mutants.ts" ||
+  path === "test/chaos/main.ts" ||
   path.endsWith(".test.ts")
 
 export function nothingDead(sources: readonly SourceFacts[]): readonly Finding[] {

@@ -23,6 +23,9 @@ import type { ChainOwner, Receipts } from "./receipts.ts"
 
 /** What this process knows of a chain that it sends. */
 interface Held {
+  /** Of the partition, and of the chain itself: with a number, it is a block's id. */
+  readonly subject: string
+  readonly name: string
   chain: Chain
   /** Nothing that was offered may be stored beside what is known. */
   isCertain: boolean
@@ -52,15 +55,9 @@ export class Appender {
     const { tenant, partition } = offer
     const { sender, incarnation } = header
     const shard = shardOf(tenant, partition)
-    const asked: Asked = {
-      shard,
-      partition: { tenant, partition },
-      sender,
-      incarnation,
-      offer,
-      header,
-    }
-    const held = this.#held(this.#names.receipts(shard, offer, sender, incarnation))
+    const of: ChainOwner = { shard, partition: { tenant, partition }, sender, incarnation }
+    const asked: Asked = { ...of, offer, header }
+    const held = this.#held(of)
     const work = held.before.then(() => this.#append(held, asked))
     held.before = work.catch(() => undefined)
     return await work
@@ -99,20 +96,14 @@ export class Appender {
     throw unavailable(`a block is known and not found yet.`)
   }
 
-  async #store(held: Held, { offer, header, sender, incarnation }: Asked): Promise<PublishAnswer> {
-    const subject = this.#names.partition(offer)
-    const chain = this.#names.receipts(
-      shardOf(offer.tenant, offer.partition),
-      offer,
-      sender,
-      incarnation,
-    )
+  async #store(held: Held, { offer, header }: Asked): Promise<PublishAnswer> {
+    const { subject, name } = held
     held.isCertain = false
     try {
       const answer = await this.#broker.publish({
         subject,
         data: offer.block,
-        headers: { "Nats-Msg-Id": `${chain}.${header.senderSequence}` },
+        headers: { "Nats-Msg-Id": `${name}.${header.senderSequence}` },
       })
       held.isCertain = true
       return answer
@@ -126,15 +117,14 @@ export class Appender {
 
   /** Asks the stream first and the record then: a block passes from there to here. */
   async #ask(held: Held, asked: Asked): Promise<void> {
-    const present = await this.#present(asked)
+    const present = await this.#present(held, asked)
     const recorded = (await this.#receipts.read(asked)) ?? []
     held.chain = joined(joined(held.chain, recorded), present)
     held.isCertain = true
   }
 
   /** Blocks of this chain that the stream holds: of at most as many as a mailbox takes. */
-  async #present({ offer, sender, incarnation }: Asked): Promise<Chain> {
-    const subject = this.#names.partition(offer)
+  async #present({ subject }: Held, { sender, incarnation }: Asked): Promise<Chain> {
     let chain: Chain = []
     let next = 1
     while (true) {
@@ -151,9 +141,17 @@ export class Appender {
     }
   }
 
-  #held(key: string): Held {
+  #held({ shard, partition, sender, incarnation }: ChainOwner): Held {
+    const { epoch, start } = incarnation
+    const key = `${partition.tenant}/${partition.partition} ${epoch}-${start} ${sender}`
     const known = this.#chains.get(key)
-    const held = known ?? { chain: [], isCertain: false, before: Promise.resolve() }
+    const held = known ?? {
+      subject: this.#names.partition(partition),
+      name: this.#names.receipts(shard, partition, sender, incarnation),
+      chain: [],
+      isCertain: false,
+      before: Promise.resolve(),
+    }
     this.#chains.delete(key)
     this.#chains.set(key, held)
     if (this.#chains.size > senderChainsHeldMax) {

@@ -10,7 +10,12 @@ import {
   type NatsConnection,
   PermissionViolationError,
 } from "@nats-io/nats-core"
-import { natsMakeMillisMax, natsRequestMillisMax } from "../../../protocols/limits.ts"
+import {
+  natsGatherFrom,
+  natsMakeMillisMax,
+  natsRequestMillisMax,
+} from "../../../protocols/limits.ts"
+import { Outgoing } from "./outgoing.ts"
 import { Replies } from "./replies.ts"
 
 /** The server answered with an error of its API. */
@@ -91,17 +96,22 @@ const textEncoder = new TextEncoder()
 export class Broker {
   readonly connection: NatsConnection
   readonly #replies: Replies
+  readonly #outgoing: Outgoing
   #isConnected = true
 
   constructor(connection: NatsConnection) {
     this.connection = connection
     this.#replies = new Replies(connection)
+    const isBusy = () => this.#replies.size >= natsGatherFrom
+    this.#outgoing = new Outgoing(connection, isBusy)
   }
 
   /** The connection came or went, as it says itself. */
   connected(isConnected: boolean): void {
     this.#isConnected = isConnected
-    if (!isConnected) this.#replies.lost()
+    if (isConnected) return
+    this.#outgoing.drop()
+    this.#replies.lost()
   }
 
   /** The server said that this user may not do something. */
@@ -120,7 +130,7 @@ export class Broker {
     return readAnswer<A>(verb, answer)
   }
 
-  /** Has a stream or a consumer made: the servers agree on it first. */
+  /** Has a stream or a consumer made or deleted: the servers agree on it first. */
   make<A>(verb: string, body: unknown): Promise<A> {
     return this.api<A>(verb, body, natsMakeMillisMax)
   }
@@ -147,16 +157,21 @@ export class Broker {
       },
     }))
     for (const { subject, data, headers: of } of parts.slice(0, last)) {
-      this.connection.publish(subject, data, optionsOf(of))
+      this.#outgoing.add({ subject, data, ...optionsOf(of) })
     }
     const commit = parts[last]
     if (commit === undefined) throw new Error("A batch has messages.")
     return await this.publish(commit)
   }
 
-  /** Sends to whoever listens and waits for any answer: an acknowledgement that is acknowledged. */
-  async confirm(subject: string, data: Uint8Array): Promise<void> {
-    await this.#ask(subject, data)
+  /**
+   * Sends all of these at once, over one connection, and waits for an answer to the last: to one
+   * who works them in their order it tells of all of them.
+   */
+  async confirmLast(subjects: readonly string[], data: Uint8Array): Promise<void> {
+    for (const subject of subjects.slice(0, -1)) this.#outgoing.add({ subject, data })
+    const last = subjects.at(-1)
+    if (last !== undefined) await this.#ask(last, data)
   }
 
   /** What the stream's leader holds at a place, or of a subject; `undefined` where it has none. */
@@ -186,8 +201,8 @@ export class Broker {
     const { timeout = natsRequestMillisMax, ...rest } = options
     try {
       if (!this.#isConnected) throw new Error("the connection is lost")
-      const { reply, answer } = this.#replies.expect(subject, timeout)
-      this.connection.publish(subject, data, { ...rest, reply })
+      const { reply, answer, failed } = this.#replies.expect(subject, timeout)
+      this.#outgoing.add({ subject, data, ...rest, reply, failed })
       return nobodyThere(await answer)
     } catch (error) {
       throw error instanceof PermissionViolationError ? error : new NoAnswer(subject, error)

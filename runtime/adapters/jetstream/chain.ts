@@ -56,6 +56,9 @@ export function answerOf(chain: Chain, header: BlockHeader, block: Uint8Array): 
 
 /** With this block, of which the log may hold a second copy: the first is its place. */
 export function withLink(chain: Chain, link: ChainLink): Chain {
+  if (link.senderSequence > (chain.at(-1)?.senderSequence ?? 0)) {
+    return [...chain.slice(1 - chainReceiptsMax), link]
+  }
   const at = chain.findIndex((one) => one.senderSequence === link.senderSequence)
   const known = chain[at]
   if (known !== undefined && known.sequence <= link.sequence) return chain
@@ -72,17 +75,24 @@ const linkBytes = 6 + 6 + 32
 
 /** Layout: format u8, tail u48, count u8, then for each link two u48 and its hash. */
 export function encodeChain(chain: Chain, tail: number): Uint8Array {
-  const bytes = Buffer.alloc(headBytes + chain.length * linkBytes)
-  bytes.writeUInt8(format, 0)
-  bytes.writeUIntBE(tail, 1, 6)
-  bytes.writeUInt8(chain.length, 7)
-  for (const [i, { senderSequence, sequence, hash }] of chain.entries()) {
-    const at = headBytes + i * linkBytes
-    bytes.writeUIntBE(senderSequence, at, 6)
-    bytes.writeUIntBE(sequence, at + 6, 6)
+  const bytes = new Uint8Array(headBytes + chain.length * linkBytes)
+  const view = new DataView(bytes.buffer)
+  bytes[0] = format
+  writeU48(view, 1, tail)
+  bytes[7] = chain.length
+  let at = headBytes
+  for (const { senderSequence, sequence, hash } of chain) {
+    writeU48(view, at, senderSequence)
+    writeU48(view, at + 6, sequence)
     bytes.set(hash, at + 12)
+    at += linkBytes
   }
-  return new Uint8Array(bytes)
+  return bytes
+}
+
+function writeU48(view: DataView, at: number, value: number): void {
+  view.setUint16(at, Math.floor(value / 2 ** 32))
+  view.setUint32(at + 2, value % 2 ** 32)
 }
 
 /** The chain, and the last place of its partition that its reader had seen. */

@@ -49,7 +49,7 @@ export const consumerInfo = (
 /** Only ever of a lower epoch than another that is there: what it held, that one holds too. */
 export async function deleteConsumer(broker: Broker, names: Names, name: string): Promise<void> {
   try {
-    await broker.api(`CONSUMER.DELETE.${names.streams.mb}.${name}`)
+    await broker.make(`CONSUMER.DELETE.${names.streams.mb}.${name}`, undefined)
   } catch (error) {
     if (error instanceof ApiFailed && error.errorCode === errorCodes.consumerNotFound) return
     throw error

@@ -8,17 +8,25 @@
  * hold ends; it does not hold what others acknowledge.
  */
 import * as Effect from "effect/Effect"
-import type { Partition } from "../../../protocols/address.ts"
-import { decodeHeader } from "../../../protocols/block.ts"
+import { type Partition, shardOf } from "../../../protocols/address.ts"
+import { type BlockHeader, decodeHeader } from "../../../protocols/block.ts"
 import type { Fenced } from "../../../protocols/errors.ts"
-import type { LogBroken, MessageLogShape, Ownership, Receipt, Tail } from "../../core/log.ts"
+import type {
+  Delivery,
+  LogBroken,
+  MessageLogShape,
+  Offer,
+  Ownership,
+  Receipt,
+  Tail,
+} from "../../core/log.ts"
 import { Appender } from "./appender.ts"
 import { deleteConsumer, makeConsumer } from "./consumers.ts"
 import { asked, failureOf } from "./failures.ts"
 import { fencedBy } from "./fenced-writer.ts"
 import { ownershipOfConsumer } from "./names.ts"
 import { type ReaderParts, ShardReader } from "./reader.ts"
-import type { Entry } from "./reader-lanes.ts"
+import { deliveriesOf, type Entry } from "./reader-lanes.ts"
 import { awaitRemoval } from "./removal.ts"
 import { consumerNames } from "./streams.ts"
 import { readTails } from "./tails.ts"
@@ -58,36 +66,17 @@ export class JetStreamLog implements MessageLogShape {
   readonly append: MessageLogShape["append"] = (offer) =>
     Effect.suspend(() => {
       const header = decodeHeader(offer.block)
-      const appended = asked([...broken, "MailboxFull", "LogFull"], () =>
-        this.#appender.append(offer, header),
-      )
-      return Effect.tapError(
-        Effect.tap(appended, (receipt) => Effect.sync(() => this.#appended(offer, receipt))),
-        (error) =>
-          Effect.sync(() => {
-            if (error._tag === "MailboxFull") this.#senders.refused(offer)
-          }),
-      )
+      return asked([...broken, "MailboxFull", "LogFull"], () => this.#append(offer, header))
     })
 
   readonly open: MessageLogShape["open"] = (owner) => asked(brokenOrFenced, () => this.#open(owner))
 
   readonly pull: MessageLogShape["pull"] = (owner, bytesMax) =>
-    Effect.gen({ self: this }, function* () {
-      const reader = yield* asked(brokenOrFenced, () => this.#readerOf(owner))
-      let taken: readonly Entry[] = []
-      const take = Effect.callback<readonly Entry[], Fenced | LogBroken>((resume) => {
-        const stop = reader.pull(bytesMax, (outcome) => {
-          if ("_tag" in outcome) return resume(Effect.fail(outcome))
-          taken = outcome
-          resume(Effect.succeed(outcome))
-        })
-        return Effect.sync(stop)
-      })
-      const delivered = Effect.flatMap(take, (entries) =>
-        asked(brokenOrFenced, () => reader.deliver(entries)),
-      )
-      return yield* Effect.onError(delivered, () => Effect.sync(() => reader.handBack(taken)))
+    Effect.suspend(() => {
+      const reader = this.#readers.get(owner.shard)
+      return reader?.owner.epoch === owner.epoch
+        ? pullFrom(reader, bytesMax)
+        : asked(brokenOrFenced, () => this.#refused(owner))
     })
 
   readonly acknowledge: MessageLogShape["acknowledge"] = (owner, blocks) =>
@@ -155,11 +144,16 @@ export class JetStreamLog implements MessageLogShape {
     for (const reader of this.#readers.values()) reader.end(reason)
   }
 
-  #appended(partition: Partition, { sequence, repeated }: Receipt): void {
-    this.#senders.freed([partition])
-    if (repeated) return
-    for (const reader of this.#readers.values()) {
-      if (reader.covers(partition)) reader.knows(sequence)
+  async #append(offer: Offer, header: BlockHeader): Promise<Receipt> {
+    try {
+      const receipt = await this.#appender.append(offer, header)
+      this.#senders.freed([offer])
+      const reader = this.#readers.get(shardOf(offer.tenant, offer.partition))
+      if (!receipt.repeated) reader?.knows(receipt.sequence)
+      return receipt
+    } catch (error) {
+      if (failureOf(error)._tag === "MailboxFull") this.#senders.refused(offer)
+      throw error
     }
   }
 
@@ -175,9 +169,9 @@ export class JetStreamLog implements MessageLogShape {
     }
     const reader = new ShardReader(this.#parts, owner)
     try {
-      const { delivered, num_pending: left } = await makeConsumer(broker, names, owner)
+      const { delivered } = await makeConsumer(broker, names, owner)
       await this.#sweepShard(owner, await consumerNames(broker, names))
-      reader.begin(delivered.consumer_seq, left)
+      reader.begin(delivered.consumer_seq)
       const of = { last_by_subj: names.partitionsOf(shard) }
       const last = await broker.stored(names.streams.mb, of)
       if (last !== undefined) reader.knows(last.sequence)
@@ -211,19 +205,22 @@ export class JetStreamLog implements MessageLogShape {
 
   async #readerOf(owner: Ownership): Promise<ShardReader> {
     const reader = this.#readers.get(owner.shard)
-    if (reader?.owner.epoch === owner.epoch) {
-      if (reader.ended !== undefined) throw reader.ended
-      return reader
-    }
-    const current = reader?.owner.epoch ?? (await this.#parts.writer.epochOf(owner.shard))
-    throw fencedBy(owner, current)
+    if (reader?.owner.epoch !== owner.epoch) return await this.#refused(owner)
+    if (reader.ended !== undefined) throw reader.ended
+    return reader
+  }
+
+  /** Whoever is not the reader of a shard is told under which epoch it is read. */
+  async #refused(owner: Ownership): Promise<never> {
+    const current = this.#readers.get(owner.shard)?.owner.epoch
+    throw fencedBy(owner, current ?? (await this.#parts.writer.epochOf(owner.shard)))
   }
 
   async #acknowledge({ reader, entries }: Deferred): Promise<void> {
     if (entries.length === 0) return
     await reader.acknowledge(entries)
     if (this.#parts.isReplicated) {
-      const last = Math.max(...entries.map(({ sequence }) => sequence))
+      const last = entries.at(-1)?.sequence ?? 0
       await awaitRemoval(this.#parts.broker, this.#parts.names.streams.mb, last)
     }
     this.#senders.freed(entries.map(({ partition }) => partition))
@@ -254,3 +251,23 @@ export class JetStreamLog implements MessageLogShape {
     })
   }
 }
+
+/** What is taken and not given to the caller any more goes back. */
+const pullFrom = (reader: ShardReader, bytesMax: number): ReturnType<MessageLogShape["pull"]> =>
+  Effect.suspend(() => {
+    let taken: readonly Entry[] = []
+    const pulled = Effect.callback<readonly Delivery[], Fenced | LogBroken>((resume) => {
+      const stop = reader.pull(bytesMax, (outcome) => {
+        if ("_tag" in outcome) return resume(Effect.fail(outcome))
+        taken = outcome
+        const isHere = outcome.every(({ block }) => block !== undefined)
+        resume(
+          isHere
+            ? Effect.succeed(deliveriesOf(outcome))
+            : asked(brokenOrFenced, () => reader.deliver(outcome)),
+        )
+      })
+      return Effect.sync(stop)
+    })
+    return Effect.onError(pulled, () => Effect.sync(() => reader.handBack(taken)))
+  })

@@ -15,6 +15,7 @@ export type Names = ReturnType<typeof namesOf>
  * | `<name>.ctl.<shard>.…`                                | CTL    | the control lane             |
  * | `<name>.ep.<shard>`                                   | ST     | the epoch: the fence         |
  * | `<name>.st.<shard>.…`                                 | ST     | a record of the actor state  |
+ * | `<name>.st.all.<fact>`                                | ST     | what all nodes share         |
  * | `<name>.sv.<shard>.<hash>`                            | ST     | the rest of a large record   |
  * | `<name>.rc.<shard>.<tenant>.<n>.<sender>.<incarnation>` | ST   | what a sender's chain was    |
  */
@@ -32,6 +33,8 @@ export function namesOf(name: string) {
     },
     partition: ({ tenant, partition }: Partition) =>
       `${name}.${subjectOf({ lane: "mb", tenant, partition })}`,
+    blocksOf: (tenant = "*", partition: number | "*" = "*") =>
+      `${name}.mb.*.${tenant}.${partition}`,
     partitionsOf: (shard: number | undefined) => `${name}.mb.${shard ?? "*"}.>`,
     epoch: (shard: number) => `${name}.ep.${shard}`,
     /** Long paths share a subject's first tokens; the last one stands for the whole path. */
@@ -40,6 +43,7 @@ export function namesOf(name: string) {
       const isLong = path.length > stateSubjectNamesMax
       return `${name}.${subject}${isLong ? `.y${hash("sha256", keyOfPath(path), "hex")}` : ""}`
     },
+    shared: (fact: string) => `${name}.st.all.${fact}`,
     restsOf: (shard: number) => `${name}.sv.${shard}.*`,
     rest: (shard: number, key: Uint8Array) => `${name}.sv.${shard}.${hash("sha256", key, "hex")}`,
     receipts: (shard: number, of: Partition, sender: string, { epoch, start }: Incarnation) =>

@@ -64,7 +64,8 @@ export const openJetStream = (
     const isReplicated = replicas > 1
     const writer = new FencedWriter(broker, names, isReplicated)
     const receipts = new Receipts(broker, names, writer)
-    const log = new JetStreamLog({ broker, names, writer, receipts, id, isReplicated })
+    const isAlone = !isReplicated && facts.cluster === undefined
+    const log = new JetStreamLog({ broker, names, writer, receipts, id, isReplicated, isAlone })
     yield* kept(log, broker)
     const state = makeJetStreamState(broker, names, writer)
     return { log, state, broker, facts: { ...facts, replicas } }

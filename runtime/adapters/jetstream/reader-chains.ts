@@ -6,16 +6,17 @@
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Partition } from "../../../protocols/address.ts"
-import { decodeHeader } from "../../../protocols/block.ts"
+import { type BlockHeader, decodeHeader } from "../../../protocols/block.ts"
 import { LogDamaged } from "../../../protocols/errors.ts"
 import { damageLookMillis, damageLooksMax, readerChainsHeldMax } from "../../../protocols/limits.ts"
 import type { Ownership } from "../../core/log.ts"
 import { answerOf, type Chain, type ChainAnswer, joined, linkOf, withLink } from "./chain.ts"
-import type { Names } from "./names.ts"
 import type { Entry, ReaderLanes } from "./reader-lanes.ts"
 import type { ChainOwner, Receipts } from "./receipts.ts"
 
-interface Held {
+/** A chain as its reader holds it. */
+export interface HeldChain {
+  readonly of: ChainOwner
   chain: Chain
   /** Highest sender sequence of the stored record. */
   stored: number
@@ -30,85 +31,70 @@ export type Seen =
   | { readonly kind: "copy" }
 
 export class ReaderChains {
-  readonly #names: Names
   readonly #receipts: Receipts
   readonly #shard: number
-  readonly #held = new Map<string, Held>()
+  readonly #held = new Map<string, HeldChain>()
 
-  constructor(names: Names, receipts: Receipts, shard: number) {
-    this.#names = names
+  constructor(receipts: Receipts, shard: number) {
     this.#receipts = receipts
     this.#shard = shard
   }
 
-  async see(partition: Partition, sequence: number, block: Uint8Array): Promise<Seen> {
+  /** At once where the chain is known and the block follows it, as nearly every one does. */
+  see(partition: Partition, sequence: number, block: Uint8Array): Seen | Promise<Seen> {
     const header = decodeHeader(block)
-    const { sender, incarnation, senderSequence } = header
-    const of: ChainOwner = { shard: this.#shard, partition, sender, incarnation }
-    const held = await this.#chain(of)
-    let answer: ChainAnswer = answerOf(held.chain, header, block)
-    for (let looks = 0; answer.kind === "gap" && looks < damageLooksMax; looks++) {
-      // A leader that is new may not yet know the newest record.
-      await sleep(damageLookMillis)
-      held.chain = joined(held.chain, (await this.#receipts.read(of)) ?? [])
-      answer = answerOf(held.chain, header, block)
-    }
-    // A sender that stood still while it was started anew several times is not a loss.
-    const isUnknown = answer.kind === "gap" && held.chain.length === 0
-    if (isUnknown && (await this.#receipts.hasMadeRoom(of))) answer = { kind: "next" }
-    if (answer.kind === "gap" || answer.kind === "broken") {
-      const name = `${partition.tenant}/${partition.partition}`
-      throw new LogDamaged({ partition: name, sequence, message: answer.message })
-    }
-    if (answer.kind === "repeat" && answer.sequence < sequence) return { kind: "copy" }
-    if (answer.kind !== "forgotten") {
-      held.chain = withLink(held.chain, linkOf(header, block, sequence))
-    }
-    held.open++
-    const sizeBytes = block.byteLength
-    const rest = { sizeBytes, block, isTaken: false, attempt: 0 }
-    return { kind: "entry", entry: { partition, sequence, of, senderSequence, ...rest } }
+    const held = this.#held.get(keyOf(partition, header))
+    if (held === undefined) return this.#seeFirst(partition, sequence, block, header)
+    const answer = answerOf(held.chain, header, block)
+    if (answer.kind === "gap") return this.#seeGap(held, sequence, block, header)
+    return take(held, sequence, block, header, answer)
   }
 
   /** Stores the records without which these blocks may not be acknowledged. */
   async record(owner: Ownership, entries: readonly Entry[], lanes: ReaderLanes): Promise<void> {
-    const due = new Map<Held, ChainOwner>()
-    for (const { of, senderSequence } of entries) {
-      const held = this.#held.get(this.#key(of))
-      if (held !== undefined && held.stored < senderSequence) due.set(held, of)
+    const due = new Set<HeldChain>()
+    for (const { chain, senderSequence } of entries) {
+      if (chain.stored < senderSequence) due.add(chain)
     }
     if (due.size === 0) return
-    const receipts = [...due].map(([{ chain, isRecorded }, of]) => ({
+    const receipts = [...due].map(({ of, chain, isRecorded }) => ({
       ...of,
       chain,
       tail: lanes.tailOf(of.partition),
       isFirst: !isRecorded,
     }))
     await this.#receipts.write(owner, receipts)
-    for (const [i, held] of [...due.keys()].entries()) {
+    for (const [i, held] of [...due].entries()) {
       held.isRecorded = true
       const newest = receipts[i]?.chain.at(-1)?.senderSequence ?? 0
       held.stored = Math.max(held.stored, newest)
     }
   }
 
-  /** A block is acknowledged; a chain of which none is open may be forgotten. */
-  settled({ of }: Entry): void {
-    const held = this.#held.get(this.#key(of))
-    if (held !== undefined) held.open--
-  }
-
-  async #chain(of: ChainOwner): Promise<Held> {
-    const key = this.#key(of)
-    const known = this.#held.get(key)
-    if (known !== undefined) return known
+  async #seeFirst(partition: Partition, sequence: number, block: Uint8Array, header: BlockHeader) {
+    const { sender, incarnation } = header
+    const of: ChainOwner = { shard: this.#shard, partition, sender, incarnation }
     const recorded = await this.#receipts.read(of)
     const chain = recorded ?? []
     const stored = chain.at(-1)?.senderSequence ?? 0
-    const held = { chain, stored, isRecorded: recorded !== undefined, open: 0 }
+    const held = { of, chain, stored, isRecorded: recorded !== undefined, open: 0 }
     this.#forget()
-    this.#held.set(key, held)
-    return held
+    this.#held.set(keyOf(partition, header), held)
+    return await this.#seeGap(held, sequence, block, header)
+  }
+
+  /** Not known to follow: perhaps because a leader that is new does not know the newest record. */
+  async #seeGap(held: HeldChain, sequence: number, block: Uint8Array, header: BlockHeader) {
+    let answer = answerOf(held.chain, header, block)
+    for (let looks = 0; answer.kind === "gap" && looks < damageLooksMax; looks++) {
+      await sleep(damageLookMillis)
+      held.chain = joined(held.chain, (await this.#receipts.read(held.of)) ?? [])
+      answer = answerOf(held.chain, header, block)
+    }
+    // A sender that stood still while it was started anew several times is not a loss.
+    const isUnknown = answer.kind === "gap" && held.chain.length === 0
+    if (isUnknown && (await this.#receipts.hasMadeRoom(held.of))) answer = { kind: "next" }
+    return take(held, sequence, block, header, answer)
   }
 
   #forget(): void {
@@ -120,8 +106,29 @@ export class ReaderChains {
       return
     }
   }
-
-  #key({ shard, partition, sender, incarnation }: ChainOwner): string {
-    return this.#names.receipts(shard, partition, sender, incarnation)
-  }
 }
+
+function take(
+  held: HeldChain,
+  sequence: number,
+  block: Uint8Array,
+  header: BlockHeader,
+  answer: ChainAnswer,
+): Seen {
+  const { partition } = held.of
+  if (answer.kind === "gap" || answer.kind === "broken") {
+    const name = `${partition.tenant}/${partition.partition}`
+    throw new LogDamaged({ partition: name, sequence, message: answer.message })
+  }
+  if (answer.kind === "repeat" && answer.sequence < sequence) return { kind: "copy" }
+  if (answer.kind !== "forgotten") {
+    held.chain = withLink(held.chain, linkOf(header, block, sequence))
+  }
+  held.open++
+  const { senderSequence } = header
+  const rest = { sizeBytes: block.byteLength, block, isTaken: false, attempt: 0 }
+  return { kind: "entry", entry: { partition, sequence, chain: held, senderSequence, ...rest } }
+}
+
+const keyOf = ({ tenant, partition }: Partition, { sender, incarnation }: BlockHeader): string =>
+  `${tenant}/${partition} ${incarnation.epoch}-${incarnation.start} ${sender}`

@@ -3,13 +3,15 @@
  * owner has, and which one it gets next. Pure bookkeeping, like `LogIndex` of the embedded log.
  */
 import type { Partition } from "../../../protocols/address.ts"
-import type { ChainOwner } from "./receipts.ts"
+import { invariant } from "../../../protocols/errors.ts"
+import type { Delivery } from "../../core/log.ts"
+import type { HeldChain } from "./reader-chains.ts"
 
 export interface Entry {
   readonly partition: Partition
   readonly sequence: number
   readonly sizeBytes: number
-  readonly of: ChainOwner
+  readonly chain: HeldChain
   readonly senderSequence: number
   /** Kept until the owner takes it; what is handed back is read again. */
   block: Uint8Array | undefined
@@ -28,6 +30,12 @@ export class ReaderLanes {
   readonly #lanes = new Map<string, Lane>()
   readonly #laneOf = new Map<number, Lane>()
   #turn = 0
+  #readyBytes = 0
+
+  /** Bytes of what is free to be taken. */
+  get readyBytes(): number {
+    return this.#readyBytes
+  }
 
   has(sequence: number): boolean {
     return this.#laneOf.has(sequence)
@@ -43,6 +51,7 @@ export class ReaderLanes {
     }
     lane.tail = Math.max(lane.tail, entry.sequence)
     this.#laneOf.set(entry.sequence, lane)
+    this.#readyBytes += entry.sizeBytes
   }
 
   tailOf(partition: Partition): number {
@@ -62,27 +71,24 @@ export class ReaderLanes {
   }
 
   remove(entry: Entry): void {
-    this.#lanes.get(laneKey(entry.partition))?.entries.delete(entry.sequence)
-    this.#laneOf.delete(entry.sequence)
+    this.#laneOf.get(entry.sequence)?.entries.delete(entry.sequence)
+    if (this.#laneOf.delete(entry.sequence) && !entry.isTaken) this.#readyBytes -= entry.sizeBytes
+  }
+
+  /** They are free to be taken again. */
+  giveBack(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      if (entry.isTaken && this.has(entry.sequence)) this.#readyBytes += entry.sizeBytes
+      entry.isTaken = false
+    }
   }
 
   /** Everything is free to be taken again, as if nothing had been. */
   release(): void {
     for (const { entries } of this.#lanes.values()) {
-      for (const entry of entries.values()) {
-        entry.isTaken = false
-        entry.attempt = 0
-      }
+      this.giveBack([...entries.values()])
+      for (const entry of entries.values()) entry.attempt = 0
     }
-  }
-
-  /** Bytes of what is free to be taken. */
-  readyBytes(): number {
-    let bytes = 0
-    for (const { entries } of this.#lanes.values()) {
-      for (const entry of entries.values()) if (!entry.isTaken) bytes += entry.sizeBytes
-    }
-    return bytes
   }
 
   /** In sequence order per partition, of at most so many bytes together, but at least one. */
@@ -99,6 +105,7 @@ export class ReaderLanes {
           return taken
         }
         bytes += entry.sizeBytes
+        this.#readyBytes -= entry.sizeBytes
         entry.isTaken = true
         entry.attempt++
         taken.push(entry)
@@ -120,3 +127,12 @@ export class ReaderLanes {
 }
 
 const laneKey = ({ tenant, partition }: Partition): string => `${tenant}/${partition}`
+
+/** What the owner gets; each of them has its bytes, and lets go of them by that. */
+export const deliveriesOf = (entries: readonly Entry[]): readonly Delivery[] =>
+  entries.map((entry) => {
+    const { partition, sequence, attempt, block } = entry
+    invariant(block !== undefined, "A delivered block has its bytes.")
+    entry.block = undefined
+    return { ...partition, sequence, attempt, block }
+  })

@@ -13,9 +13,9 @@
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import { createInbox, type Msg, type Subscription } from "@nats-io/nats-core"
-import { type Partition, shardOf } from "../../../protocols/address.ts"
 import { type Fenced, invariant, LogDamaged } from "../../../protocols/errors.ts"
 import {
+  acknowledgeGatherMillis,
   natsRequestMillisMax,
   natsRequestsAtOnceMax,
   pullGatherMillisMax,
@@ -32,8 +32,9 @@ import { failureOf } from "./failures.ts"
 import { type FencedWriter, fencedBy } from "./fenced-writer.ts"
 import { inGroups } from "./in-groups.ts"
 import { type Names, partitionOfSubject } from "./names.ts"
-import { ReaderChains } from "./reader-chains.ts"
-import { type Entry, ReaderLanes } from "./reader-lanes.ts"
+import { type Arrived, arrivalOf, statusCodes } from "./reader-arrivals.ts"
+import { ReaderChains, type Seen } from "./reader-chains.ts"
+import { deliveriesOf, type Entry, ReaderLanes } from "./reader-lanes.ts"
 import type { Receipts } from "./receipts.ts"
 
 export interface ReaderParts {
@@ -41,20 +42,14 @@ export interface ReaderParts {
   readonly names: Names
   readonly writer: FencedWriter
   readonly receipts: Receipts
-}
-
-interface Arrived {
-  readonly subject: string
-  readonly sequence: number
-  /** The consumer's own count. */
-  readonly delivered: number
-  /** Blocks that the consumer had not delivered yet. */
-  readonly left: number
-  readonly block: Uint8Array
+  /** One server and no other: what one connection brings it works in its order. */
+  readonly isAlone: boolean
 }
 
 interface Puller {
   readonly bytesMax: number
+  /** The highest block that was known to be there when it began: it waits for that one. */
+  readonly until: number
   readonly sinceMillis: number
   readonly resume: (taken: readonly Entry[] | Fenced | LogBroken) => void
 }
@@ -78,9 +73,9 @@ export class ShardReader {
   /** Places, and the consumer's count, up to which nothing is missing. */
   #seen = 0
   #delivered = 0
-  #left = 0
   /** The server has forgotten deliveries: up to here it must make them anew. */
   #forgotten = 0
+  #acknowledgedMillis = Number.NEGATIVE_INFINITY
   /** The highest block that is known to be there. */
   #known = 0
   #puller: Puller | undefined
@@ -89,7 +84,7 @@ export class ShardReader {
   constructor(parts: ReaderParts, owner: Ownership) {
     this.#parts = parts
     this.owner = owner
-    this.#chains = new ReaderChains(parts.names, parts.receipts, owner.shard)
+    this.#chains = new ReaderChains(parts.receipts, owner.shard)
     this.#subscription = parts.broker.connection.subscribe(this.#inbox, {
       callback: (error, message) => {
         if (error === null) this.#take(message)
@@ -102,19 +97,14 @@ export class ShardReader {
     return this.#ended
   }
 
-  /** What was delivered by this consumer to nobody that is left, and what is to come. */
-  begin(delivered: number, left: number): void {
-    this.#left = left
+  /** What this consumer delivered went to nobody that is left. */
+  begin(delivered: number): void {
     if (delivered > 0) this.#hasMissed = true
   }
 
   /** A block is in the stream: pulls wait for it. */
   knows(sequence: number): void {
     this.#known = Math.max(this.#known, sequence)
-  }
-
-  covers({ tenant, partition }: Partition): boolean {
-    return shardOf(tenant, partition) === this.owner.shard
   }
 
   /** A former owner had seen so much of this partition. */
@@ -135,7 +125,8 @@ export class ShardReader {
       return () => {}
     }
     invariant(this.#puller === undefined, "A shard has one pull at a time.")
-    const puller = { bytesMax, sinceMillis: performance.now(), resume }
+    const until = this.#known
+    const puller = { bytesMax, until, sinceMillis: performance.now(), resume }
     this.#puller = puller
     this.#feed()
     return () => {
@@ -143,23 +134,18 @@ export class ShardReader {
     }
   }
 
-  /** The bytes of what was taken; those that are not here any more are read again. */
+  /** What was taken; the bytes that are not here any more are read again. */
   async deliver(entries: readonly Entry[]): Promise<readonly Delivery[]> {
     const missing = entries.filter(({ block }) => block === undefined)
     await inGroups(missing, natsRequestsAtOnceMax, async (entry) => {
       entry.block = await this.#read(entry)
     })
     if (this.#ended !== undefined) throw this.#ended
-    return entries.map((entry): Delivery => {
-      const { partition, sequence, attempt, block } = entry
-      invariant(block !== undefined, "A delivered block has its bytes.")
-      entry.block = undefined
-      return { ...partition, sequence, attempt, block }
-    })
+    return deliveriesOf(entries)
   }
 
   handBack(entries: readonly Entry[]): void {
-    for (const entry of entries) entry.isTaken = false
+    this.#lanes.giveBack(entries)
     this.#feed()
   }
 
@@ -167,16 +153,33 @@ export class ShardReader {
     return this.#lanes.find(...of)
   }
 
-  /** Stores what is to outlive the blocks, then lets the stream remove them. */
+  /**
+   * Stores what is to outlive the blocks, then lets the stream remove them. While one follows the
+   * other, what comes meanwhile is gathered: one record of a chain is written for all of them.
+   */
   async acknowledge(entries: readonly Entry[]): Promise<void> {
+    const wait = this.#acknowledgedMillis + acknowledgeGatherMillis - performance.now()
+    if (wait > 0) await sleep(wait)
+    this.#acknowledgedMillis = performance.now()
     if (this.#ended !== undefined) throw this.#ended
     await this.#chains.record(this.owner, entries, this.#lanes)
     await this.#isRemembered()
+    if (this.#parts.isAlone) return await this.#acknowledgeAtOnce(entries)
     await inGroups(entries, natsRequestsAtOnceMax, async (entry) => {
-      await this.#confirm(entry.sequence)
-      this.#lanes.remove(entry)
-      this.#chains.settled(entry)
+      await this.#confirm([entry.sequence])
+      this.#remove(entry)
     })
+  }
+
+  /** One server works what one connection brings in its order: the last one tells of all. */
+  async #acknowledgeAtOnce(entries: readonly Entry[]): Promise<void> {
+    await this.#confirm(entries.map(({ sequence }) => sequence))
+    for (const entry of entries) this.#remove(entry)
+  }
+
+  #remove(entry: Entry): void {
+    this.#lanes.remove(entry)
+    entry.chain.open--
   }
 
   /** The connection is another one: what was on its way with the old one is lost. */
@@ -211,11 +214,11 @@ export class ShardReader {
       this.#arrived.push(arrivalOf(message))
       return this.#work()
     }
-    if (status === heartbeat) return
+    if (status === statusCodes.heartbeat) return
     this.#asked = 0
     const isGone =
-      status === noResponders ||
-      (status === conflict && /Deleted/i.test(message.headers?.description ?? ""))
+      status === statusCodes.noResponders ||
+      (status === statusCodes.conflict && /Deleted/i.test(message.headers?.description ?? ""))
     if (isGone) void this.#lookForFence()
     else this.#feed()
   }
@@ -248,20 +251,28 @@ export class ShardReader {
         this.#hasMissed = true
         continue
       }
-      await this.#arrive(arrived)
+      const arriving = this.#arrive(arrived)
+      if (arriving !== undefined) await arriving
       this.#arrived.shift()
       this.#delivered = Math.max(this.#delivered, arrived.delivered)
       this.#seen = Math.max(this.#seen, arrived.sequence)
       if (arrived.sequence >= this.#forgotten || arrived.left === 0) this.#forgotten = 0
-      this.#left = arrived.left
     }
   }
 
-  async #arrive({ subject, sequence, block }: Pick<Arrived, "subject" | "sequence" | "block">) {
-    if (this.#lanes.has(sequence)) return
-    const seen = await this.#chains.see(partitionOfSubject(subject), sequence, block)
-    if (seen.kind === "entry") this.#lanes.add(seen.entry)
-    else await this.#confirm(sequence)
+  /** Answers only where something is to be waited for. */
+  #arrive(arrived: Pick<Arrived, "subject" | "sequence" | "block">): Promise<void> | undefined {
+    const { subject, sequence, block } = arrived
+    if (this.#lanes.has(sequence)) return undefined
+    const seen = this.#chains.see(partitionOfSubject(subject), sequence, block)
+    if (seen instanceof Promise) return seen.then((one) => this.#keep(one, sequence))
+    return this.#keep(seen, sequence)
+  }
+
+  #keep(seen: Seen, sequence: number): Promise<void> | undefined {
+    if (seen.kind === "copy") return this.#confirm([sequence])
+    this.#lanes.add(seen.entry)
+    return undefined
   }
 
   /** What the consumer delivered and did not arrive, from the stream itself. */
@@ -280,7 +291,6 @@ export class ShardReader {
     this.#forgotten = info.delivered.stream_seq < this.#seen ? this.#seen : 0
     this.#seen = Math.max(this.#seen, info.delivered.stream_seq)
     this.#delivered = info.delivered.consumer_seq
-    this.#left = info.num_pending
     this.#hasMissed = false
   }
 
@@ -320,9 +330,9 @@ export class ShardReader {
     const puller = this.#puller
     if (this.#forgotten > 0 && this.#asked === 0) this.#request(pullRequestBytesMin)
     if (puller === undefined || this.#isWorking) return
-    const ready = this.#lanes.readyBytes()
+    const ready = this.#lanes.readyBytes
     const waited = performance.now() - puller.sinceMillis
-    const hasAll = this.#left === 0 && this.#seen >= this.#known
+    const hasAll = this.#seen >= puller.until
     if (ready > 0 && (ready >= puller.bytesMax || hasAll || waited > pullGatherMillisMax)) {
       return this.#settlePuller(this.#lanes.take(puller.bytesMax))
     }
@@ -373,13 +383,15 @@ export class ShardReader {
     }
   }
 
-  async #confirm(sequence: number): Promise<void> {
+  async #confirm(sequences: readonly number[]): Promise<void> {
     const { broker, names } = this.#parts
     const consumer = names.consumer(this.owner.shard, this.owner.epoch)
     try {
       // The server goes by the place alone; count and time are for people.
-      const subject = `$JS.ACK.${names.streams.mb}.${consumer}.1.${sequence}.${sequence}.0.0`
-      await broker.confirm(subject, acknowledged)
+      const subjects = sequences.map(
+        (sequence) => `$JS.ACK.${names.streams.mb}.${consumer}.1.${sequence}.${sequence}.0.0`,
+      )
+      await broker.confirmLast(subjects, acknowledged)
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error
       if (error.nobodyThere) await this.#ownConsumer()
@@ -388,21 +400,4 @@ export class ShardReader {
       throw error
     }
   }
-}
-
-const heartbeat = 100
-const conflict = 409
-const noResponders = 503
-
-/** `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<times>.<place>.<count>.<time>.<left>[.…]` */
-function arrivalOf(message: Msg): Arrived {
-  const tokens = (message.reply ?? "").split(".")
-  const at = tokens.length === 9 ? 4 : 6
-  const [, sequence = Number.NaN, delivered = Number.NaN, , left = Number.NaN] = tokens
-    .slice(at)
-    .map(Number)
-  const numbers = { sequence, delivered, left }
-  invariant(Object.values(numbers).every(Number.isSafeInteger), "A delivery names its place.")
-  // A view would keep alive all that arrived beside it.
-  return { subject: message.subject, ...numbers, block: new Uint8Array(message.data) }
 }

@@ -15,7 +15,14 @@ interface Waiting {
   readonly subject: string
   readonly endMillis: number
   readonly resolve: (answer: Msg) => void
-  readonly reject: (error: Error) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface Expected {
+  readonly reply: string
+  readonly answer: Promise<Msg>
+  /** What asks could not be sent. */
+  readonly failed: (error: unknown) => void
 }
 
 export class Replies {
@@ -32,14 +39,23 @@ export class Replies {
     })
   }
 
+  /** Answers that are waited for. */
+  get size(): number {
+    return this.#waiting.size
+  }
+
   /** Where the answer is to be sent, and the answer. */
-  expect(subject: string, timeoutMillis: number): { reply: string; answer: Promise<Msg> } {
+  expect(subject: string, timeoutMillis: number): Expected {
     const token = (this.#next++).toString(36)
     const { promise: answer, resolve, reject } = Promise.withResolvers<Msg>()
     const endMillis = performance.now() + timeoutMillis
     this.#waiting.set(token, { subject, endMillis, resolve, reject })
     this.#looking ??= setTimeout(() => this.#look(), natsLookMillis).unref()
-    return { reply: `${this.#inbox}.${token}`, answer }
+    const failed = (error: unknown) => {
+      this.#waiting.delete(token)
+      reject(error)
+    }
+    return { reply: `${this.#inbox}.${token}`, answer, failed }
   }
 
   /** No answer will come to what was asked so far. */

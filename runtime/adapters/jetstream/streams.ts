@@ -62,11 +62,14 @@ export async function openStreams(
 ): Promise<OpenedStreams> {
   const configurations = streamConfigurations(names, replicas, bounds)
   const [mb] = await Promise.all(configurations.map((one) => openStream(broker, one)))
-  const id = mb?.config.metadata?.[idKey]
+  const id = mb === undefined ? undefined : streamIdOf(mb)
   if (mb === undefined || id === undefined) throw foreign(names.streams.mb, "has no id of a log")
   await openFirstConsumers(broker, names)
   return { id, replicas: mb.config.num_replicas }
 }
+
+/** The log's id, kept with the stream for mailboxes. */
+export const streamIdOf = ({ config }: StreamInfo): string | undefined => config.metadata?.[idKey]
 
 type Configuration = Readonly<Record<string, unknown>> & { readonly name: string }
 

@@ -13,7 +13,7 @@ import { countsOf, subjectsOf } from "./streams.ts"
  * records are: a block that is acknowledged in between is in the records.
  */
 export async function readTails(
-  { broker, names, receipts }: ReaderParts,
+  { broker, names, receipts }: Omit<ReaderParts, "isAlone">,
   shard: number | undefined,
 ): Promise<readonly Tail[]> {
   const { mb, st } = names.streams

@@ -14,6 +14,7 @@ export class WaitingSenders {
 
   /** These may have room. */
   freed(partitions: readonly Partition[]): void {
+    if (this.#waiting.size === 0) return
     for (const partition of partitions) {
       const waiting = this.#waiting.get(keyOf(partition))
       this.#waiting.delete(keyOf(partition))

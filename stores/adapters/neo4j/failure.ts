@@ -13,10 +13,25 @@ export function failureOf(cause: unknown): Failure {
 
 /**
  * The transaction was rolled back for a reason that may be gone when it is tried again at once:
- * another one was in its way. Memory that is short stays so for longer.
+ * another one was in its way, or a new owner of one of its shards has ended it. Memory that is
+ * short stays so for longer.
  */
 export const isConflict = (cause: unknown): boolean =>
-  codeOf(cause).startsWith("Neo.TransientError") && !/Memory/.test(codeOf(cause))
+  endedByOther.has(codeOf(cause)) ||
+  (codeOf(cause).startsWith("Neo.TransientError") && !/Memory/.test(codeOf(cause)))
+
+/**
+ * Ended at work, or while it waited for a lock. The driver calls both errors of the client's, so
+ * that its own retries leave them alone.
+ */
+const endedByOther: ReadonlySet<string> = new Set([
+  "Neo.ClientError.Transaction.Terminated",
+  "Neo.ClientError.Transaction.LockClientStopped",
+])
+
+/** Another one has made the same constraint or index in between. */
+export const isMadeMeanwhile = (cause: unknown): boolean =>
+  /Schema\.(EquivalentSchemaRule|Index|Constraint)AlreadyExists$/.test(codeOf(cause))
 
 export const storeError = (cause: unknown, place: string) => errorOfFailure(failureOf(cause), place)
 

@@ -1,13 +1,20 @@
 /** Opens a graph store in Neo4j. */
 import { randomBytes } from "node:crypto"
+import { setTimeout as sleep } from "node:timers/promises"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type DataDirectoryRefused, Invalid, StoreFailed } from "../../../protocols/errors.ts"
-import { neo4jIndexesMillisMax, neo4jTransactionMillisMax } from "../../../protocols/limits.ts"
+import {
+  neo4jIndexesMillisMax,
+  neo4jRetriesMax,
+  neo4jRetryMillisMax,
+  neo4jRetryMillisMin,
+  neo4jTransactionMillisMax,
+} from "../../../protocols/limits.ts"
 import type { Cursor, GraphStore, GraphView, StoreBroken } from "../../graph/port.ts"
 import { sinkOf } from "../thread/sink.ts"
 import { type Cypher, driverOf, type Neo4jAddress, placeOf, transact } from "./connection.ts"
-import { openError } from "./failure.ts"
+import { isConflict, isMadeMeanwhile, openError } from "./failure.ts"
 import { feedOf } from "./feed.ts"
 import { ReadStore } from "./read-store.ts"
 import { readsOf } from "./reads.ts"
@@ -76,12 +83,9 @@ export const openNeo4jGraph = (
       ),
       (opened) => Effect.sync(() => opened.close()),
     )
+    const cursors = cursorsIn(store, address)
     const sink = sinkOf(thread, {
-      cursors: (tenant) =>
-        store.plain((cypher) => cursorsOf(cypher, address.store, tenant)) as Effect.Effect<
-          readonly Cursor[],
-          StoreBroken
-        >,
+      cursors,
       backup: () => Effect.fail(new StoreFailed({ store: place, message: notCopied })),
     })
     const feed = feedOf(store, (tenant, changed) => {
@@ -90,7 +94,7 @@ export const openNeo4jGraph = (
         for (const stop of stops) stop()
       }
     })
-    return { sink, reads: readsOf(store), feed }
+    return { sink, cursors, reads: readsOf(store), feed }
   })
 
 /**
@@ -101,9 +105,19 @@ export const openNeo4jView = (
   options: Neo4jOptions,
 ): Effect.Effect<GraphView, OpenFailure, Scope.Scope> =>
   Effect.gen(function* () {
-    const store = yield* openReadStore(yield* addressOf(options))
-    return { reads: readsOf(store), feed: feedOf(store, () => () => undefined) }
+    const address = yield* addressOf(options)
+    const store = yield* openReadStore(address)
+    const feed = feedOf(store, () => () => undefined)
+    return { cursors: cursorsIn(store, address), reads: readsOf(store), feed }
   })
+
+const cursorsIn =
+  (store: ReadStore, address: Neo4jAddress): GraphView["cursors"] =>
+  (tenant) =>
+    store.plain((cypher) => cursorsOf(cypher, address.store, tenant)) as Effect.Effect<
+      readonly Cursor[],
+      StoreBroken
+    >
 
 const openReadStore = (address: Neo4jAddress) =>
   Effect.acquireRelease(
@@ -128,7 +142,8 @@ async function prepare(address: Neo4jAddress): Promise<void> {
   const driver = driverOf(address)
   const place = placeOf(address)
   const writing = { mode: "WRITE", timeoutMillis: neo4jTransactionMillisMax, keep: true } as const
-  const inOne = <A>(use: (cypher: Cypher) => Promise<A>) => transact(driver, database, writing, use)
+  const inOne = <A>(use: (cypher: Cypher) => Promise<A>) =>
+    whereAlone(() => transact(driver, database, writing, use))
   try {
     await inOne((cypher) => checkServer(cypher, place))
     const missing = await inOne(missingOf)
@@ -143,5 +158,19 @@ async function prepare(address: Neo4jAddress): Promise<void> {
     await inOne((cypher) => migrate(cypher, store, place))
   } finally {
     await driver.close()
+  }
+}
+
+/** Nodes that start together make the same constraints, and the server refuses one of two. */
+async function whereAlone<A>(transaction: () => Promise<A>): Promise<A> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await transaction()
+    } catch (cause) {
+      const isPassing = isConflict(cause) || isMadeMeanwhile(cause)
+      if (!isPassing || tries === neo4jRetriesMax) throw cause
+      const spread = neo4jRetryMillisMax - neo4jRetryMillisMin
+      await sleep(neo4jRetryMillisMin + Math.random() * spread)
+    }
   }
 }

@@ -1,11 +1,12 @@
 /**
- * Entry of the thread that writes to Neo4j. Takes requests in order; commits that come while a
- * transaction is under way share the next one, up to `commitRecordsMax` records.
+ * Entry of the thread that writes to Neo4j. Takes guards first and the rest in order; commits that
+ * come while a transaction is under way share the next one, up to `commitRecordsMax` records.
  */
 import { parentPort, workerData } from "node:worker_threads"
 import { invariant } from "../../../protocols/errors.ts"
 import { commitRecordsMax } from "../../../protocols/limits.ts"
 import { type Answer, decodeBlock, type Request } from "../../graph/write/wire.ts"
+import { takeNext } from "../thread/waiting-requests.ts"
 import { failureOf } from "./failure.ts"
 import { Neo4jWriter, type WriterSettings } from "./writer.ts"
 
@@ -25,7 +26,7 @@ port.on("message", (request: Request) => {
 
 async function work(): Promise<void> {
   isWorking = true
-  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+  for (let next = takeNext(waiting); next !== undefined; next = takeNext(waiting)) {
     if (next.kind !== "commit") await single(next)
     else await commit(groupFrom(next))
   }
@@ -72,6 +73,11 @@ async function single(request: Exclude<Request, Commit>): Promise<void> {
         await writer.configureSource(request.tenant, request.source, request.priority)
         answer({ id, kind: "done", changed: writer.changed })
         return
+      case "settle": {
+        const letters = await writer.settleLetters(request.tenant, request.letters)
+        answer({ id, kind: "settled", letters })
+        return
+      }
       case "close":
         try {
           await writer.close()

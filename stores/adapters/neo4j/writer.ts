@@ -24,7 +24,7 @@ import {
 import type { BlockOutcome, Guard } from "../../graph/port.ts"
 import { BlockWriter } from "../../graph/write/block-writer.ts"
 import type { Retention } from "../../graph/write/feed-writer.ts"
-import type { GuardAnswer, WireBlock } from "../../graph/write/wire.ts"
+import type { GuardAnswer, WireBlock, WireLetterChange } from "../../graph/write/wire.ts"
 import { rowsOf } from "../../graph/write/working-rows.ts"
 import { type Numbers, WorkingSet } from "../../graph/write/working-set.ts"
 import {
@@ -39,6 +39,7 @@ import { flush } from "./flush.ts"
 import { turn } from "./flush-fences.ts"
 import { type Loading, loadBlocks, loadGuards, loadSource } from "./load.ts"
 import { Shelf } from "./said.ts"
+import { settleLetters } from "./settle-letters.ts"
 import { endOlder, metadataOf } from "./takeover.ts"
 
 export interface WriterSettings {
@@ -108,6 +109,14 @@ export class Neo4jWriter {
       (of) => loadBlocks(of, blocks),
       (writer) => writer.commit(blocks),
     )
+  }
+
+  async settleLetters(tenant: string, letters: readonly WireLetterChange[]): Promise<number> {
+    let found = 0
+    const settle = async ({ cypher, store }: Loading) => {
+      found = await settleLetters(cypher, store, tenant, letters)
+    }
+    return this.#transact([], settle, () => found)
   }
 
   close(): Promise<void> {

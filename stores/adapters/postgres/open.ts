@@ -68,16 +68,13 @@ export const openPostgresGraph = (
       () => Effect.promise(() => listener.close()),
     )
     const store = yield* openReadStore(address)
+    const cursors = cursorsIn(store)
     const sink = sinkOf(thread, {
-      cursors: (tenant) =>
-        store.plain((sql) => cursorsOf(sql, tenant)) as Effect.Effect<
-          Awaited<ReturnType<typeof cursorsOf>>,
-          StoreBroken
-        >,
+      cursors,
       backup: () => Effect.fail(new StoreFailed({ store: place, message: notCopied })),
     })
     const feed = feedOf(store, (tenant, changed) => thread.watch(tenant, changed))
-    return { sink, reads: readsOf(store), feed }
+    return { sink, cursors, reads: readsOf(store), feed }
   })
 
 /**
@@ -90,8 +87,17 @@ export const openPostgresView = (
   Effect.gen(function* () {
     const address = yield* addressOf(options)
     const store = yield* openReadStore(address)
-    return { reads: readsOf(store), feed: feedOf(store, () => () => undefined) }
+    const feed = feedOf(store, () => () => undefined)
+    return { cursors: cursorsIn(store), reads: readsOf(store), feed }
   })
+
+const cursorsIn =
+  (store: ReadStore): GraphView["cursors"] =>
+  (tenant) =>
+    store.plain((sql) => cursorsOf(sql, tenant)) as Effect.Effect<
+      Awaited<ReturnType<typeof cursorsOf>>,
+      StoreBroken
+    >
 
 const openReadStore = (address: PostgresAddress) =>
   Effect.acquireRelease(

@@ -2,6 +2,7 @@
 import type * as Effect from "effect/Effect"
 import { invariant } from "../../../protocols/errors.ts"
 import type { GraphReadsShape, StoreBroken } from "../../graph/port.ts"
+import { settledTally } from "../../graph/settled.ts"
 import type { Sql } from "./connection.ts"
 import { deadLettersOfRun, deadLettersPage } from "./dead-letters.ts"
 import { graphHash } from "./graph-hash.ts"
@@ -57,7 +58,7 @@ export function readsOf(store: ReadStore): GraphReadsShape {
 }
 
 // Each block that is committed raises a cursor, and nothing else but a source that is configured
-// changes what is visible.
+// and dead letters that are settled changes what is visible.
 const versionSql = `
   SELECT t.id
     || coalesce((SELECT string_agg(c.partition || ':' || c.sequence, ',' ORDER BY c.partition)
@@ -65,6 +66,8 @@ const versionSql = `
     || (SELECT ';' || count(*) FROM source s WHERE s.tenant = t.id)
     || coalesce((SELECT ';' || string_agg(s.id || ':' || s.priority, ',' ORDER BY s.id)
                  FROM source s WHERE s.tenant = t.id AND s.priority <> 0), '')
+    || coalesce((SELECT ';' || n.count FROM tally n WHERE n.tenant = t.id
+                 AND n.what = '${settledTally}' AND n.of = 0), '')
   FROM tenant t WHERE t.name = $1`
 
 const firstOf = <A>(found: readonly A[]): A | undefined => found[0]

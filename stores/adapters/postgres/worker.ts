@@ -1,12 +1,13 @@
 /**
- * Entry of the thread that writes to Postgres. Takes requests in order; commits that come while a
- * transaction is under way share the next one, up to `commitRecordsMax` records, and are tried one
- * by one where that takes longer than the server lets a transaction take.
+ * Entry of the thread that writes to Postgres. Takes guards first and the rest in order; commits
+ * that come while a transaction is under way share the next one, up to `commitRecordsMax` records,
+ * and are tried one by one where that takes longer than the server lets a transaction take.
  */
 import { parentPort, workerData } from "node:worker_threads"
 import { invariant } from "../../../protocols/errors.ts"
 import { commitRecordsMax } from "../../../protocols/limits.ts"
 import { type Answer, decodeBlock, type Request } from "../../graph/write/wire.ts"
+import { takeNext } from "../thread/waiting-requests.ts"
 import { failureOf, isTooSlow } from "./failure.ts"
 import { PostgresWriter, type WriterSettings } from "./writer.ts"
 
@@ -26,7 +27,7 @@ port.on("message", (request: Request) => {
 
 async function work(): Promise<void> {
   isWorking = true
-  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+  for (let next = takeNext(waiting); next !== undefined; next = takeNext(waiting)) {
     if (next.kind !== "commit") await single(next)
     else await commit(groupFrom(next))
   }
@@ -77,6 +78,11 @@ async function single(request: Exclude<Request, Commit>): Promise<void> {
         await writer.configureSource(request.tenant, request.source, request.priority)
         answer({ id, kind: "done", changed: writer.changed })
         return
+      case "settle": {
+        const letters = await writer.settleLetters(request.tenant, request.letters)
+        answer({ id, kind: "settled", letters })
+        return
+      }
       case "close":
         try {
           await writer.close()

@@ -25,13 +25,14 @@ import type { BlockOutcome, Guard } from "../../graph/port.ts"
 import { BlockWriter } from "../../graph/write/block-writer.ts"
 import type { Retention } from "../../graph/write/feed-writer.ts"
 import { gatherBlocks, gatherMerged } from "../../graph/write/gather.ts"
-import type { GuardAnswer, WireBlock } from "../../graph/write/wire.ts"
+import type { GuardAnswer, WireBlock, WireLetterChange } from "../../graph/write/wire.ts"
 import { rowsOf } from "../../graph/write/working-rows.ts"
 import { type Numbers, nameOfKey, WorkingSet } from "../../graph/write/working-set.ts"
 import { type Connection, connect, type PostgresAddress, type Sql } from "./connection.ts"
 import { isConflict } from "./failure.ts"
 import { Fetch } from "./fetch.ts"
 import { flush } from "./flush.ts"
+import { settleLetters } from "./settle-letters.ts"
 
 export interface WriterSettings {
   readonly address: PostgresAddress
@@ -107,6 +108,14 @@ export class PostgresWriter {
       (sql, set) => loadBlocks(sql, set, blocks),
       ({ writer }) => writer.commit(blocks),
     )
+  }
+
+  async settleLetters(tenant: string, letters: readonly WireLetterChange[]): Promise<number> {
+    let found = 0
+    const settle = async (sql: Sql) => {
+      found = await settleLetters(sql, tenant, letters)
+    }
+    return this.#transact(settle, () => found)
   }
 
   async close(): Promise<void> {
@@ -220,9 +229,11 @@ const numbersOf = (of: (i: number) => number): Numbers => ({
 })
 
 async function lockLog(sql: Sql, set: WorkingSet): Promise<void> {
-  const rows = await sql.rows<[name: string, value: string]>(
-    "SELECT name, value FROM meta WHERE name IN ('format', 'log') ORDER BY name FOR UPDATE",
-  )
+  const locked =
+    "SELECT name, value FROM meta WHERE name IN ('format', 'log') ORDER BY name FOR UPDATE"
+  let rows = await sql.rows<[name: string, value: string]>(locked)
+  // Whoever waited for a lock sees what was there before, and not the row that came meanwhile.
+  if (rows.length === 1) rows = await sql.rows<[name: string, value: string]>(locked)
   for (const [name, value] of rows) set.meta.set(name, value)
 }
 

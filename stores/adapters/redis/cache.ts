@@ -38,7 +38,10 @@ export interface RedisCacheOptions {
 const prefixDefault = "intelgraph"
 const claimBytes = 16
 
-/** Closing the scope ends the connection; that there is none yet is no failure. */
+/**
+ * Waits a moment for the connection, so that what is asked at once is asked of Redis; that there is
+ * none yet is no failure. Closing the scope ends it.
+ */
 export const openRedisCache = (
   options: RedisCacheOptions,
 ): Effect.Effect<CacheShape, Invalid, Scope.Scope> =>
@@ -54,8 +57,16 @@ export const openRedisCache = (
       Effect.sync(() => connect(client.Redis, url)),
       (opened) => Effect.sync(() => opened.disconnect()),
     )
+    yield* firstAnswer(redis)
     return cacheOver(shelfOf(redis, options))
   })
+
+const firstAnswer = (redis: Redis): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    const settled = () => resume(Effect.void)
+    redis.once("ready", settled)
+    redis.once("close", settled)
+  }).pipe(Effect.timeoutOption(cacheCommandMillisMax), Effect.asVoid)
 
 function connect(Client: typeof Redis, url: string): Redis {
   const redis = new Client(url, {

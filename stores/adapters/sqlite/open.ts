@@ -48,11 +48,9 @@ export const openGraphStore = (
     store.share()
     thread.beforeAnswers(() => store.answered())
     const feed = feedOf(store, (tenant, changed) => thread.watch(tenant, changed))
-    const sink = sinkOf(thread, {
-      cursors: (tenant) => store.run(() => cursorsOf(store, tenant)),
-      backup: (target) => copyStore(path, target),
-    })
-    return { sink, reads: readsOf(store), feed }
+    const cursors = cursorsIn(store)
+    const sink = sinkOf(thread, { cursors, backup: (target) => copyStore(path, target) })
+    return { sink, cursors, reads: readsOf(store), feed }
   })
 
 /** Opens the store at `path` for reading; a node may be writing to it, or have died doing so. */
@@ -64,9 +62,15 @@ export const openGraphReads = (
 /** With its feed, which tells nobody: what another process writes is seen by looking again. */
 export const openGraphView = (path: string): Effect.Effect<GraphView, OpenFailure, Scope.Scope> =>
   Effect.map(openReadStore(path), (store) => ({
+    cursors: cursorsIn(store),
     reads: readsOf(store),
     feed: feedOf(store, watchNothing),
   }))
+
+const cursorsIn =
+  (store: ReadStore): GraphView["cursors"] =>
+  (tenant) =>
+    store.run(() => cursorsOf(store, tenant))
 
 const openReadStore = (path: string): Effect.Effect<ReadStore, OpenFailure, Scope.Scope> =>
   Effect.acquireRelease(

@@ -58,15 +58,20 @@ export const entityOfRow = ([type, ...row]: EntityRow) => new StoredEntity(type,
 const parse = { properties: propertiesOf, aliases: aliasesOf }
 
 /** Made once: to put a text together, and look it up, costs more than to run a small statement. */
-const sqlFor = (revision: ReadStore["revision"]) => {
-  const columns = `SELECT key, asserted, properties, aliases, ${revision} FROM node`
+const sqlFor = (columnsOfRow: string) => {
+  const columns = `SELECT ${columnsOfRow} FROM node`
   const walk = `${columns} WHERE tenant = ?1 AND type = ?2 AND key >= ?3 AND key IS NOT ?4
     ORDER BY key`
   const named = `${columns} WHERE tenant = ? AND type = ? AND key = ?`
   return { named, walk, page: `${walk} LIMIT ?5` }
 }
 
-const sqlBy = { revision: sqlFor("revision"), "0": sqlFor("0") }
+const plainColumns = "key, asserted, properties"
+const sqlBy = {
+  revision: sqlFor(`${plainColumns}, aliases, revision`),
+  "0": sqlFor(`${plainColumns}, aliases, 0`),
+  plain: sqlFor(plainColumns),
+}
 
 export function entityNamed(
   store: ReadStore,
@@ -90,7 +95,7 @@ export function entitiesPage(
   const filters = query.properties ?? []
   for (const filter of filters) checkFilter(filter)
   if (query.text === undefined && filters.length === 0) {
-    return pageOf(plainPage(store, tenant, query.type, after, first + 1), first, nameOf)
+    return pageOf(unfilteredPage(store, tenant, query, after, first + 1), first, nameOf)
   }
   const found: VisibleEntity[] = []
   let looked = 0
@@ -129,14 +134,15 @@ function candidates(store: ReadStore, tenant: number, query: EntityQuery, after:
 }
 
 /** At most `count`, in order. Rows that come all at once cost half of what they cost singly. */
-function plainPage(
+function unfilteredPage(
   store: ReadStore,
   tenant: number,
-  only: string | undefined,
+  { type: only, isPlain }: EntityQuery,
   after: After,
   count: number,
 ): readonly VisibleEntity[] {
-  const rows = store.query<StoredRow>(sqlBy[store.revision].page)
+  const columns = isPlain === true ? "plain" : store.revision
+  const rows = store.query<StoredRow>(sqlBy[columns].page)
   const found: VisibleEntity[] = []
   for (const [id, type] of typesFrom(store, tenant, only, after)) {
     const left = count - found.length

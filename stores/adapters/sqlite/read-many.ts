@@ -32,15 +32,13 @@ export function entitiesNamed(
   names: readonly EntityName[],
 ): readonly (VisibleEntity | undefined)[] {
   const rows = store
-    .query<[...EntityRow, at: number]>(
-      `SELECT t.name, n.key, n.asserted, n.properties, n.aliases, ${store.revision}, r.key
+    .query<[at: number, ...EntityRow]>(
+      `SELECT r.key, t.name, n.key, n.asserted, n.properties, n.aliases, ${store.revision}
        FROM ${named}`,
     )
     .all(tenant, namesText(names))
   const found = new Array<VisibleEntity | undefined>(names.length).fill(undefined)
-  for (const [type, key, asserted, properties, aliases, revision, at] of rows) {
-    found[at] = entityOfRow([type, key, asserted, properties, aliases, revision])
-  }
+  for (const [at, ...row] of rows) found[at] = entityOfRow(row)
   return found
 }
 

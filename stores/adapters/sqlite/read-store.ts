@@ -14,6 +14,7 @@ import {
 } from "../../../protocols/errors.ts"
 import { internedNamesMax } from "../../../protocols/limits.ts"
 import type { StoreBroken } from "../../graph/port.ts"
+import { settledTally } from "../../graph/settled.ts"
 import { storeError } from "./failure.ts"
 import { feedFormat, formatOf, readerPragmas } from "./schema.ts"
 import { type Query, query } from "./statement.ts"
@@ -99,7 +100,7 @@ export class ReadStore {
   /**
    * Told by SQLite whether anybody has committed; only then the tenant's own rows are looked at:
    * each block that is committed raises a cursor, and nothing else but a source that is configured
-   * changes what is visible.
+   * and dead letters that are settled changes what is visible.
    */
   version(tenant: string): string {
     const data = this.query<[version: number]>("PRAGMA data_version").get()?.[0]
@@ -186,6 +187,8 @@ const versionSql = `
     || (SELECT ';' || count(*) FROM source s WHERE s.tenant = t.id)
     || coalesce((SELECT ';' || group_concat(s.id || ':' || s.priority) FROM source s
                  WHERE s.tenant = t.id AND s.priority <> 0), '')
+    || coalesce((SELECT ';' || n.count FROM tally n WHERE n.tenant = t.id
+                 AND n.what = '${settledTally}' AND n.of = 0), '')
   FROM tenant t WHERE t.name = ?`
 
 /** What a read may fail with: what it refuses itself, else what it means that SQLite failed. */

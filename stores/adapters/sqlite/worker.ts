@@ -74,6 +74,11 @@ function single(request: Exclude<Request, Commit>): void {
         writer.configureSource(request.tenant, request.source, request.priority)
         answer({ id, kind: "done", changed: writer.changed })
         return
+      case "settle": {
+        const letters = writer.settleLetters(request.tenant, request.letters)
+        answer({ id, kind: "settled", letters })
+        return
+      }
       case "close":
         try {
           db.close()

@@ -9,12 +9,14 @@ import type { DatabaseSync } from "node:sqlite"
 import type { BlockOutcome, Guard } from "../../graph/port.ts"
 import { BlockWriter } from "../../graph/write/block-writer.ts"
 import type { Retention } from "../../graph/write/feed-writer.ts"
-import type { GuardAnswer, WireBlock } from "../../graph/write/wire.ts"
+import type { GuardAnswer, WireBlock, WireLetterChange } from "../../graph/write/wire.ts"
+import { letterSettler, type SettleLetters } from "./settle-letters.ts"
 import { statementsOf } from "./statements.ts"
 
 export class GraphWriter {
   readonly #db: DatabaseSync
   readonly #writer: BlockWriter
+  #settleLetters: SettleLetters | undefined
   #changed: readonly string[] = []
 
   constructor(db: DatabaseSync, retention: Partial<Retention> = {}) {
@@ -37,6 +39,12 @@ export class GraphWriter {
 
   commit(blocks: readonly WireBlock[]): readonly BlockOutcome[] {
     return this.#transact(() => this.#writer.commit(blocks))
+  }
+
+  settleLetters(tenant: string, letters: readonly WireLetterChange[]): number {
+    this.#settleLetters ??= letterSettler(this.#db)
+    const settle = this.#settleLetters
+    return this.#transact(() => settle(tenant, letters))
   }
 
   #transact<A>(use: () => A): A {

@@ -1,9 +1,10 @@
 /** `GraphSink` over a writer's thread, whatever it writes to. */
 import * as Effect from "effect/Effect"
-import { Fenced, InvariantBroken, LogDamaged } from "../../../protocols/errors.ts"
+import { Fenced, InvariantBroken, invariant, LogDamaged } from "../../../protocols/errors.ts"
 import type { BlockEffects } from "../../../protocols/graph.ts"
+import { deadLettersSettledMax } from "../../../protocols/limits.ts"
 import type { GraphSinkShape, PreparedBlock, StoreBroken } from "../../graph/port.ts"
-import { encodeBlock, type GuardAnswer } from "../../graph/write/wire.ts"
+import { encodeBlock, type GuardAnswer, wireOfLetterChange } from "../../graph/write/wire.ts"
 import type { Result, WriterThread } from "./writer-thread.ts"
 
 export function sinkOf(
@@ -12,12 +13,24 @@ export function sinkOf(
 ): GraphSinkShape {
   return {
     guard: (logId, guards) =>
-      expect(
-        thread.request(() => ({ kind: "guard", logId, guards })),
-        "guard",
-      ).pipe(Effect.flatMap(({ answer }) => answerOfGuard(answer))),
+      expect(thread.urge({ kind: "guard", logId, guards }), "guard").pipe(
+        Effect.flatMap(({ answer }) => answerOfGuard(answer)),
+      ),
     configureSource: (tenant, source, { priority }) =>
       Effect.asVoid(thread.request(() => ({ kind: "configure", tenant, source, priority }))),
+    settleDeadLetters: (tenant, changes) =>
+      Effect.suspend(() => {
+        invariant(
+          changes.length <= deadLettersSettledMax,
+          `At most ${deadLettersSettledMax} dead letters are settled together.`,
+        )
+        if (changes.length === 0) return Effect.succeed(0)
+        const letters = changes.map(wireOfLetterChange)
+        return expect(
+          thread.request(() => ({ kind: "settle", tenant, letters })),
+          "settled",
+        ).pipe(Effect.map((answer) => answer.letters))
+      }),
     prepare,
     commit: (given) =>
       Effect.suspend(() => {

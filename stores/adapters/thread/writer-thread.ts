@@ -1,8 +1,9 @@
 /**
  * The node's end of the writer's thread: sends requests, bounded in number, and hands back answers.
  *
- * Promises: requests are worked in the order in which they were sent; at most `commitsQueuedMax`
- * are with the writer, further ones wait here. An interrupted request may still be worked. What may
+ * Promises: commits are worked in the order in which they were sent; at most `commitsQueuedMax`
+ * are with the writer, further ones wait here. A guard waits for no commit here: there are no more
+ * of them than takeovers. An interrupted request may still be worked. What may
  * fail beneath: the thread may end; every request then fails with `StoreFailed`, now and later.
  */
 import { Worker } from "node:worker_threads"
@@ -56,6 +57,11 @@ export class WriterThread {
     })
   }
 
+  /** Sends at once. */
+  urge(ask: Ask): Effect.Effect<Result, StoreBroken> {
+    return Effect.callback((resume) => this.#post({ ask: () => ask, resume }))
+  }
+
   /** `ask` is called once there is room, on this thread. */
   request(ask: () => Ask): Effect.Effect<Result, StoreBroken> {
     return Effect.callback((resume) => {
@@ -91,21 +97,23 @@ export class WriterThread {
 
   #send(): void {
     for (const waiting of this.#waiting) {
-      if (this.#failure !== undefined) {
-        this.#waiting.delete(waiting)
-        waiting.resume(Effect.fail(errorOfFailure(this.#failure, this.#path)))
-        continue
-      }
-      if (this.#asked.size >= commitsQueuedMax) return
+      if (this.#failure === undefined && this.#asked.size >= commitsQueuedMax) return
       this.#waiting.delete(waiting)
-      const id = ++this.#lastId
-      try {
-        const request = { id, ...waiting.ask() } as Request
-        this.#worker.postMessage(request)
-        this.#asked.set(id, waiting.resume)
-      } catch (defect) {
-        waiting.resume(Effect.die(defect))
-      }
+      this.#post(waiting)
+    }
+  }
+
+  #post({ ask, resume }: Waiting): void {
+    if (this.#failure !== undefined) {
+      return resume(Effect.fail(errorOfFailure(this.#failure, this.#path)))
+    }
+    const id = ++this.#lastId
+    try {
+      const request = { id, ...ask() } as Request
+      this.#worker.postMessage(request)
+      this.#asked.set(id, resume)
+    } catch (defect) {
+      resume(Effect.die(defect))
     }
   }
 

@@ -16,7 +16,7 @@ import type {
   RelationshipAssertion,
 } from "../../../protocols/graph.ts"
 import type { Failure } from "../failure.ts"
-import type { BlockOutcome, Guard } from "../port.ts"
+import type { BlockOutcome, DeadLetterChange, Guard } from "../port.ts"
 import { searchedText, textOfAliases, textOfProperties } from "../text.ts"
 
 export type WireEntity = readonly [
@@ -43,6 +43,14 @@ export type WireDeadLetter = readonly [
   detail: string,
   fingerprint: string,
   bytes: Uint8Array,
+]
+/** A dead letter, and what is wrong with it from now on; nothing where it goes. */
+export type WireLetterChange = readonly [
+  source: string,
+  runEpoch: number,
+  runCount: number,
+  ordinal: number,
+  fault: readonly [reason: string, detail: string, fingerprint: string] | null,
 ]
 export type WireRecord = readonly [
   ordinal: number,
@@ -87,6 +95,12 @@ export type Request =
       readonly source: string
       readonly priority: number
     }
+  | {
+      readonly id: number
+      readonly kind: "settle"
+      readonly tenant: string
+      readonly letters: readonly WireLetterChange[]
+    }
   | { readonly id: number; readonly kind: "close" }
 
 export type GuardAnswer =
@@ -109,6 +123,7 @@ export type Answer =
     }
   | { readonly id: number; readonly kind: "guard"; readonly answer: GuardAnswer }
   | { readonly id: number; readonly kind: "done"; readonly changed: readonly string[] }
+  | { readonly id: number; readonly kind: "settled"; readonly letters: number }
   | { readonly id: number; readonly kind: "failed"; readonly failure: Failure }
 
 const packr = new Packr({ useRecords: false })
@@ -118,6 +133,19 @@ export const encodeBlock = (block: BlockEffects): Uint8Array<ArrayBuffer> =>
   new Uint8Array(packr.pack(wireOfBlock(block)))
 
 export const decodeBlock = (bytes: Uint8Array): WireBlock => packr.unpack(bytes) as WireBlock
+
+export const wireOfLetterChange = ({
+  source,
+  run,
+  ordinal,
+  fault,
+}: DeadLetterChange): WireLetterChange => [
+  source,
+  run.epoch,
+  run.count,
+  ordinal,
+  fault === undefined ? null : [fault.reason, fault.detail, fault.fingerprint],
+]
 
 const wireOfBlock = (block: BlockEffects): WireBlock => [
   block.tenant,

@@ -1,0 +1,316 @@
+/**
+ * A run: the expected set is written, servers and nodes are started, records flow, faults come as
+ * they were drawn, and when everything has arrived the graph is compared with the expected set by a
+ * process of its own.
+ */
+import { setTimeout as sleep } from "node:timers/promises"
+import { shardCount } from "../../protocols/limits.ts"
+import { newFolder } from "../servers/guarded.ts"
+import type { Comparison } from "./checker.ts"
+import { answerOf } from "./child-answer.ts"
+import { begin, end, isReady, linkTool, sentenceOf } from "./faults.ts"
+import { judge } from "./judge.ts"
+import { quantile } from "./leases.ts"
+import { type Flow, type Written, writeFlow } from "./records.ts"
+import { type Fault, type Scheduled, scheduleOf } from "./schedule.ts"
+import { Tally } from "./tally.ts"
+import { unfencedCopy } from "./unfenced.ts"
+import { until, type Verdict } from "./verdict.ts"
+import { Watcher } from "./watcher.ts"
+import { openWorld, type World } from "./world.ts"
+
+export interface ChaosOptions {
+  readonly flow: Flow
+  readonly events: number
+  readonly nodes: number
+  /** Over which the events are spread. */
+  readonly seconds: number
+  /** After the last event, for everything to arrive. */
+  readonly settleSeconds: number
+  /** Whether the nodes' code has its fences. */
+  readonly fences: boolean
+  readonly root: string
+  /** Where nodes' logs are left; nowhere unless told. */
+  readonly out: string | undefined
+  readonly say: (line: string) => void
+}
+
+/** What became of an event. */
+export interface Landed {
+  readonly at: number
+  readonly seconds: number
+  readonly what: string
+  readonly kind: Fault["kind"]
+  /** Blocks that were not acknowledged in affected partitions when it landed. */
+  readonly unacknowledged: number
+  readonly shards: number
+  /** Shards that another process took, and how long each was without a new owner. */
+  readonly millisToNewOwner: readonly number[]
+}
+
+export interface ChaosReport {
+  readonly seed: number
+  readonly records: number
+  readonly nodes: number
+  readonly fencing: "on" | "off"
+  readonly tool: string
+  readonly seconds: {
+    readonly start: number
+    readonly faults: number
+    readonly settle: number
+    readonly all: number
+  }
+  readonly events: readonly Landed[]
+  readonly faultsWhileUnacknowledged: number
+  readonly faultsWithTakeover: number
+  readonly shardsTakenOver: number
+  readonly millisToNewOwner: { readonly p50: number | undefined; readonly p99: number | undefined }
+  readonly sends: { readonly offered: number; readonly refused: number }
+  readonly recordsPerSecond: number
+  readonly comparison: Comparison
+  readonly writesLookedAt: { readonly cursors: number; readonly state: number }
+  readonly pastFence: { readonly count: number; readonly samples: readonly string[] }
+  readonly equationsBroken: readonly string[]
+  /** Ends of nodes that nobody asked for. */
+  readonly fell: readonly string[]
+  readonly verdicts: readonly Verdict[]
+}
+
+const startMillisMax = 240_000
+/** A fault waits so long for a block that is not acknowledged where it will land. */
+const armMillisMax = 3_000
+/** What moves later than this after a fault moves for another reason. */
+const aftermathMillis = 15_000
+const readyMillisMax = 30_000
+const nodeAgainMillis = 500
+const fallsAtStartMax = 5
+/** So much faster than the events need do the sources offer. */
+const haste = 1.3
+
+export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
+  const { flow, say } = options
+  const from = performance.now()
+  const folder = newFolder("chaos")
+  const written = await writeFlow(flow, folder)
+  say(`${flow.records} records of ${written.sources.length} sources; the expected set is written`)
+  const root = options.fences ? options.root : unfencedCopy()
+  // Tenants are read one after the other.
+  const pace = (flow.records / flow.sources / options.seconds) * haste
+  const ratePerSecondMax = Math.max(1, Math.ceil(pace))
+  const { configuration } = written
+  const logs = options.out ?? folder
+  const place = { nodes: options.nodes, root, folder, logs, configuration, ratePerSecondMax }
+  const world = await openWorld(place)
+  try {
+    const run = new Run(options, world, written)
+    const report = await run.run(from)
+    return { ...report, verdicts: judge(report, options) }
+  } finally {
+    await world.close()
+  }
+}
+
+class Run {
+  readonly #options: ChaosOptions
+  readonly #world: World
+  readonly #written: Written
+  readonly #watcher: Watcher
+  readonly #tally: Tally
+  readonly #landed: (Omit<Landed, "millisToNewOwner"> & Affected)[] = []
+  #isEnding = false
+
+  constructor(options: ChaosOptions, world: World, written: Written) {
+    this.#options = options
+    this.#world = world
+    this.#written = written
+    const { url, user = "", password = "" } = world.neo4j
+    this.#watcher = new Watcher({
+      servers: world.cluster.url,
+      neo4j: { url, user, password },
+      log: "intelgraph",
+    })
+    this.#tally = new Tally(world.nodes)
+  }
+
+  async run(from: number): Promise<Omit<ChaosReport, "verdicts">> {
+    const { say, events, nodes, seconds, flow } = this.#options
+    this.#tally.begin()
+    for (const node of this.#world.nodes) {
+      node.start()
+      this.#keepUp(node)
+    }
+    const { leases } = this.#watcher
+    const isFlowing = () => {
+      const fell = this.#world.nodes.find((node) => node.fell.length > fallsAtStartMax)
+      if (fell !== undefined) throw new Error(`node ${fell.name} does not start: ${fell.said()}`)
+      return leases.owned === shardCount && this.#watcher.accepted > 0
+    }
+    await until(isFlowing, startMillisMax, "records to flow")
+    const started = performance.now()
+    say(`${nodes} nodes own ${leases.owned} shards, and records flow`)
+    const servers = this.#world.cluster.servers.length
+    const sizes = { seed: flow.seed, events, nodes, servers, millis: seconds * 1_000 }
+    await this.#play(scheduleOf(sizes), started)
+    const played = performance.now()
+    say(
+      `${this.#landed.length} events are over; ${this.#watcher.accepted} records are in the graph`,
+    )
+    await this.#settle()
+    const settled = performance.now()
+    const report = await this.#report()
+    const to = performance.now()
+    this.#isEnding = true
+    return {
+      ...report,
+      seconds: {
+        start: (started - from) / 1_000,
+        faults: (played - started) / 1_000,
+        settle: (settled - played) / 1_000,
+        all: (to - from) / 1_000,
+      },
+      recordsPerSecond: (report.comparison.recordsAccepted / (settled - started)) * 1_000,
+    }
+  }
+
+  /** Starts a node again that ended by itself, as whoever runs nodes would. */
+  #keepUp(node: World["nodes"][number]): void {
+    const looking = setInterval(() => {
+      if (this.#isEnding) return clearInterval(looking)
+      if (node.state === "down" && !node.isEnding) node.start()
+    }, nodeAgainMillis)
+    looking.unref()
+  }
+
+  async #play(schedule: readonly Scheduled[], started: number): Promise<void> {
+    const ends: Promise<void>[] = []
+    for (const [number, one] of schedule.entries()) {
+      await sleep(Math.max(0, started + one.atMillis - performance.now()))
+      const ready = until(() => isReady(this.#world, one.fault), readyMillisMax, "a node to be up")
+      if (!(await ready.then(yes, no))) {
+        this.#options.say(`${sentenceOf(one.fault)}: it is not there`)
+        continue
+      }
+      const affected = () => this.#affected(one.fault)
+      const armed = () => this.#watcher.held(affected().shards) > 0
+      await until(armed, armMillisMax, "a block").catch(() => {})
+      const { node, shards } = affected()
+      const unacknowledged = this.#watcher.held(shards)
+      const atMillis = Date.now()
+      await begin(this.#world, one.fault)
+      const what = sentenceOf(one.fault)
+      this.#landed.push({
+        at: (performance.now() - started) / 1_000,
+        seconds: one.forMillis / 1_000,
+        what,
+        kind: one.fault.kind,
+        unacknowledged,
+        shards: shards.length,
+        node,
+        affected: shards,
+        atMillis,
+      })
+      this.#options.say(
+        `${number + 1}/${schedule.length} ${what} for ${(one.forMillis / 1_000).toFixed(1)} s; ` +
+          `${unacknowledged} blocks unacknowledged, ${this.#watcher.accepted} records in the graph`,
+      )
+      ends.push(sleep(one.forMillis).then(() => end(this.#world, one.fault)))
+    }
+    await Promise.all(ends)
+  }
+
+  #affected(fault: Fault): {
+    readonly node: string | undefined
+    readonly shards: readonly number[]
+  } {
+    const all = Array.from({ length: shardCount }, (_, shard) => shard)
+    if (!("node" in fault)) return { node: undefined, shards: all }
+    const node = this.#world.nodes[fault.node]?.name ?? ""
+    return { node, shards: this.#watcher.leases.shardsOf(node) }
+  }
+
+  /** Until every record is in the graph and the log holds no block; or it does not go on. */
+  async #settle(): Promise<void> {
+    const { flow, settleSeconds, say } = this.#options
+    const isDone = () => this.#watcher.accepted >= flow.records && this.#watcher.isEmpty
+    await until(isDone, settleSeconds * 1_000, "everything to arrive").catch((error: Error) =>
+      say(`${error.message}; ${this.#watcher.accepted} records are in the graph`),
+    )
+  }
+
+  async #report() {
+    const { flow, nodes, fences } = this.#options
+    const equationsBroken = await this.#equations()
+    this.#tally.end()
+    const { url, user = "", password = "" } = this.#world.neo4j
+    const checked = await answerOf("checker.ts", this.#written.expected, url, user, password)
+    await this.#watcher.end()
+    const { leases } = this.#watcher
+    const events = this.#landed.map(({ node, affected, atMillis, ...landed }) => ({
+      ...landed,
+      millisToNewOwner:
+        node === undefined || landed.kind === "slow-node"
+          ? []
+          : leases
+              .millisToNewOwner(node, affected, atMillis)
+              .filter((millis) => millis <= landed.seconds * 1_000 + aftermathMillis),
+    }))
+    // Of the others a shard may also have been given away meanwhile.
+    const lost = events.filter(({ kind }) => kind === "kill-node" || kind === "pause-node")
+    const times = lost.flatMap(({ millisToNewOwner }) => millisToNewOwner)
+    const messages = (outcome: string) =>
+      new RegExp(`^intelgraph_mailbox_messages_total\\{.*"partition".*"${outcome}"`)
+    return {
+      seed: flow.seed,
+      records: flow.records,
+      nodes,
+      fencing: fences ? ("on" as const) : ("off" as const),
+      tool: linkTool,
+      events,
+      faultsWhileUnacknowledged: events.filter(({ unacknowledged }) => unacknowledged > 0).length,
+      faultsWithTakeover: events.filter(({ millisToNewOwner }) => millisToNewOwner.length > 0)
+        .length,
+      shardsTakenOver: leases.takeovers.length,
+      millisToNewOwner: { p50: quantile(times, 0.5), p99: quantile(times, 0.99) },
+      sends: {
+        offered: this.#tally.sum(messages("offered")),
+        refused: this.#tally.sum(/^intelgraph_blocks_refused_total\{/),
+      },
+      comparison: checked as Comparison,
+      writesLookedAt: this.#watcher.looked,
+      pastFence: {
+        count: this.#watcher.wrongs + leases.fallen.length,
+        samples: [...this.#watcher.wrong, ...leases.fallen],
+      },
+      equationsBroken,
+      fell: this.#world.nodes.flatMap(({ name, fell }) => fell.map((how) => `${name}: ${how}`)),
+    }
+  }
+
+  /** What each node says of each tenant. */
+  async #equations(): Promise<readonly string[]> {
+    const tenants = [...new Set(this.#written.sources.map(({ tenant }) => tenant))]
+    const broken: string[] = []
+    for (const node of this.#world.nodes) {
+      for (const tenant of tenants) {
+        try {
+          const status = await node.status(tenant)
+          broken.push(...status.broken.map((what) => `${node.name}: ${what}`))
+          if (!status.running) broken.push(`${node.name} does not answer`)
+        } catch (error) {
+          broken.push(`${node.name}: ${error instanceof Error ? error.message : error}`)
+        }
+      }
+    }
+    if (this.#tally.broken > 0) broken.push(`${this.#tally.broken} seen while they ran`)
+    return broken
+  }
+}
+
+const yes = (): boolean => true
+const no = (): boolean => false
+
+interface Affected {
+  readonly node: string | undefined
+  readonly affected: readonly number[]
+  readonly atMillis: number
+}
