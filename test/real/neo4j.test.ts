@@ -4,6 +4,7 @@ import fc from "fast-check"
 import neo4j, { type Session } from "neo4j-driver"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { BlockEffects } from "../../protocols/graph.ts"
+import { driverOf, transact } from "../../stores/adapters/neo4j/connection.ts"
 import { metadataOf } from "../../stores/adapters/neo4j/takeover.ts"
 import { type Neo4jOptions, openNeo4jGraph, openNeo4jView } from "../../stores/index.ts"
 import { type Server, startNeo4j } from "../servers/index.ts"
@@ -124,6 +125,21 @@ describe("a Neo4j that goes away", () => {
       })
       .toMatchObject({ _tag: "Success" })
     expect(await run(store.reads.counts(tenant))).toMatchObject({ entities: 2 })
+  })
+})
+
+describe("a transaction", () => {
+  it("says why it failed, also where what came after it was heard first", async () => {
+    const driver = driverOf({ ...optionsOf(freshName()), database: "neo4j" })
+    const reading = { mode: "READ", timeoutMillis: 10_000, keep: false } as const
+    const failed = transact(driver, "neo4j", reading, async (cypher) => {
+      cypher.send("RETURN r / 0", [1])
+      await cypher.rows("RETURN 1").catch(() => undefined)
+      return cypher.rows("RETURN 1")
+    })
+    const code = "Neo.ClientError.Statement.ArithmeticError"
+    await expect(failed).rejects.toMatchObject({ code })
+    await driver.close()
   })
 })
 
