@@ -15,7 +15,6 @@ import type { Driver } from "neo4j-driver"
 import {
   internedNamesMax,
   neo4jNumbersTaken,
-  neo4jReadMillisMax,
   neo4jRetriesMax,
   neo4jRetryMillisMax,
   neo4jRetryMillisMin,
@@ -56,7 +55,7 @@ type Load = (of: Loading) => Promise<void>
 const writing = { mode: "WRITE", timeoutMillis: neo4jTransactionMillisMax, keep: true } as const
 
 /** By the server that took the locks, where there are several. */
-const beside = { mode: "WRITE", timeoutMillis: neo4jReadMillisMax, keep: false } as const
+const beside = { ...writing, keep: false } as const
 
 /** Records and links are numbered anew in each. */
 const ofTransaction = { record: 0, link: 0 }
