@@ -699,6 +699,8 @@ export const neo4jRetryMillisMax = 50
 export const neo4jNumbersTaken = 2 ** 24
 /** Rows that one statement brings or writes. */
 export const neo4jRowsPerStatement = 5_000
+/** From so many rows on, a writer looks for half of them over a second connection. */
+export const neo4jRowsBesideMin = 512
 /**
  * Types whose names become labels and relationship types. The server never forgets such a name, and
  * has 2^16 relationship types.

@@ -5,6 +5,7 @@ import neo4j, { type Session } from "neo4j-driver"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { BlockEffects } from "../../protocols/graph.ts"
 import { driverOf, transact } from "../../stores/adapters/neo4j/connection.ts"
+import { neo4jFormat } from "../../stores/adapters/neo4j/schema.ts"
 import { metadataOf } from "../../stores/adapters/neo4j/takeover.ts"
 import { type Neo4jOptions, openNeo4jGraph, openNeo4jView } from "../../stores/index.ts"
 import { type Server, startNeo4j } from "../servers/index.ts"
@@ -194,6 +195,38 @@ describe("a graph in Neo4j", () => {
     }
   })
 
+  it("goes on with what format 1 has written", async () => {
+    const name = freshName()
+    const links = [relates(byKey("a"), byKey("b")), relates(byKey("a"), byKey("c"))]
+    const first = [thing("a"), record("links", { relationships: links })]
+    const later = [
+      record("links", { relationships: links.slice(0, 1) }),
+      record("more", { relationships: links.slice(0, 1) }),
+    ]
+    const alone = await opened(freshName())
+    await run(Effect.scoped(committedTo(name, block(1, first))))
+    await withSession((session) =>
+      session.run(
+        `MATCH (s:_Store {name: $name}) SET s.format = 1
+         WITH s MATCH (t:_Tenant {store: $name}) MATCH (n:_Entity {tenant: t.id})-[e]->(:_Entity)
+         SET e.discriminator = coalesce(e.discriminator, ''),
+           e.derived = coalesce(e.derived, 0), e.links = coalesce(e.links, 1)`,
+        { name },
+      ),
+    )
+    const store = await opened(name)
+    const second = block(2, later, { firstOrdinal: 10 })
+    await run(store.sink.commit([second]))
+    for (const one of [block(1, first), second]) await run(alone.sink.commit([one]))
+    const hashes = await run(Effect.forEach([store, alone], (one) => one.reads.graphHash(tenant)))
+    expect(hashes[0]).toBe(hashes[1])
+    expect(await run(store.reads.counts(tenant))).toMatchObject({ relationships: 1 })
+    await withSession(async (session) => {
+      const found = await session.run("MATCH (s:_Store {name: $name}) RETURN s.format", { name })
+      expect(found.records[0]?.get(0).toNumber()).toBe(neo4jFormat)
+    })
+  })
+
   it("refuses a newer format by name", async () => {
     const name = freshName()
     await run(Effect.scoped(openNeo4jGraph(optionsOf(name))))
@@ -205,6 +238,9 @@ describe("a graph in Neo4j", () => {
     expect(failure.message).toContain("format 99")
   })
 })
+
+const committedTo = (name: string, one: BlockEffects) =>
+  openNeo4jGraph(optionsOf(name)).pipe(Effect.flatMap(({ sink }) => sink.commit([one])))
 
 /** What a takeover may take at most here; a lock that is waited for lasts two minutes. */
 const takeoverMillisMax = 20_000

@@ -172,9 +172,6 @@ export interface TransactionKind {
   readonly metadata?: Readonly<Record<string, string>>
 }
 
-/** The name as it stands in a statement. */
-export const quoted = (name: string): string => `\`${name.replaceAll("`", "``")}\``
-
 function encoded(value: Parameters[string]): unknown {
   if (typeof value === "number") return Number.isSafeInteger(value) ? neo4j.int(value) : value
   if (value instanceof Uint8Array) {

@@ -54,6 +54,9 @@ type Load = (of: Loading) => Promise<void>
 
 const writing = { mode: "WRITE", timeoutMillis: neo4jTransactionMillisMax, keep: true } as const
 
+/** By the server that took the locks, where there are several. */
+const beside = { ...writing, keep: false } as const
+
 /** Records and links are numbered anew in each. */
 const ofTransaction = { record: 0, link: 0 }
 
@@ -152,7 +155,7 @@ export class Neo4jWriter {
     const { store } = this.#settings.address
     const set = new WorkingSet(numbers)
     const shelf = new Shelf()
-    await load({ cypher, set, store, shelf })
+    await load({ cypher, set, store, shelf, beside: (use) => this.#in(beside, use) })
     const writer = new BlockWriter(rowsOf(set), this.#settings.retention)
     const answer = decide(writer)
     this.#changed = writer.finish()
