@@ -13,7 +13,13 @@ import type {
 } from "../../protocols/errors.ts"
 import type { LogBroken, MessageLogShape, Ownership } from "./log.ts"
 import type { ActorStateShape } from "./state.ts"
-import { type SinkCursor, type Taken, Takeover, type TakeoverAnswer } from "./takeover.ts"
+import {
+  type SinkCursor,
+  type Taken,
+  Takeover,
+  type TakeoverAnswer,
+  type TakeoverStep,
+} from "./takeover.ts"
 
 /** What of a sink a takeover needs. */
 export interface Guarded {
@@ -44,6 +50,8 @@ export interface Placement {
   readonly sinks: readonly Guarded[]
   readonly shards: readonly number[]
   readonly lease?: Lease
+  /** Told of each step that is done, so that it can be seen where the time goes. */
+  readonly onStep?: (step: TakeoverStep["kind"]) => void
 }
 
 export type TakeoverFailed = Fenced | LogBroken
@@ -60,6 +68,7 @@ export const takeOver: (placement: Placement) => Effect.Effect<Taken, TakeoverFa
     if (step.kind === "owned") return step.taken
     if (step.kind === "refused") return yield* step.error
     takeover.answer(yield* perform(placement, takeover))
+    placement.onStep?.(step.kind)
   }
 })
 

@@ -10,7 +10,8 @@ import type { Comparison } from "./checker.ts"
 import { answerOf } from "./child-answer.ts"
 import { begin, end, isReady, linkTool, sentenceOf } from "./faults.ts"
 import { judge } from "./judge.ts"
-import { quantile } from "./leases.ts"
+import { quantile, type Takeover } from "./leases.ts"
+import { openingsIn, type PhaseMillis, phasesOf } from "./phases.ts"
 import { type Flow, type Written, writeFlow } from "./records.ts"
 import { type Fault, type Scheduled, scheduleOf } from "./schedule.ts"
 import { Tally } from "./tally.ts"
@@ -65,6 +66,8 @@ export interface ChaosReport {
   readonly faultsWithTakeover: number
   readonly shardsTakenOver: number
   readonly millisToNewOwner: { readonly p50: number | undefined; readonly p99: number | undefined }
+  /** Where that time went, in the order in which it passes. */
+  readonly phases: readonly PhaseMillis[]
   readonly sends: { readonly offered: number; readonly refused: number }
   readonly recordsPerSecond: number
   readonly comparison: Comparison
@@ -245,18 +248,9 @@ class Run {
     const checked = await answerOf("checker.ts", this.#written.expected, url, user, password)
     await this.#watcher.end()
     const { leases } = this.#watcher
-    const events = this.#landed.map(({ node, affected, atMillis, ...landed }) => ({
-      ...landed,
-      millisToNewOwner:
-        node === undefined || landed.kind === "slow-node"
-          ? []
-          : leases
-              .millisToNewOwner(node, affected, atMillis)
-              .filter((millis) => millis <= landed.seconds * 1_000 + aftermathMillis),
-    }))
-    // Of the others a shard may also have been given away meanwhile.
-    const lost = events.filter(({ kind }) => kind === "kill-node" || kind === "pause-node")
-    const times = lost.flatMap(({ millisToNewOwner }) => millisToNewOwner)
+    const { events, lost } = this.#takeovers()
+    const times = lost.map(({ fromMillis, taken }) => taken.atMillis - fromMillis)
+    const said = this.#world.nodes.flatMap((node) => openingsIn(node.said()))
     const messages = (outcome: string) =>
       new RegExp(`^intelgraph_mailbox_messages_total\\{.*"partition".*"${outcome}"`)
     return {
@@ -271,6 +265,7 @@ class Run {
         .length,
       shardsTakenOver: leases.takeovers.length,
       millisToNewOwner: { p50: quantile(times, 0.5), p99: quantile(times, 0.99) },
+      phases: phasesOf(lost, said),
       sends: {
         offered: this.#tally.sum(messages("offered")),
         refused: this.#tally.sum(/^intelgraph_blocks_refused_total\{/),
@@ -284,6 +279,25 @@ class Run {
       equationsBroken,
       fell: this.#world.nodes.flatMap(({ name, fell }) => fell.map((how) => `${name}: ${how}`)),
     }
+  }
+
+  /** What became of each event, and the takeovers from nodes that died or hung. */
+  #takeovers() {
+    const lost: { readonly fromMillis: number; readonly taken: Takeover }[] = []
+    const events = this.#landed.map(({ node, affected, atMillis, ...landed }) => {
+      if (node === undefined || landed.kind === "slow-node") {
+        return { ...landed, millisToNewOwner: [] }
+      }
+      const until = atMillis + landed.seconds * 1_000 + aftermathMillis
+      const all = this.#watcher.leases.takenFrom(node, affected, atMillis)
+      const own = all.filter((taken) => taken.atMillis <= until)
+      // Of the others a shard may also have been given away meanwhile.
+      if (landed.kind === "kill-node" || landed.kind === "pause-node") {
+        lost.push(...own.map((taken) => ({ fromMillis: atMillis, taken })))
+      }
+      return { ...landed, millisToNewOwner: own.map((taken) => taken.atMillis - atMillis) }
+    })
+    return { events, lost }
   }
 
   /** What each node says of each tenant. */
