@@ -802,3 +802,7 @@ export const shardsToldMax = 16
  * room, and how long a store that was put back to an older copy could be answered for.
  */
 export const keptAnswerMillis = 5 * 60_000
+
+/** Takeovers. */
+/** How often, while a guard waits, transactions of former owners that hold it are ended again. */
+export const neo4jEndAgainMillis = 250
