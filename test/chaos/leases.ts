@@ -30,6 +30,8 @@ export class Leases {
   readonly #vacant = new Map<number, number>()
   readonly #leased = new Map<number, LeaseSeen>()
   readonly takeovers: Takeover[] = []
+  /** Who has opened which shard under which epoch. */
+  readonly #opened = new Set<string>()
   /** Shards whose epoch did not rise with a new owner. */
   readonly fallen: string[] = []
 
@@ -39,6 +41,11 @@ export class Leases {
     if (lease.epoch === 0) return this.#taken(lease)
     const before = this.#owned.get(lease.shard)
     if (before?.epoch === lease.epoch && whoOf(before) === whoOf(lease)) return
+    const opened = `${lease.shard}/${lease.epoch} ${whoOf(lease)}`
+    // A former owner may not know yet that it is one, and name itself once more.
+    const isPast = this.#opened.has(opened) && before !== undefined && before.epoch > lease.epoch
+    if (isPast) return
+    this.#opened.add(opened)
     this.#owned.set(lease.shard, lease)
     if (before === undefined) return
     if (lease.epoch <= before.epoch) {

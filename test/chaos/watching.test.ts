@@ -64,6 +64,14 @@ describe("leases as they were heard", () => {
     expect(leases.fallen).toEqual([])
   })
 
+  it("leave aside a former owner that names itself once more", () => {
+    const leases = new Leases()
+    leases.heard(lease("a", 1, 100))
+    leases.heard(lease("b", 2, 200))
+    leases.heard(lease("a", 1, 300))
+    expect([leases.fallen, leases.takeovers.length, leases.shardsOf("b")]).toEqual([[], 1, [4]])
+  })
+
   it("tell of an owner whose epoch is not above the last one's", () => {
     const leases = new Leases()
     leases.heard(lease("a", 2, 100))
