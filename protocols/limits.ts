@@ -568,7 +568,7 @@ export const leaseMillis = 3_000
 export const leaseRenewMillis = 1_000
 /**
  * A lease that was not confirmed for this much longer is given up for lost by its holder. Servers
- * that replicate take 4 to 9 s to agree on a new leader, and nobody can renew or take one meanwhile.
+ * that replicate take 4 to 9 s to agree on a new leader, and nobody renews or takes one meanwhile.
  */
 export const leaseGraceMillis = 9_000
 /** How long an answer of the register is waited for, and until it is asked again. */

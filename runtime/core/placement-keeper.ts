@@ -4,11 +4,12 @@
  *
  * Promises: a shard is opened only under a lease that was stored for this node, and closed before
  * the lease is given back or sought again; a lease that another has, or that was not confirmed for
- * `leaseGraceMillis` longer than it lasts, closes its shard; free shards are taken at once by the node whose share they are,
- * and after `takePatienceMillis` for each that was to come before by the next; a node that was not
- * known to be here itself leaves whoever had them as much time to come back; a node gives what is
- * another's share `shardsGivenAtOnceMax` at a time and waits for the new owner to work; it opens
- * `shardsOpenedAtOnceMax` at a time. A drain ends, also where nobody is there to take over.
+ * `leaseGraceMillis` longer than it lasts, closes its shard; free shards are taken at once by the
+ * node whose share they are, and after `takePatienceMillis` for each that was to come before by the
+ * next; a node that was not known to be here itself leaves whoever had them as much time to come
+ * back; a node gives what is another's share `shardsGivenAtOnceMax` at a time and waits for the new
+ * owner to work; it opens `shardsOpenedAtOnceMax` at a time. A drain ends, also where nobody is
+ * there to take over.
  *
  * What may fail beneath: requests of unknown outcome, a watch that is behind, a takeover that fails
  * or hangs, time that jumps because the process was paused. Does not promise that no other node
