@@ -366,8 +366,8 @@ export class ShardKeeper {
     if (rank === undefined) return Number.POSITIVE_INFINITY
     // Those that come before it have known as long that they do.
     const since = rank === 0 ? freeSinceMillis : Math.max(freeSinceMillis, members.sharedAtMillis)
-    const shunnedMillis = this.#shunned.get(shard) ?? 0
-    return Math.max(since + rank * takePatienceMillis, shunnedMillis, this.#takesFromMillis)
+    const fromMillis = Math.max(this.#shunned.get(shard) ?? 0, this.#takesFromMillis)
+    return Math.max(since + rank * takePatienceMillis, fromMillis)
   }
 
   #give(nowMillis: number): void {

@@ -239,8 +239,8 @@ describe("a node that is cut off", () => {
   )
 })
 
-describe("a register that nobody leads for a while", () => {
-  test.each(seeds(6))("costs nobody a shard (seed %i)", (seed) => {
+describe("a register that nobody leads", () => {
+  test.each(seeds(6))("for a while costs nobody a shard (seed %i)", (seed) => {
     const { model, nodes } = settled(seed, "a", "b", "c")
     const [before, held] = [model.opens, nodes.map(({ open }) => open)]
     model.servers.registerIsAway = true
@@ -252,7 +252,17 @@ describe("a register that nobody leads for a while", () => {
     expect(model.isAtRest).toBe(true)
   })
 
-  test("and a node that died meanwhile is replaced once it is back", () => {
+  test("ends the work on every shard where it stays away", () => {
+    const { model } = settled(5, "a", "b", "c")
+    model.servers.registerIsAway = true
+    const graceMillis = leaseMillis + leaseGraceMillis + 1_000
+    expect(model.runUntil(() => model.owned === 0, 30_000)).toBeLessThan(graceMillis)
+    model.servers.registerIsAway = false
+    expect(model.runUntil(() => model.isAllOwned, 30_000)).toBeDefined()
+    expect(model.servers.broken).toEqual([])
+  })
+
+  test("is back, and a node that died meanwhile is replaced", () => {
     const { model, nodes } = settled(3, "a", "b", "c")
     const before = model.opens
     const dies = nodes[1]
