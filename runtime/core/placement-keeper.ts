@@ -3,11 +3,13 @@
  * what happened and when, and says what is to be done.
  *
  * Promises: a shard is opened only under a lease that was stored for this node, and closed before
- * the lease is given back or sought again; a lease that is lost, or was not confirmed for longer
- * than it lasts, closes its shard; free shards are taken at once by the node whose share they are,
- * and after `takePatienceMillis` for each that was to come before by the next; a node gives what is
- * another's share `shardsGivenAtOnceMax` at a time and waits for the new owner to work; it opens
- * `shardsOpenedAtOnceMax` at a time. A drain ends, also where nobody is there to take over.
+ * the lease is given back or sought again; a lease that another has, or that was not confirmed for
+ * `leaseGraceMillis` longer than it lasts, closes its shard; free shards are taken at once by the
+ * node whose share they are, and after `takePatienceMillis` for each that was to come before by the
+ * next; a node that was not known to be here itself leaves whoever had them as much time to come
+ * back; a node gives what is another's share `shardsGivenAtOnceMax` at a time and waits for the new
+ * owner to work; it opens `shardsOpenedAtOnceMax` at a time. A drain ends, also where nobody is
+ * there to take over.
  *
  * What may fail beneath: requests of unknown outcome, a watch that is behind, a takeover that fails
  * or hangs, time that jumps because the process was paused. Does not promise that no other node
@@ -16,6 +18,7 @@
 import {
   handOverAllMillisMax,
   handOverMillisMax,
+  leaseMillis,
   openMillisMax,
   openRetryMillis,
   openTriesMax,
@@ -75,6 +78,8 @@ export class ShardKeeper {
   #order: Order = "serve"
   /** When it goes, whoever takes over. */
   #goesAtMillis = Number.POSITIVE_INFINITY
+  /** From when on it takes what is free. */
+  #takesFromMillis = Number.POSITIVE_INFINITY
   #standing: Standing = "serves"
   #troubledUntilMillis = Number.NEGATIVE_INFINITY
   #troubleMillis = troubleMillisMin
@@ -178,11 +183,11 @@ export class ShardKeeper {
     if (news.kind !== "found") return
     const { place, entry } = news
     if (place === this.#presence.place) {
-      if (this.#presence.seen(news) === "lost") this.#presence.prove(nowMillis)
+      if (this.#presence.seen(news, nowMillis) === "lost") this.#presence.prove(nowMillis)
     }
     for (const holding of this.#holdings.values()) {
       if (holding.claim.place !== place) continue
-      if (holding.claim.seen(news) === "lost") this.#lose(holding, nowMillis)
+      if (holding.claim.seen(news, nowMillis) === "lost") this.#lose(holding, nowMillis)
     }
     if (entry?.kind !== "lease" || entry.epoch === 0 || this.#isMine(entry)) return
     this.#handedOver.delete(entry.shard)
@@ -190,8 +195,11 @@ export class ShardKeeper {
 
   #answer(request: number, answer: ClaimAnswer, nowMillis: number): void {
     if (this.#presence.asked === request) {
+      const { confirmedMillis } = this.#presence
       const outcome = this.#presence.answer(answer, nowMillis)
+      const wasAway = this.#presence.confirmedMillis - confirmedMillis > leaseMillis
       if (outcome === "held") this.#rivalSinceMillis = undefined
+      if (outcome === "held" && wasAway) this.#takesFromMillis = nowMillis + takePatienceMillis
       if (outcome === "lost") this.#meetRival(answer, nowMillis)
       return
     }
@@ -353,7 +361,8 @@ export class ShardKeeper {
 
   get #mayTake(): boolean {
     const takes = this.#standing === "serves" || this.#standing === "troubled"
-    return takes && this.#sight.isComplete && this.#presence.stored !== undefined
+    const isHere = this.#nowMillis - this.#presence.confirmedMillis <= leaseMillis
+    return takes && isHere && this.#sight.isComplete && this.#presence.stored !== undefined
   }
 
   /** When a free shard is this node's to take; infinity where it is not, or not free. */
@@ -367,7 +376,8 @@ export class ShardKeeper {
     if (rank === undefined) return Number.POSITIVE_INFINITY
     // Those that come before it have known as long that they do.
     const since = rank === 0 ? freeSinceMillis : Math.max(freeSinceMillis, members.sharedAtMillis)
-    return Math.max(since + rank * takePatienceMillis, this.#shunned.get(shard) ?? 0)
+    const fromMillis = Math.max(this.#shunned.get(shard) ?? 0, this.#takesFromMillis)
+    return Math.max(since + rank * takePatienceMillis, fromMillis)
   }
 
   #give(nowMillis: number): void {
