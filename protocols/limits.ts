@@ -636,7 +636,7 @@ export const acknowledgeGatherMillis = 4
 export const streamBlocksBytesMax = 2 * 1024 ** 3
 export const streamStateBytesMax = 2 * 1024 ** 3
 export const streamControlBytesMax = 64 * 1024 ** 2
-/** Consumers of the stream for mailboxes: one per shard, and one more while it changes hands. */
+/** Consumers of the stream for mailboxes: one per shard, with room for those of other releases. */
 export const streamConsumersMax = 4 * shardCount
 /** How long the server itself knows a block's id; after that the sender's record does. */
 export const duplicateWindowMillis = 30_000

@@ -163,13 +163,13 @@ describe("a log on JetStream", () => {
       openJetStream({ servers: server.url, name: logName(), bounds }),
     )
     const stream = `${name.toUpperCase()}_MB`
-    const foreign = { name: stream, subjects: [`${name}.mb.>`], retention: "workqueue" }
+    const foreign = { name: stream, subjects: [`${name}.mb.>`], retention: "interest" }
     await broker.api(`STREAM.CREATE.${stream}`, foreign)
     const opened = openJetStream({ servers: server.url, name, bounds })
     const error = await run(Effect.flip(Effect.scoped(opened)))
     expect(error).toMatchObject({ _tag: "StoreFailed" })
     expect(error.message).toMatch(
-      /not one of this log: it has retention "workqueue", and the log needs "interest"/,
+      /not one of this log: it has retention "interest", and the log needs "workqueue"/,
     )
   })
 

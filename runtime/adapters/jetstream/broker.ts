@@ -79,6 +79,7 @@ export const errorCodes = {
   unavailable: 10_008,
   notLeader: 10_009,
   consumerNotFound: 10_014,
+  consumerNotAlone: 10_100,
   consumerExists: 10_148,
   messageNotFound: 10_037,
   streamNotFound: 10_059,

@@ -1,6 +1,6 @@
 /**
  * The log on JetStream as it lies: read place by place from the stream's leader. A consumer would
- * do it faster, and in a stream that keeps what is of interest it would hold what it has not read.
+ * do it faster, and the stream lets nobody have one beside the owner.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"

@@ -7,10 +7,12 @@
  * `Fenced`. While trimming is held, what this process acknowledges stays in the stream until the
  * hold ends; it does not hold what others acknowledge.
  */
+import { setTimeout as sleep } from "node:timers/promises"
 import * as Effect from "effect/Effect"
 import { type Partition, shardOf } from "../../../protocols/address.ts"
 import { type BlockHeader, decodeHeader } from "../../../protocols/block.ts"
 import type { Fenced } from "../../../protocols/errors.ts"
+import { fencedRetryMillis, fencedTriesMax } from "../../../protocols/limits.ts"
 import type {
   Delivery,
   LogBroken,
@@ -21,7 +23,8 @@ import type {
   Tail,
 } from "../../core/log.ts"
 import { Appender } from "./appender.ts"
-import { deleteConsumer, makeConsumer } from "./consumers.ts"
+import { ApiFailed, errorCodes } from "./broker.ts"
+import { type ConsumerInfo, deleteConsumer, makeConsumer } from "./consumers.ts"
 import { asked, failureOf } from "./failures.ts"
 import { fencedBy } from "./fenced-writer.ts"
 import { ownershipOfConsumer } from "./names.ts"
@@ -171,8 +174,7 @@ export class JetStreamLog implements MessageLogShape {
     }
     const reader = new ShardReader(this.#parts, owner)
     try {
-      const { delivered } = await makeConsumer(broker, names, owner)
-      await this.#sweepShard(owner, await consumerNames(broker, names))
+      const { delivered } = await this.#takeConsumer(owner)
       reader.begin(delivered.consumer_seq)
       const of = { last_by_subj: names.partitionsOf(shard) }
       const last = await broker.stored(names.streams.mb, of)
@@ -187,6 +189,25 @@ export class JetStreamLog implements MessageLogShape {
       if (failure._tag === "Fenced") reader.end(failure)
       else reader.end(fencedBy(owner, epoch))
       throw error
+    }
+  }
+
+  /**
+   * The stream lets a shard have one consumer: that of a lower epoch goes first. Between the two
+   * the stream keeps what nobody wants.
+   */
+  async #takeConsumer(owner: Ownership): Promise<ConsumerInfo> {
+    const { broker, names } = this.#parts
+    for (let tries = 1; ; tries++) {
+      await this.#sweepShard(owner, await consumerNames(broker, names))
+      try {
+        return await makeConsumer(broker, names, owner)
+      } catch (error) {
+        const isNotAlone =
+          error instanceof ApiFailed && error.errorCode === errorCodes.consumerNotAlone
+        if (!isNotAlone || tries >= fencedTriesMax) throw error
+        await sleep(fencedRetryMillis * tries)
+      }
     }
   }
 

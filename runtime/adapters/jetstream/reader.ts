@@ -9,11 +9,11 @@
  * count, a lost connection, or silence beyond the heartbeats makes the reader ask the stream what
  * it missed, before anything above it is given. A server may forget what it delivered, and then
  * takes no acknowledgement of it: it is made to deliver again. A consumer that is gone means a
- * higher epoch; where there is none, blocks may have gone with it, and the log is damaged.
+ * higher epoch; where there is none, the shard is to be taken over anew.
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import { createInbox, type Msg, type Subscription } from "@nats-io/nats-core"
-import { type Fenced, invariant, LogDamaged } from "../../../protocols/errors.ts"
+import { Fenced, invariant, LogDamaged } from "../../../protocols/errors.ts"
 import {
   acknowledgeGatherMillis,
   natsRequestMillisMax,
@@ -311,17 +311,17 @@ export class ShardReader {
       this.#hasMissed = true
     } catch (error) {
       const failure = failureOf(error)
-      if (failure._tag === "Fenced" || failure._tag === "LogDamaged") this.end(failure)
+      if (failure._tag === "Fenced") this.end(failure)
     }
   }
 
   /** Why one's own consumer is gone. */
-  async #goneBy(): Promise<Fenced | LogDamaged> {
+  async #goneBy(): Promise<Fenced> {
     const { shard, epoch } = this.owner
     const current = await this.#parts.writer.epochOf(shard)
     if (current > epoch) return fencedBy(this.owner, current)
-    const message = `The consumer of shard ${shard} is gone, and blocks may have gone with it.`
-    return new LogDamaged({ partition: "", sequence: 0, message })
+    const message = `The consumer of shard ${shard} is gone, and its owner has to make another one.`
+    return new Fenced({ shard, epoch, current, message })
   }
 
   #feed(): void {

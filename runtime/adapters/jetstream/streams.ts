@@ -8,7 +8,6 @@ import { StoreFailed } from "../../../protocols/errors.ts"
 import {
   controlDepthMax,
   duplicateWindowMillis,
-  shardCount,
   stateMarkSeconds,
   streamBlocksBytesMax,
   streamConsumersMax,
@@ -16,8 +15,7 @@ import {
   streamStateBytesMax,
 } from "../../../protocols/limits.ts"
 import { ApiFailed, type Broker, errorCodes, type Message } from "./broker.ts"
-import { consumerConfiguration } from "./consumers.ts"
-import { type Names, ownershipOfConsumer } from "./names.ts"
+import type { Names } from "./names.ts"
 
 export interface StreamBounds {
   readonly mailboxBlocksMax: number
@@ -64,7 +62,6 @@ export async function openStreams(
   const [mb] = await Promise.all(configurations.map((one) => openStream(broker, one)))
   const id = mb === undefined ? undefined : streamIdOf(mb)
   if (mb === undefined || id === undefined) throw foreign(names.streams.mb, "has no id of a log")
-  await openFirstConsumers(broker, names)
   return { id, replicas: mb.config.num_replicas }
 }
 
@@ -85,7 +82,8 @@ function streamConfigurations(
       ...common,
       name: streams.mb,
       subjects: all.mb,
-      retention: "interest",
+      // What no consumer wants is kept: decision 0038.
+      retention: "workqueue",
       discard: "new",
       discard_new_per_subject: true,
       max_msgs_per_subject: bounds.mailboxBlocksMax,
@@ -167,29 +165,6 @@ function cannotMake(stream: string, { message }: ApiFailed): Error {
     message: `The stream ${stream} cannot be made: ${message}.`,
     next: "Check the servers' JetStream limits, their number for the replicas, and permissions.",
   })
-}
-
-/**
- * One consumer for each shard before any sender may publish: what has no consumer is acknowledged
- * by the server and not stored. A shard that has one already gets no second.
- */
-async function openFirstConsumers(broker: Broker, names: Names): Promise<void> {
-  const present = new Set<number>()
-  for (const name of await consumerNames(broker, names)) {
-    const owner = ownershipOfConsumer(name)
-    if (owner !== undefined) present.add(owner.shard)
-  }
-  const missing = Array.from({ length: shardCount }, (_, shard) => shard).filter(
-    (shard) => !present.has(shard),
-  )
-  await Promise.all(
-    missing.map((shard) =>
-      broker.make(
-        `CONSUMER.CREATE.${names.streams.mb}.${names.consumer(shard, 0)}`,
-        consumerConfiguration(names, { shard, epoch: 0 }),
-      ),
-    ),
-  )
 }
 
 /** Names of all consumers of blocks. */
