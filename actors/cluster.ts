@@ -12,6 +12,7 @@ import type { IntelGraphError } from "../protocols/errors.ts"
 import { leaveMillisMax } from "../protocols/limits.ts"
 import {
   type ActorRef,
+  type Peers,
   type Register,
   type RunningPlacement,
   runPlacement,
@@ -35,6 +36,8 @@ export interface Membership extends Who {
   readonly register: Register
   /** The part of the shards that this node takes goes by it. */
   readonly weight: number
+  /** Its way to the others: without one it takes only the writes whose source and receipts it has. */
+  readonly peers?: Peers | undefined
 }
 
 interface ClusterParts {

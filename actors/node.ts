@@ -120,10 +120,16 @@ export const makeNode: (
       ingest: (request) => node.ingest(request),
       interrupted,
       ensureTenant: (tenant) => tenants.ensure({ tenant }),
+      others: othersOf(cluster, placement),
     })
     return node
   },
 )
+
+const othersOf = (cluster: Membership | undefined, placement: RunningPlacement | undefined) =>
+  cluster?.peers === undefined || placement === undefined
+    ? undefined
+    : { peers: cluster.peers, view: () => placement.view() }
 
 /** Above the root there is nobody: where it cannot go on, the node cannot. */
 const watching = (
