@@ -41,6 +41,7 @@ import { RootMemory, type RootMessage, rootType } from "./root.ts"
 import { openShards, PulledBytes } from "./shard-memory.ts"
 import { quarantinedError } from "./tenant.ts"
 import { openTenants, type TenantSettings, type Tenants } from "./tenants.ts"
+import { makeTenantsElsewhere } from "./tenants-elsewhere.ts"
 import { type EffectOf, type Ports, World } from "./world.ts"
 import { openWrites, type WritesShape } from "./writes.ts"
 
@@ -105,6 +106,8 @@ export const makeNode: (
         ? undefined
         : yield* joinCluster({ world, root, pulled, cluster, onEvent })
     later.placement = placement
+    const peers = cluster?.peers
+    if (peers !== undefined) yield* makeTenantsElsewhere(world, tenants, peers)
     const ensure = (settings: TenantSettings) => world.patiently(tenants.ensure(settings))
     for (const settings of options.tenants) yield* ensure(settings)
     for (const { tenant } of yield* world.patiently(ports.log.tails)) yield* ensure({ tenant })

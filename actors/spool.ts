@@ -26,7 +26,7 @@ export interface Arriving {
   /** At most `length` of the bytes so far, from this place on. */
   readonly read: (offset: number, length: number) => Effect.Effect<Uint8Array, SpoolBroken>
   /** The bytes so far are on stable storage, still without a number. */
-  readonly flush: Effect.Effect<void, SpoolBroken>
+  readonly flush: () => Effect.Effect<void, SpoolBroken>
   /** Nothing is appended any more. What was kept under the number gives way. */
   readonly keep: (number: number) => Effect.Effect<void, SpoolBroken>
 }

@@ -247,7 +247,7 @@ class ArrivingFile implements Arriving {
     return readAt(this.#path, this.#handle, offset, length)
   }
 
-  get flush(): Effect.Effect<void, SpoolBroken> {
+  flush(): Effect.Effect<void, SpoolBroken> {
     return attempt(this.#path, () => this.#handle.sync())
   }
 

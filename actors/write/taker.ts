@@ -125,7 +125,7 @@ export class WriteTaker {
       if (waiting >= spoolWritesPerSourceMax) return yield* Effect.fail(sourceFull(tenant, source))
       yield* ensureTenant(tenant)
       const isKept = known !== undefined && spool.has({ tenant, number: known.number })
-      yield* arrived.flush
+      yield* arrived.flush()
       const asked = this.#recordOf(request, content)
       const stored = yield* this.#record(tenant, { ...asked, holds: isKept ? known.number : null })
       if (stored.end !== null) return

@@ -50,11 +50,11 @@ const watchedSpool = (spool: SpoolShape): SpoolShape => {
         const call = ++arrivals
         // Each has methods of its own; they are counted together.
         const at = (point: CallPoint) => see({ ...point, call })
-        const { append, keep } = watched("arriving", arriving, at)
+        const { append, flush, keep } = watched("arriving", arriving, at)
         return {
           append,
+          flush,
           keep,
-          flush: arriving.flush,
           read: (offset, length) => arriving.read(offset, length),
           bytes: () => arriving.bytes(),
           hash: () => arriving.hash(),
