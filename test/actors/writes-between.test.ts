@@ -7,6 +7,7 @@ import { keeperOf } from "../../actors/write/keeper.ts"
 import { shardOfAddress } from "../../protocols/address.ts"
 import { shardCount, writeInlineBytesMax } from "../../protocols/limits.ts"
 import { shareOut } from "../../runtime/index.ts"
+import type { CallPoint } from "../support/faults.ts"
 import { run } from "../support/run.ts"
 import { temporaryFolder } from "../support/scoped.ts"
 import { sharedOut, until, WriteCluster, type WriteNode } from "../support/write-cluster.ts"
@@ -217,3 +218,60 @@ describe("a write that waits while its source goes to another node", () => {
     await expectEachOnce(a, 3 + many.length)
   }, 90_000)
 })
+
+type Killed = "the source's" | "the receipts'"
+
+const steps: readonly (readonly [Killed, CallPoint])[] = [
+  ["the source's", { port: "arriving", method: "keep", call: 1, when: "before" }],
+  ["the source's", { port: "arriving", method: "keep", call: 1, when: "after" }],
+  ["the source's", { port: "spool", method: "remove", call: 1, when: "before" }],
+  ["the receipts'", { port: "receipts", method: "write", call: 1, when: "before" }],
+  ["the receipts'", { port: "receipts", method: "write", call: 1, when: "after" }],
+  ["the receipts'", { port: "receipts", method: "write", call: 2, when: "after" }],
+]
+
+describe("a write that comes through a third node", () => {
+  it("is taken once, whichever of the others is killed at any step of it", async () => {
+    await Promise.all(steps.map(([whose, at]) => takenThroughKill(whose, at)))
+  }, 180_000)
+})
+
+/** Three nodes of which the second has the receipts and the third the source. */
+function threeNames(): readonly [readonly [string, string, string], string] {
+  for (let n = 0; ; n++) {
+    const names = ["one", `two-${n}`, "three"] as const
+    const owners = shareOut(names.map((node) => ({ node, weight: 1 })))
+    if (owners[shardOfReceipts] !== names[1]) continue
+    for (let m = 0; m < 100; m++) {
+      if (owners[shardOfSource(`s${m}`)] === names[2]) return [names, `s${m}`]
+    }
+  }
+}
+
+async function takenThroughKill(whose: Killed, at: CallPoint): Promise<void> {
+  const cluster = new WriteCluster(temporaryFolder())
+  const [[first, second, third], source] = threeNames()
+  const killAt = (one: Killed) => (one === whose ? { killAt: at } : {})
+  const edge = await cluster.join(first)
+  const [receipts, reader] = await Promise.all([
+    cluster.join(second, killAt("the receipts'")),
+    cluster.join(third, killAt("the source's")),
+  ])
+  await sharedOut([edge, receipts, reader])
+  expect([receipts.open.has(shardOfReceipts), reader.open.has(shardOfSource(source))]).toEqual([
+    true,
+    true,
+  ])
+  await run(tookAtLast(edge, { key: "k", source, lines: linesOf("k", 50) }))
+  const killed = whose === "the source's" ? reader : receipts
+  await until(() => expect(killed.isOver(), JSON.stringify(at)).toBe(true))
+  const again = await cluster.join(killed.name)
+  await over(edge, "k")
+  await run(tookAtLast(again, { key: "k", source, lines: linesOf("k", 50) }))
+  await untilNoneSpooled(cluster, second)
+  await untilNoneSpooled(cluster, third)
+  const told = await run(receiptOf(again, "k"))
+  expect(told, JSON.stringify(at)).toMatchObject({ state: "committed", accepted: 50, read: 50 })
+  expect(await run(receiptOf(edge, "k"))).toEqual(told)
+  await expectEachOnce(edge, 50)
+}

@@ -4,6 +4,7 @@
  * whatever it does; another one of its name may begin on what it left.
  */
 import { join } from "node:path"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import { expect, onTestFinished, vi } from "vitest"
@@ -31,6 +32,7 @@ export interface WriteNode extends EmbeddedNode {
   readonly open: ReadonlySet<number>
   readonly close: () => Promise<void>
   readonly kill: () => void
+  readonly isOver: () => boolean
 }
 
 interface Joining {
@@ -86,10 +88,12 @@ export class WriteCluster {
     const shared = await this.#opened
     const own = { node: name, incarnation: `${name}-${++this.#incarnations}` }
     const life = { isOver: false }
+    const forgotten = Deferred.makeUnsafe<void>()
+    const hangs = Effect.andThen(Deferred.await(forgotten), Effect.die("It was killed."))
     const see: See = (point) =>
       Effect.suspend(() => {
         if (isSame(point, killAt)) kill()
-        return life.isOver ? Effect.never : Effect.void
+        return life.isOver ? hangs : Effect.void
       })
     const kill = () => {
       life.isOver = true
@@ -101,7 +105,11 @@ export class WriteCluster {
       if (event === "closed") open.delete(shard)
     }
     const scope = openScope()
-    onTestFinished(() => closeScope(scope))
+    // What hangs has files open.
+    onTestFinished(() => {
+      Deferred.doneUnsafe(forgotten, Effect.void)
+      return closeScope(scope)
+    })
     const host = makeNodeHost()
     const made = Effect.gen({ self: this }, function* () {
       const peers = yield* this.#lines.open({ own, host })
@@ -109,7 +117,7 @@ export class WriteCluster {
       const ports: Ports = {
         host,
         log: watched("log", shared.log, see),
-        state: watched("state", shared.state, see),
+        state: watchedState(shared.state, see),
         sink: watched("sink", shared.sink, see),
         reads: watched("reads", shared.reads, see),
         sources: reads === "nothing" ? readingNothing : fileSource,
@@ -121,7 +129,14 @@ export class WriteCluster {
       return { node, ports: { ...ports, reads: shared.reads }, feed: shared.feed }
     })
     const running = await run(Scope.provide(made, scope))
-    return { ...running, name, open, kill, close: () => closeScope(scope) }
+    return {
+      ...running,
+      name,
+      open,
+      kill,
+      isOver: () => life.isOver,
+      close: () => closeScope(scope),
+    }
   }
 }
 
@@ -137,6 +152,21 @@ const isSame = (point: CallPoint, other: CallPoint | undefined): boolean =>
   point.method === other.method &&
   point.when === other.when &&
   point.call === other.call
+
+/** Writes of receipts are counted apart, as the port `receipts`. */
+function watchedState(state: Ports["state"], see: See): Ports["state"] {
+  const all = watched("state", state, see)
+  const receipts = watched("receipts", state, see)
+  return {
+    claim: (shards) => all.claim(shards),
+    read: (shard, path) => all.read(shard, path),
+    list: (shard, prefix, page) => all.list(shard, prefix, page),
+    write: (owner, entries) => {
+      const isReceipt = entries.some(({ path }) => path[0] === "receipt")
+      return (isReceipt ? receipts : all).write(owner, entries)
+    },
+  }
+}
 
 function watchedSpool(spool: SpoolShape, see: See): SpoolShape {
   const seen = watched("spool", spool, see)
