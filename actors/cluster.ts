@@ -36,7 +36,7 @@ export interface Membership extends Who {
   readonly register: Register
   /** The part of the shards that this node takes goes by it. */
   readonly weight: number
-  /** Its way to the others: without one it takes only the writes whose source and receipts it has. */
+  /** Its way to the others. Without one it takes writes whose source and receipts it has. */
   readonly peers?: Peers | undefined
 }
 

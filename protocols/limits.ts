@@ -808,7 +808,7 @@ export const keptAnswerMillis = 5 * 60_000
 export const writeInlineBytesMax = 384 * 1024
 /** Bytes of one part of that stream: below a chunk's, with its envelope. */
 export const writePartBytes = 120 * 1024
-/** Until a write that goes with its message is taken: behind others of its tenant, on slow disks. */
+/** Until a write that goes with its message is taken: others of its tenant, slow disks. */
 export const writeTakeMillisMax = 30_000
 /** The time between two looks at a write that is read elsewhere, at first and at last. */
 export const writeLookMillisMin = 25

@@ -196,7 +196,7 @@ export class WriteKeeper {
 /** The node that has the bytes of a write that is not over, as its receipt says. */
 export const holderOfBytes = ({ node }: StoredReceipt): string | null => node ?? null
 
-/** Who asks would have the bytes and has them not: it was never acknowledged, or its copy is gone. */
+/** Who asks would have the bytes and has not: it was never acknowledged, or its copy is gone. */
 const isWithoutBytes = (stored: StoredReceipt, { node, holds }: RecordMessage): boolean =>
   stored.end === null && holderOfBytes(stored) === node && holds !== stored.number
 
