@@ -19,6 +19,11 @@ export interface IngestRequest extends SourceSpec {
 
 /** Who follows one run, however often its connector starts anew. */
 export interface RunWatch {
+  /**
+   * Asked where the source is and before anything of it is recorded: whether there is nothing to
+   * read any more, as another node has read it. The run is skipped then.
+   */
+  readonly isOver?: Effect.Effect<boolean, IntelGraphError>
   /** `run` is missing until its record is written. */
   readonly seen: (progress: ConnectorProgress, run: Run | undefined) => void
   /**

@@ -13,6 +13,7 @@ import { leaveMillisMax } from "../protocols/limits.ts"
 import {
   type ActorRef,
   type Host,
+  type Peers,
   type Register,
   type RunningPlacement,
   runPlacement,
@@ -46,6 +47,8 @@ export interface Membership extends Who {
   readonly register: Register
   /** The part of the shards that this node takes goes by it. */
   readonly weight: number
+  /** Its way to the others. Without one it takes writes whose source and receipts it has. */
+  readonly peers?: Peers | undefined
 }
 
 interface ClusterParts {

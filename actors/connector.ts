@@ -183,6 +183,16 @@ class Connector implements Behavior<ConnectorMessage> {
     }
     const owner = this.#owner
     if (owner === undefined) return this.#follow(source, before)
+    const record = () => this.#recordRun(source, before, owner)
+    const { isOver } = request.watch ?? {}
+    if (isOver === undefined) return record()
+    this.#then(isOver, (over) => (over ? this.#end("skipped") : record()))
+  }
+
+  #recordRun(source: OpenSource, before: RunRecord | undefined, owner: Ownership): void {
+    const { request } = this.#argument
+    const digest = Buffer.from(digestOfRecipe(source.recipe)).toString("hex")
+    const read = fileReadBy(before)
     const resumed = goesOn(before, source.contentHash, digest)
     const record: RunRecord = {
       run: resumed ? before.run : nextRun(before, owner.epoch),
@@ -223,13 +233,13 @@ class Connector implements Behavior<ConnectorMessage> {
 
   /**
    * A file that somebody hands to this node is for this node to read, and a run that began since
-   * this looks and failed will not be read again. The bytes of a write wait until the source is
-   * here.
+   * this looks and failed will not be read again. A write goes to the node that has the source.
    */
   #isInVain(source: OpenSource, before: RunRecord | undefined): IntelGraphError | undefined {
     const { request } = this.#argument
     const holder = this.#world.holderElsewhere(shardOfConnector(this.#sender))
-    if (request.again === "always" && holder !== undefined && this.#looks > followLooksMin) {
+    const isHeld = request.write === undefined && this.#looks <= followLooksMin
+    if (isHandedHere(request) && holder !== undefined && !isHeld) {
       return readElsewhere(request, holder)
     }
     const run = before === undefined ? "" : `${before.run.epoch} ${before.run.count}`
@@ -509,6 +519,9 @@ class Connector implements Behavior<ConnectorMessage> {
     )
   }
 }
+
+const isHandedHere = ({ again, write }: IngestRequest): boolean =>
+  again === "always" || write !== undefined
 
 const readElsewhere = ({ tenant, source }: IngestRequest, holder: string): Unavailable =>
   new Unavailable({

@@ -41,6 +41,7 @@ import { RootMemory, type RootMessage, rootType } from "./root.ts"
 import { openShards, PulledBytes } from "./shard-memory.ts"
 import { quarantinedError } from "./tenant.ts"
 import { openTenants, type TenantSettings, type Tenants } from "./tenants.ts"
+import { makeTenantsElsewhere } from "./tenants-elsewhere.ts"
 import { type EffectOf, type Ports, World } from "./world.ts"
 import { openWrites, type WritesShape } from "./writes.ts"
 
@@ -111,6 +112,8 @@ export const makeNode: (
         ? undefined
         : yield* joinCluster({ world, root, pulled, cluster, onEvent })
     later.placement = placement
+    const peers = cluster?.peers
+    if (peers !== undefined) yield* makeTenantsElsewhere(world, tenants, peers)
     const ensure = (settings: TenantSettings) => world.patiently(tenants.ensure(settings))
     for (const settings of options.tenants) yield* ensure(settings)
     for (const { tenant } of yield* world.patiently(ports.log.tails)) yield* ensure({ tenant })
@@ -126,6 +129,7 @@ export const makeNode: (
       ingest: (request) => node.ingest(request),
       interrupted,
       ensureTenant: (tenant) => tenants.ensure({ tenant }),
+      others: othersOf(cluster, placement),
     })
     return node
   },
@@ -134,6 +138,11 @@ export const makeNode: (
 /** What lies in one shard's log or actor, and would meet every other owner as well. */
 const isOfShard = ({ _tag }: IntelGraphError): boolean =>
   _tag === "LogDamaged" || _tag === "InvariantBroken" || _tag === "Quarantined"
+
+const othersOf = (cluster: Membership | undefined, placement: RunningPlacement | undefined) =>
+  cluster?.peers === undefined || placement === undefined
+    ? undefined
+    : { peers: cluster.peers, view: () => placement.view() }
 
 /** Above the root there is nobody: where it cannot go on, the node cannot. */
 const watching = (

@@ -23,8 +23,18 @@ export interface Arriving {
   readonly bytes: () => number
   /** SHA-256 of the bytes so far, hex. */
   readonly hash: () => string
-  /** Nothing is appended any more. */
+  /** At most `length` of the bytes so far, from this place on. */
+  readonly read: (offset: number, length: number) => Effect.Effect<Uint8Array, SpoolBroken>
+  /** The bytes so far are on stable storage, still without a number. */
+  readonly flush: () => Effect.Effect<void, SpoolBroken>
+  /** Nothing is appended any more. What was kept under the number gives way. */
   readonly keep: (number: number) => Effect.Effect<void, SpoolBroken>
+}
+
+/** Bytes that are all there. */
+export interface SpooledBytes {
+  readonly length: number
+  readonly read: Arriving["read"]
 }
 
 export interface KeptWrite {
@@ -39,6 +49,9 @@ export interface SpoolShape {
   ) => Effect.Effect<Arriving, MailboxFull | SpoolBroken, Scope.Scope>
   /** Where the kept bytes are read. */
   readonly pathOf: (kept: KeptWrite) => string
+  readonly has: (kept: KeptWrite) => boolean
+  /** What is kept, to be passed on; its file stays open as long as the scope. */
+  readonly bytesOf: (kept: KeptWrite) => Effect.Effect<SpooledBytes, SpoolBroken, Scope.Scope>
   /** All that are kept, by tenant and number. */
   readonly kept: () => readonly KeptWrite[]
   /** One that is not there is removed already. */

@@ -22,7 +22,15 @@ export interface TenantSettings {
   readonly priorities?: { readonly [source: string]: number }
 }
 
+interface Made {
+  readonly tenant: string
+  readonly partitions: number
+}
+
 const recordVersion = 1
+
+/** The shard whose owner writes what is kept of the tenant. */
+export const shardOfTenant = (tenant: string): number => fnv1a32(tenant) % shardCount
 
 /** What it does beside ends with the scope. */
 export const openTenants = Effect.fnUntraced(function* (world: World, root: ActorRef<RootMessage>) {
@@ -35,6 +43,8 @@ export class Tenants {
   readonly #fork: (effect: Effect.Effect<void>) => unknown
   readonly #started = new Set<string>()
   readonly #found = new Set<string>()
+  /** Has the owner of the tenant's shard make it, where that is another node. */
+  elsewhere: (made: Made) => Effect.Effect<void> = () => Effect.void
 
   constructor(
     world: World,
@@ -73,7 +83,7 @@ export class Tenants {
 
   #partitionsOf(settings: TenantSettings): Effect.Effect<number, IntelGraphError> {
     const { state } = this.#world.ports
-    const shard = fnv1a32(settings.tenant) % shardCount
+    const shard = shardOfTenant(settings.tenant)
     const path = ["tenant", settings.tenant]
     return Effect.gen({ self: this }, function* () {
       const partitions = settings.partitions ?? partitionsDefault
@@ -92,6 +102,7 @@ export class Tenants {
           )
           if (isOwner) return partitions
         }
+        yield* this.elsewhere({ tenant: settings.tenant, partitions })
         yield* Effect.sleep(retryMillisMax)
       }
     })

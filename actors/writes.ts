@@ -2,66 +2,46 @@
  * Writes of records over the edge: taken for good once, whatever becomes of the node, and read by a
  * connector like a file of their source.
  *
- * Promises: what is answered is on stable storage, its bytes in the spool and its receipt in the
- * actor state; a write that was taken and not finished goes on at the next start, as the same run
- * with the same counters, before anything else of its source but a file that was interrupted and
- * will be asked for; writes to one source follow each other in the order in which they were taken;
- * the same key with the same content is the same write, with other content a `Conflict`. A receipt
- * that says that a write is over was stored before the run's end was, so no crash counts a record
- * twice. In a cluster a write is taken where both the tenant's writes and the source are; where
- * these go to another node before it was read it waits until the source is back, and has no order
- * among the writes that the other takes meanwhile. What may fail beneath: the spool (the write is
- * refused), the state (the outcome is unknown; the client asks again under the same key), a
- * connector (the write stays pending until the node starts anew, and says why). Does not promise
- * receipts beyond `receiptsKeptMillisMax` and `receiptsKeptMax`, nor in a backup the bytes of a
- * write that was pending: after a restore its key is new.
+ * Promises: what is answered is on stable storage, its bytes in the spool of the node that has the
+ * source and its receipt in the actor state; a write that was taken and not finished goes on at the
+ * next start, as the same run with the same counters, before anything else of its source but a file
+ * that was interrupted and will be asked for; writes to one source follow each other in the order
+ * in which they were taken; the same key with the same content is the same write, with other
+ * content a `Conflict`. A receipt that says that a write is over was stored before the run's end
+ * was, so no crash counts a record twice.
+ *
+ * Any node of a cluster takes any write: it passes it on to the node that has the source, which
+ * records it with the keeper of the tenant's receipts, wherever that is, and any node tells of it.
+ * Where the source goes to another node before the write was read, that one is given it, as soon as
+ * the node with the bytes is there; such a write has no order among those that the other takes
+ * meanwhile. A client that repeats it brings the bytes again, and it goes on with these.
+ *
+ * What may fail beneath: the spool (the write is refused), the state or another node (the outcome
+ * is unknown; the client asks again under the same key), a connector (the write stays pending until
+ * the node starts anew, and says why). Does not promise receipts beyond `receiptsKeptMillisMax` and
+ * `receiptsKeptMax`, nor in a backup the bytes of a write that was pending: after a restore its key
+ * is new.
  */
-import { hash } from "node:crypto"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
-import { formatAddress } from "../protocols/address.ts"
-import { canonicalJson, type Json } from "../protocols/canonical.ts"
-import {
-  Conflict,
-  type Fenced,
-  type IntelGraphError,
-  MailboxFull,
-  Unavailable,
-} from "../protocols/errors.ts"
-import type { Run } from "../protocols/event.ts"
-import {
-  receiptProblemsMax,
-  receiptsKeptMax,
-  receiptsKeptMillisMax,
-  receiptsTrimmedPerWrite,
-  retryMillisMax,
-  spoolWritesPerSourceMax,
-} from "../protocols/limits.ts"
+import { type IntelGraphError, Invalid } from "../protocols/errors.ts"
+import { receiptProblemsMax, writeLookMillisMax, writeLookMillisMin } from "../protocols/limits.ts"
 import type { Mapping } from "../protocols/mapping.ts"
-import type { Ownership, StateEntry, StatePath } from "../runtime/index.ts"
-import type { IngestReport, IngestRequest } from "./api.ts"
-import type { InterruptedFiles } from "./interrupted-files.ts"
-import { shardOfConnector } from "./partition.ts"
+import type { OfferedKind } from "../runtime/index.ts"
 import {
-  decodeStored,
-  encodeStored,
   notBegun,
-  numbersPath,
   receiptOf,
-  receiptPath,
   type Standing,
   type StoredReceipt,
-  type StoredWrite,
-  type WriteNumbers,
   type WriteReceipt,
-  writePath,
 } from "./receipt.ts"
-import { writeIncarnation } from "./run-record.ts"
 import type { SourceFormat } from "./source.ts"
-import type { Arriving, SpoolShape } from "./spool.ts"
-import type { World } from "./world.ts"
+import type { Arriving, SpooledBytes, SpoolShape } from "./spool.ts"
+import { BetweenNodes, type BetweenParts } from "./write/between.ts"
+import { cutShort } from "./write/bytes.ts"
+import { holderOfBytes, WriteKeeper } from "./write/keeper.ts"
+import { readToKeeper, readToTaker, type TakeMessage } from "./write/messages.ts"
+import { type TakerParts, WriteTaker } from "./write/taker.ts"
 
 export interface WriteRequest {
   readonly tenant: string
@@ -88,12 +68,9 @@ export interface WritesShape {
 }
 
 /** What a node gives to its writes. */
-export interface WritesParts {
-  readonly world: World
-  readonly spool: SpoolShape
-  readonly ingest: (request: IngestRequest) => Effect.Effect<IngestReport>
-  readonly interrupted: InterruptedFiles
-  readonly ensureTenant: (tenant: string) => Effect.Effect<void, IntelGraphError>
+export interface WritesParts extends Omit<TakerParts, "keeper" | "between"> {
+  /** Its way to the other nodes of its cluster. */
+  readonly others: BetweenParts | undefined
 }
 
 /** Opens the writes of a node and begins again with those that were not finished. */
@@ -101,39 +78,24 @@ export const openWrites = (
   parts: WritesParts,
 ): Effect.Effect<WritesShape, IntelGraphError, Scope.Scope> =>
   Effect.gen(function* () {
-    const writes = new Writes(parts, yield* Scope.Scope)
-    yield* writes.resume()
+    const { others } = parts
+    const between = others === undefined ? undefined : new BetweenNodes(others)
+    const keeper = new WriteKeeper(parts.world)
+    const taker = new WriteTaker({ ...parts, keeper, between }, yield* Scope.Scope)
+    const writes = new Writes({ ...parts, keeper, between }, taker)
+    // Others are answered when it is known which bytes are here.
+    yield* taker.resume()
+    if (between !== undefined) yield* between.open(writes)
     return writes
   })
 
-/** A write that is not over. */
-interface Live {
-  readonly tenant: string
-  readonly key: string
-  readonly stored: StoredReceipt
-  readonly recipe: NonNullable<StoredWrite["recipe"]>
-  /** Over, or not to go on before the node starts anew. */
-  readonly rests: Deferred.Deferred<void>
-  standing: Standing
-}
-
-interface TenantWrites {
-  readonly turn: Semaphore.Semaphore
-  readonly live: Map<string, Live>
-  /** How many of them each source has. */
-  readonly bySource: Map<string, number>
-  /** As they were written last, under this epoch of the shard. */
-  numbers: (WriteNumbers & { readonly epoch: number }) | undefined
-}
-
 class Writes implements WritesShape {
-  readonly #parts: WritesParts
-  readonly #scope: Scope.Scope
-  readonly #tenants = new Map<string, TenantWrites>()
+  readonly #parts: TakerParts
+  readonly #taker: WriteTaker
 
-  constructor(parts: WritesParts, scope: Scope.Scope) {
+  constructor(parts: TakerParts, taker: WriteTaker) {
     this.#parts = parts
-    this.#scope = scope
+    this.#taker = taker
   }
 
   receive(tenant: string) {
@@ -141,326 +103,141 @@ class Writes implements WritesShape {
   }
 
   take(request: WriteRequest, arrived: Arriving): Effect.Effect<void, IntelGraphError> {
-    const { turn } = this.#of(request.tenant)
-    return Effect.uninterruptible(turn.withPermits(1)(this.#takeInTurn(request, arrived)))
+    const { tenant, source, format, mapping, idempotencyKey: key, given } = request
+    const { between } = this.#parts
+    if (between === undefined) return this.#taker.take(request, arrived)
+    const recipe = { format, mapping: mapping ?? null }
+    const passed = { key, given: given ?? null, recipe, bytesHash: arrived.hash() }
+    const bytes: SpooledBytes = {
+      length: arrived.bytes(),
+      read: (offset, length) => arrived.read(offset, length),
+    }
+    return Effect.flatMap(between.isHere(tenant, source), (isHere) =>
+      isHere
+        ? this.#taker.take(request, arrived)
+        : Effect.asVoid(between.take({ tenant, source }, passed, bytes)),
+    )
   }
 
   receipt(tenant: string, key: string, waitMillis: number) {
-    return Effect.suspend(() => {
-      const live = this.#of(tenant).live.get(key)
-      if (live === undefined || waitMillis <= 0) return this.#receipt(tenant, key)
-      const waited = Effect.timeoutOption(Deferred.await(live.rests), waitMillis)
-      return Effect.andThen(waited, this.#receipt(tenant, key))
-    })
-  }
-
-  /** What has no receipt that waits for it was never acknowledged, or is over. */
-  resume(): Effect.Effect<void, IntelGraphError> {
-    const { world, spool, ensureTenant } = this.#parts
-    return Effect.forEach(
-      spool.kept(),
-      (kept) =>
-        world.patiently(
-          Effect.gen({ self: this }, function* () {
-            const { tenant, number } = kept
-            const write = yield* this.#read<StoredWrite>(tenant, writePath(tenant, number))
-            const key = write?.idempotencyKey ?? ""
-            const stored = yield* this.#read<StoredReceipt>(tenant, receiptPath(tenant, key))
-            const recipe = write?.recipe ?? null
-            if (recipe === null || stored?.number !== number || stored.end !== null) {
-              return yield* spool.remove(kept)
-            }
-            yield* ensureTenant(tenant)
-            yield* this.#begin(tenant, key, stored, recipe)
-          }),
-        ),
-      { discard: true },
-    )
-  }
-
-  #takeInTurn(request: WriteRequest, arrived: Arriving): Effect.Effect<void, IntelGraphError> {
-    const { tenant, source, format, mapping, idempotencyKey: key } = request
-    const { world, spool, ensureTenant } = this.#parts
-    const own = this.#of(tenant)
+    const { host } = this.#parts.world.ports
     return Effect.gen({ self: this }, function* () {
-      const content = contentHash(request, arrived.hash())
-      const known = yield* this.#known(tenant, key)
-      if (known !== undefined) {
-        return known.hash === content ? undefined : yield* Effect.fail(otherContent(key))
+      const untilMillis = host.nowMillis() + waitMillis
+      for (let pause = writeLookMillisMin; ; pause = Math.min(2 * pause, writeLookMillisMax)) {
+        const told = yield* this.#told(tenant, key)
+        const leftMillis = untilMillis - host.nowMillis()
+        if (told?.state !== "pending" || told.error !== undefined || leftMillis <= 0) return told
+        const rests = this.#taker.rests(tenant, key)
+        if (rests !== undefined) yield* Effect.timeoutOption(rests, leftMillis)
+        else if (this.#parts.between === undefined) return told
+        else yield* Effect.sleep(Math.min(leftMillis, pause))
       }
-      const owner = yield* this.#isHere(request)
-      const waiting = own.bySource.get(source) ?? 0
-      if (waiting >= spoolWritesPerSourceMax) return yield* Effect.fail(sourceFull(tenant, source))
-      yield* ensureTenant(tenant)
-      const numbers = yield* this.#numbers(tenant, owner)
-      const number = numbers.next
-      const takenAtMillis = world.ports.host.nowMillis()
-      const trimmed = yield* this.#trim(request, numbers, takenAtMillis)
-      const given = request.given ?? null
-      const node = world.node ?? null
-      const stored = { number, source, hash: content, takenAtMillis, given, end: null, node }
-      const recipe = { format, mapping: mapping ?? null }
-      const next = { next: number + 1, oldest: trimmed.oldest }
-      yield* arrived.keep(number)
-      const entries = [
-        ...trimmed.entries,
-        entry(receiptPath(tenant, key), stored),
-        entry(writePath(tenant, number), { idempotencyKey: key, recipe }),
-        entry(numbersPath(tenant), next),
-      ]
-      // Where it is unknown what became of this the write is not acknowledged; without its bytes
-      // a receipt that was stored all the same counts as none.
-      own.numbers = undefined
-      yield* Effect.onError(this.#writeAs(owner, entries), () =>
-        Effect.ignore(spool.remove({ tenant, number })),
-      )
-      own.numbers = { ...next, epoch: owner.epoch }
-      yield* this.#begin(tenant, key, stored, recipe)
     })
   }
 
-  /** A write is kept by one node, and read by the one that has the source: this one is both. */
-  #isHere({ tenant, source }: WriteRequest): Effect.Effect<Ownership, Unavailable> {
-    const { world } = this.#parts
-    const connector = formatAddress({ tenant, kind: "connector", key: source })
-    return Effect.andThen(
-      world.owning(shardOfConnector(connector)),
-      world.owning(shardOfWrites(tenant)),
-    )
-  }
-
-  /** Reads in the background; begun at once, so that writes of a source keep their order. */
-  #begin(tenant: string, key: string, stored: StoredReceipt, recipe: Live["recipe"]) {
+  #told(tenant: string, key: string): Effect.Effect<WriteReceipt | undefined, IntelGraphError> {
     return Effect.gen({ self: this }, function* () {
-      const rests = yield* Deferred.make<void>()
-      const live: Live = { tenant, key, stored, recipe, rests, standing: notBegun }
-      const { live: all, bySource } = this.#of(tenant)
-      all.set(key, live)
-      bySource.set(stored.source, (bySource.get(stored.source) ?? 0) + 1)
-      yield* Effect.forkIn(this.#drive(live), this.#scope, { startImmediately: true })
+      const { keeper } = this.#parts
+      const stored = yield* keeper.known(tenant, key)
+      if (stored === undefined) return undefined
+      const standing = stored.end === null ? yield* this.#standing(tenant, key, stored) : notBegun
+      if (standing !== undefined) return yield* this.#receipt(tenant, key, stored, standing)
+      // It may have come to its end just now; else its bytes are gone, and it is none.
+      const now = yield* keeper.known(tenant, key)
+      return now === undefined || now.end === null
+        ? undefined
+        : yield* this.#receipt(tenant, key, now, notBegun)
     })
   }
 
-  #drive(live: Live): Effect.Effect<void> {
-    const { ingest, interrupted } = this.#parts
-    const request = this.#requestOf(live)
-    const again: Effect.Effect<void> = Effect.flatMap(ingest(request), ({ error }) => {
-      // Too many ingests of the tenant wait: commands brought them, and there will be room.
-      if (error?._tag === "LimitExceeded" && this.#isLive(live)) {
-        return Effect.andThen(Effect.sleep(retryMillisMax), again)
-      }
-      if (this.#isLive(live)) live.standing = { ...live.standing, trouble: troubleOf(error) }
-      return Deferred.succeed(live.rests, undefined)
+  /** How far it is where its source is; `undefined` where its bytes should be there and are not. */
+  #standing(tenant: string, key: string, stored: StoredReceipt) {
+    const { between, world } = this.#parts
+    const here = () => this.#taker.standing(tenant, key)
+    const from = (standing: Standing | undefined, node: string | undefined) =>
+      standing ?? (holderOfBytes(stored) === (node ?? null) ? undefined : notBegun)
+    if (between === undefined) return Effect.sync(() => from(here(), world.node))
+    return Effect.gen(function* () {
+      const holder = yield* between.holderOf(tenant, stored.source)
+      if (holder === undefined) return from(here(), world.node)
+      const looked = between.look(tenant, stored.source, key)
+      // Nobody there says it now: it is pending, as its receipt has it.
+      const known = Effect.map(looked, (standing) => from(standing, holder))
+      return yield* Effect.catch(known, () => Effect.sync(() => here() ?? notBegun))
     })
-    return Effect.andThen(interrupted.wait(request), again)
   }
 
-  #isLive(live: Live): boolean {
-    return this.#of(live.tenant).live.get(live.key) === live
+  #receipt(tenant: string, key: string, stored: StoredReceipt, standing: Standing) {
+    const { reads } = this.#parts.world.ports
+    const run = stored.end === null ? standing.run : (stored.end.run ?? undefined)
+    const { deadLettered } = stored.end?.counters ?? standing.counters
+    const problems =
+      run === undefined || deadLettered === 0
+        ? Effect.succeed([])
+        : reads.deadLettersOfRun(tenant, stored.source, run, receiptProblemsMax)
+    return Effect.map(problems, (named) => receiptOf(key, stored, standing, named))
   }
 
-  #requestOf(live: Live): IngestRequest {
-    const { tenant, key, stored, recipe } = live
-    const { number, source, hash: content } = stored
-    return {
+  // What other nodes ask of this one.
+
+  readonly keeper: OfferedKind = {
+    tell: () => onlyAnswered(),
+    ask: (tenant, _key, message) =>
+      Effect.flatMap(readToKeeper(message), (said) =>
+        said.say === "record"
+          ? this.#parts.keeper.record(tenant, said)
+          : Effect.as(this.#parts.keeper.settle(tenant, said), null),
+      ),
+  }
+
+  readonly source: OfferedKind = {
+    tell: () => onlyAnswered(),
+    ask: (tenant, source, message) => this.#answer(tenant, source, message),
+    stream: (tenant, source, message) => this.#answer(tenant, source, message),
+  }
+
+  #answer(
+    tenant: string,
+    source: string,
+    message: unknown,
+  ): Effect.Effect<unknown, IntelGraphError> {
+    return Effect.flatMap(readToTaker(message), (said): Effect.Effect<unknown, IntelGraphError> => {
+      if (said.say === "take") return this.#takeFor(tenant, source, said)
+      const standing = this.#taker.standing(tenant, said.key)
+      if (standing === undefined) return Effect.succeed({ standing: null })
+      const { run, trouble } = standing
+      return Effect.succeed({
+        standing: { ...standing, run: run ?? null, trouble: trouble ?? null },
+      })
+    })
+  }
+
+  /** Takes a write that came over the edge of another node, or whose bytes are there. */
+  #takeFor(tenant: string, source: string, said: TakeMessage) {
+    const { spool, between, world } = this.#parts
+    const { key, given, recipe, bytes, bytesHash, length } = said
+    const { format, mapping } = recipe
+    const request: WriteRequest = {
       tenant,
       source,
-      format: recipe.format,
-      mapping: recipe.mapping ?? undefined,
-      file: `write:${key}`,
-      write: {
-        path: this.#parts.spool.pathOf({ tenant, number }),
-        incarnation: `${writeIncarnation}${number}:${content}`,
-      },
-      again: "once",
-      // A record that is wrong is told of in the receipt; it does not fail the others.
-      maxBadShare: 1,
-      watch: {
-        seen: ({ counters, offered, fileBytes, fileBytesRead }, run) => {
-          live.standing = { counters, offered, fileBytes, fileBytesRead, run, trouble: undefined }
-        },
-        settle: (report, run) => this.#settle(live, report, run),
-      },
+      format,
+      mapping: mapping ?? undefined,
+      idempotencyKey: key,
+      given: given ?? undefined,
     }
-  }
-
-  #settle(live: Live, report: IngestReport, run: Run | undefined) {
-    const { tenant, key, stored, rests } = live
-    const { number } = stored
-    return Effect.gen({ self: this }, function* () {
-      if (!this.#isLive(live)) return
-      const { counters, error } = report
-      const end = {
-        state: report.phase === "failed" ? ("failed" as const) : ("committed" as const),
-        counters,
-        run: run ?? null,
-        error: error?.message ?? null,
-      }
-      yield* this.#write(tenant, [
-        entry(receiptPath(tenant, key), { ...stored, end }),
-        entry(writePath(tenant, number), { idempotencyKey: key, recipe: null }),
-      ])
-      this.#forget(live)
-      // A file that stays is removed at the next start.
-      yield* Effect.ignore(this.#parts.spool.remove({ tenant, number }))
-      yield* Deferred.succeed(rests, undefined)
-    })
-  }
-
-  #forget({ tenant, key, stored: { source } }: Live): void {
-    const { live, bySource } = this.#of(tenant)
-    live.delete(key)
-    const left = (bySource.get(source) ?? 1) - 1
-    if (left > 0) bySource.set(source, left)
-    else bySource.delete(source)
-  }
-
-  #receipt(tenant: string, key: string): Effect.Effect<WriteReceipt | undefined, IntelGraphError> {
-    const { reads } = this.#parts.world.ports
-    return Effect.gen({ self: this }, function* () {
-      const stored = yield* this.#known(tenant, key)
-      if (stored === undefined) return undefined
-      const standing = this.#of(tenant).live.get(key)?.standing ?? notBegun
-      const run = stored.end === null ? standing.run : (stored.end.run ?? undefined)
-      const { deadLettered } = stored.end?.counters ?? standing.counters
-      const problems =
-        run === undefined || deadLettered === 0
-          ? []
-          : yield* reads.deadLettersOfRun(tenant, stored.source, run, receiptProblemsMax)
-      return receiptOf(key, stored, standing, problems)
-    })
-  }
-
-  /** Neither one that is kept no longer nor one whose bytes are gone. */
-  #known(tenant: string, key: string): Effect.Effect<StoredReceipt | undefined, IntelGraphError> {
-    return Effect.gen({ self: this }, function* () {
-      const { live } = this.#of(tenant)
-      const now = live.get(key)
-      if (now !== undefined) return now.stored
-      const stored = yield* this.#read<StoredReceipt>(tenant, receiptPath(tenant, key))
-      if (stored === undefined) return live.get(key)?.stored
-      if (stored.end === null) return live.get(key)?.stored ?? this.#pendingElsewhere(stored)
-      return this.#isOld(stored, this.#parts.world.ports.host.nowMillis()) ? undefined : stored
-    })
-  }
-
-  /** Another node has the bytes, and goes on with them when the source is there again. */
-  #pendingElsewhere(stored: StoredReceipt): StoredReceipt | undefined {
-    const node = stored.node ?? undefined
-    return node === undefined || node === this.#parts.world.node ? undefined : stored
-  }
-
-  #isOld({ takenAtMillis }: StoredReceipt, nowMillis: number): boolean {
-    return nowMillis - takenAtMillis > receiptsKeptMillisMax
-  }
-
-  /** Another node may have counted on while the shard was its. */
-  #numbers(tenant: string, { epoch }: Ownership): Effect.Effect<WriteNumbers, IntelGraphError> {
-    const { numbers } = this.#of(tenant)
-    if (numbers?.epoch === epoch) return Effect.succeed(numbers)
-    const read = this.#read<WriteNumbers>(tenant, numbersPath(tenant))
-    return Effect.map(read, (kept) => kept ?? { next: 1, oldest: 1 })
-  }
-
-  /** Lets the oldest receipts go, a few each time. */
-  #trim(coming: WriteRequest, { next, oldest: from }: WriteNumbers, nowMillis: number) {
-    const { tenant, idempotencyKey } = coming
-    return Effect.gen({ self: this }, function* () {
-      const entries: StateEntry[] = []
-      let oldest = from
-      for (; oldest < Math.min(next, from + receiptsTrimmedPerWrite); oldest++) {
-        const path = writePath(tenant, oldest)
-        const write = yield* this.#read<StoredWrite>(tenant, path)
-        if (write === undefined) continue
-        const of = receiptPath(tenant, write.idempotencyKey)
-        const stored = yield* this.#read<StoredReceipt>(tenant, of)
-        // The key may have been used again, where the bytes of this write were gone.
-        const isOwn = stored?.number === oldest
-        if (isOwn && this.#of(tenant).live.has(write.idempotencyKey)) break
-        if (isOwn && stored.end === null && this.#pendingElsewhere(stored) !== undefined) break
-        const tooMany = next - oldest >= receiptsKeptMax
-        if (isOwn && !tooMany && !this.#isOld(stored, nowMillis)) break
-        entries.push({ path, value: undefined })
-        const comesAgain = write.idempotencyKey === idempotencyKey
-        if (isOwn && !comesAgain) entries.push({ path: of, value: undefined })
-      }
-      return { entries, oldest }
-    })
-  }
-
-  #of(tenant: string): TenantWrites {
-    const known = this.#tenants.get(tenant)
-    if (known !== undefined) return known
-    const maps = { live: new Map(), bySource: new Map() }
-    const own = { turn: Semaphore.makeUnsafe(1), ...maps, numbers: undefined }
-    this.#tenants.set(tenant, own)
-    return own
-  }
-
-  #read<A>(tenant: string, path: StatePath): Effect.Effect<A | undefined, IntelGraphError> {
-    const read = this.#parts.world.ports.state.read(shardOfWrites(tenant), path)
-    return Effect.flatMap(read, (bytes) =>
-      bytes === undefined ? Effect.undefined : decodeStored<A>(bytes),
-    )
-  }
-
-  #write(tenant: string, entries: readonly StateEntry[]): Effect.Effect<void, IntelGraphError> {
-    const { world } = this.#parts
-    return Effect.flatMap(world.owning(shardOfWrites(tenant)), (owner) =>
-      this.#writeAs(owner, entries),
-    )
-  }
-
-  #writeAs(owner: Ownership, entries: readonly StateEntry[]): Effect.Effect<void, IntelGraphError> {
-    const { world } = this.#parts
-    return Effect.catchTag(world.ports.state.write(owner, entries), "Fenced", (error) =>
-      Effect.fail(takenOver(world, error)),
+    return Effect.scoped(
+      Effect.gen({ self: this }, function* () {
+        const arriving = yield* spool.receive(tenant)
+        if ("here" in bytes) yield* arriving.append(bytes.here)
+        else yield* between?.transfers.fetch(bytes.node, bytes.transfer, arriving) ?? Effect.void
+        const isSame = bytesHash === null || bytesHash === arriving.hash()
+        if (!isSame || arriving.bytes() !== length) return yield* Effect.fail(cutShort())
+        yield* this.#taker.take(request, arriving)
+        return { node: world.node ?? null }
+      }),
     )
   }
 }
 
-const shardOfWrites = (tenant: string): number =>
-  shardOfConnector(formatAddress({ tenant, kind: "writes", key: "" }))
-
-const entry = (path: StatePath, value: Parameters<typeof encodeStored>[0]): StateEntry => ({
-  path,
-  value: encodeStored(value),
-})
-
-/** Equal for the same bytes that mean the same. */
-function contentHash(request: WriteRequest, bytesHash: string): string {
-  const { source, format, mapping } = request
-  const json: Json = {
-    source,
-    format,
-    mapping: (mapping ?? null) as unknown as Json,
-    bytes: bytesHash,
-  }
-  return hash("sha256", canonicalJson(json), "hex")
-}
-
-const otherContent = (key: string) =>
-  new Conflict({
-    message: `The idempotency key ${JSON.stringify(key)} was used for another write.`,
-  })
-
-/** Whether it was written is not known; the owner of now answers under the same key. */
-const takenOver = (world: World, error: Fenced): Unavailable => {
-  world.fail(error)
-  const message = "Another node has taken over what keeps this write."
-  return new Unavailable({ message, retryAfterMillis: retryMillisMax })
-}
-
-const sourceFull = (tenant: string, source: string) =>
-  new MailboxFull({
-    mailbox: formatAddress({ tenant, kind: "connector", key: source }),
-    limit: "depth",
-    retryAfterMillis: retryMillisMax,
-    message: `${spoolWritesPerSourceMax} writes to the source ${source} wait already.`,
-  })
-
-/** Why a write waits for the next start; what is the node's own business stays in its log. */
-function troubleOf(error: IntelGraphError | undefined): string {
-  const goesOn = "It goes on when the node starts anew."
-  return error?.family === "Refused" ? `${error.message} ${goesOn}` : goesOn
-}
+const onlyAnswered = () =>
+  new Invalid({ what: "message", message: "Writes are asked, not told: their answer counts." })

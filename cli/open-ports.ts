@@ -54,10 +54,10 @@ export const openLogOf = Effect.fnUntraced(function* (
   const register = yield* openRegister(broker, { replicas })
   const node = settings.node.value ?? (yield* nameOf(directory))
   const own = { node, incarnation: randomBytes(8).toString("hex") }
-  const cluster: Membership = { ...own, weight: nodeWeightDefault, register }
   const onFault = (request: string, cause: unknown) =>
     logger.error("request of a node failed", { request, cause })
   const peers = yield* openPeers(broker, { own, host, onFault })
+  const cluster: Membership = { ...own, weight: nodeWeightDefault, register, peers }
   const resumeKey = yield* resumeKeyOf(directory, (own) =>
     sharedFact(broker, { fact: "resume-key" }, own),
   )

@@ -811,3 +811,14 @@ export const keptAnswerMillis = 5 * 60_000
 /** Takeovers. */
 /** How often, while a guard waits, transactions of former owners that hold it are ended again. */
 export const neo4jEndAgainMillis = 250
+
+/** Writes that one node takes for another. */
+/** Bytes that go with the message itself: all of a mutation. More is asked for as a stream. */
+export const writeInlineBytesMax = 384 * 1024
+/** Bytes of one part of that stream: below a chunk's, with its envelope. */
+export const writePartBytes = 120 * 1024
+/** Until a write that goes with its message is taken: others of its tenant, slow disks. */
+export const writeTakeMillisMax = 30_000
+/** The time between two looks at a write that is read elsewhere, at first and at last. */
+export const writeLookMillisMin = 25
+export const writeLookMillisMax = 250

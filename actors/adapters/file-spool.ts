@@ -20,7 +20,7 @@ import {
   spoolWritesPerTenantMax,
   uploadBytesMax,
 } from "../../protocols/limits.ts"
-import type { Arriving, KeptWrite, SpoolBroken, SpoolShape } from "../spool.ts"
+import type { Arriving, KeptWrite, SpoolBroken, SpooledBytes, SpoolShape } from "../spool.ts"
 
 /** Bounds of a spool; those of `limits.ts` unless a test names others. */
 export interface SpoolBounds {
@@ -108,11 +108,29 @@ class FileSpool implements SpoolShape {
     await mkdir(join(this.#folder, tenant), { recursive: true, mode: 0o700 })
     // Also where it was there: another write may have made it just now and not flushed it yet.
     await flushFolder(this.#folder)
-    return openFile(path, "wx", 0o600)
+    return openFile(path, "wx+", 0o600)
   }
 
   pathOf({ tenant, number }: KeptWrite): string {
     return join(this.#folder, tenant, String(number).padStart(16, "0"))
+  }
+
+  has({ tenant, number }: KeptWrite): boolean {
+    return this.#tenants.get(tenant)?.kept.has(number) ?? false
+  }
+
+  bytesOf(kept: KeptWrite): Effect.Effect<SpooledBytes, SpoolBroken, Scope.Scope> {
+    const path = this.pathOf(kept)
+    const opened = Effect.acquireRelease(
+      attempt(path, () => openFile(path, "r")),
+      (handle) => Effect.promise(() => handle.close().catch(() => undefined)),
+    )
+    return Effect.flatMap(opened, (handle) =>
+      attempt(path, async () => {
+        const length = (await handle.stat()).size
+        return { length, read: (offset, most) => readAt(path, handle, offset, most) }
+      }),
+    )
   }
 
   kept(): readonly KeptWrite[] {
@@ -153,9 +171,11 @@ class FileSpool implements SpoolShape {
     this.#bytes += bytes
   }
 
-  /** The file got its name; its bytes are charged already. */
+  /** The file got its name; its bytes are charged already. One that had the name is gone. */
   named(tenant: string, number: number, bytes: number): void {
-    this.#holding(tenant).kept.set(number, bytes)
+    const { kept } = this.#holding(tenant)
+    this.charge(tenant, -(kept.get(number) ?? 0))
+    kept.set(number, bytes)
   }
 
   arrived(tenant: string): void {
@@ -223,6 +243,14 @@ class ArrivingFile implements Arriving {
     return this.#hash.copy().digest("hex")
   }
 
+  read(offset: number, length: number): Effect.Effect<Uint8Array, SpoolBroken> {
+    return readAt(this.#path, this.#handle, offset, length)
+  }
+
+  flush(): Effect.Effect<void, SpoolBroken> {
+    return attempt(this.#path, () => this.#handle.sync())
+  }
+
   keep(number: number): Effect.Effect<void, SpoolBroken> {
     const to = this.#spool.pathOf({ tenant: this.#tenant, number })
     return attempt(this.#path, async () => {
@@ -255,6 +283,12 @@ const tooLarge = (bound: number, value: number) =>
 
 const full = (tenant: string, limit: MailboxFull["limit"], message: string) =>
   new MailboxFull({ mailbox: `${tenant}/spool`, limit, message, retryAfterMillis: retryMillisMax })
+
+const readAt = (path: string, handle: FileHandle, offset: number, length: number) =>
+  attempt(path, async (): Promise<Uint8Array> => {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, offset)
+    return buffer.subarray(0, bytesRead)
+  })
 
 /** A name is on stable storage when its folder is. */
 async function flushFolder(path: string): Promise<void> {

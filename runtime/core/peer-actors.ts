@@ -19,7 +19,7 @@ import {
   NotFound,
 } from "../../protocols/errors.ts"
 import { askMillisDefault, askMillisMax, peerChunksUntakenMax } from "../../protocols/limits.ts"
-import type { Admission, AskError } from "./actor.ts"
+import type { Admission } from "./actor.ts"
 import {
   NotThere,
   notThere,
@@ -39,7 +39,7 @@ export interface OfferedKind {
     key: string,
     message: unknown,
     timeoutMillis: number,
-  ) => Effect.Effect<unknown, AskError | Invalid>
+  ) => Effect.Effect<unknown, IntelGraphError>
   /** Answers by a stream: `emit` waits until who asked has taken enough. */
   readonly stream?: (
     tenant: string,

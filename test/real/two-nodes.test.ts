@@ -1,6 +1,7 @@
 /**
  * Two nodes over one log and one graph, and a browser on each: what is committed by either is told
- * by both, and a browser whose node is killed goes on at the other with its token.
+ * by both, and a browser whose node is killed goes on at the other with its token. What is written
+ * to either is taken once, and goes on at the other.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -94,15 +95,19 @@ function expectEachOnce(changes: readonly Change[]): void {
   expect(new Set(changes.map(({ key }) => key)).size).toBe(changes.length)
 }
 
-it("tells each browser every change once, also the one whose node is killed", async () => {
-  const names = writeSources()
-  configure([])
+function serving() {
   const address = new URL(postgres.url)
   address.username = postgres.user ?? ""
   address.password = postgres.password ?? ""
   const env = { INTELGRAPH_NATS: nats.url, INTELGRAPH_POSTGRES: address.href }
-  const serve = (name: string) =>
+  return (name: string) =>
     start({ folder, env }, "start", "--port", "0", "--node", name, "--data-dir", name)
+}
+
+it("tells each browser every change once, also the one whose node is killed", async () => {
+  const names = writeSources()
+  configure([])
+  const serve = serving()
   const empty = serve("a")
   const first = await empty.says(/GraphQL: (\S+)/)
   const page = (await query(first, "{ entities { resume items { key } } }")).json().data?.entities
@@ -133,4 +138,93 @@ it("tells each browser every change once, also the one whose node is killed", as
   expectEachOnce(await told(atB))
   expectEachOnce([...before, ...(await told(moved))])
   expect([(await told(atB)).length, before.length + (await told(moved)).length]).toEqual([all, all])
+}, 300_000)
+
+const writes = 60
+const recordsOfWrite = 5
+const writtenSources = 6
+
+const writeDocument = `mutation ($source: String!, $key: String!, $records: [JSON!]!) {
+  ingest(source: $source, idempotencyKey: $key, records: $records, waitMillis: 20000) {
+    state accepted read duplicates
+  }
+}`
+const receiptDocument = `query ($key: String!) {
+  receipt(idempotencyKey: $key) { state accepted read duplicates }
+}`
+
+interface Told {
+  readonly state: string
+  readonly accepted: number
+}
+
+interface Counted {
+  readonly sources: readonly { readonly source: string }[]
+}
+
+/** As a client does: whoever does not answer for good is followed by the next, under one key. */
+async function write(n: number, urls: () => readonly string[]): Promise<Told> {
+  const source = `w${n % writtenSources}`
+  const records = Array.from({ length: recordsOfWrite }, (_, r) => ({ id: `${n} ${r}` }))
+  for (let turn = n; ; turn++) {
+    const url = urls()[turn % urls().length] ?? ""
+    const variables = { source, key: `write ${n}`, records }
+    const answer = await query(url, writeDocument, variables).catch(() => undefined)
+    const told = answer?.json().data?.ingest as Told | null | undefined
+    if (told?.state === "COMMITTED") return told
+    const [error] = answer?.json().errors ?? []
+    if (error !== undefined) expect(error.extensions?.code).toBe("UNAVAILABLE")
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
+
+it("takes each write to either once, also those that a killed node had taken", async () => {
+  configure([])
+  const serve = serving()
+  const [a, b] = [serve("writes-a"), serve("writes-b")]
+  const urlA = await a.says(/GraphQL: (\S+)/)
+  const urlB = await b.says(/GraphQL: (\S+)/)
+  let urls: readonly string[] = [urlA, urlB]
+  let committed = 0
+  let isKilled = false
+  const written = async (n: number) => {
+    // Some are sent to both at the same time.
+    const all = await Promise.all(
+      Array.from({ length: n % 3 === 0 ? 2 : 1 }, () => write(n, () => urls)),
+    )
+    committed += 1
+    if (committed > writes / 3 && !isKilled) {
+      isKilled = true
+      a.child.kill("SIGKILL")
+      await a.ended
+      urls = [urlB]
+    }
+    return all
+  }
+  const told = await Promise.all(Array.from({ length: writes }, (_, n) => written(n)))
+  const right = {
+    state: "COMMITTED",
+    accepted: recordsOfWrite,
+    read: recordsOfWrite,
+    duplicates: 0,
+  }
+  for (const one of told.flat()) expect(one).toEqual(right)
+  const again = serve("writes-a")
+  const urlAgain = await again.says(/GraphQL: (\S+)/)
+  for (const url of [urlAgain, urlB]) {
+    for (let n = 0; n < writes; n++) {
+      const answer = await query(url, receiptDocument, { key: `write ${n}` })
+      expect(answer.json().data?.receipt).toEqual(right)
+    }
+  }
+  const answer = await query(urlB, "{ stats { sources { source accepted duplicates } } }")
+  const stats = answer.json().data?.stats as Counted | undefined
+  const accepted = (writes / writtenSources) * recordsOfWrite
+  expect(stats?.sources.filter(({ source }) => /^w/.test(source))).toEqual(
+    Array.from({ length: writtenSources }, (_, n) => ({
+      source: `w${n}`,
+      accepted,
+      duplicates: 0,
+    })),
+  )
 }, 300_000)

@@ -41,6 +41,8 @@ const watchedSpool = (spool: SpoolShape): SpoolShape => {
   const seen = watched("spool", spool, see)
   return {
     pathOf: (kept) => spool.pathOf(kept),
+    has: (kept) => spool.has(kept),
+    bytesOf: (kept) => spool.bytesOf(kept),
     kept: () => spool.kept(),
     remove: (kept) => seen.remove(kept),
     receive: (tenant) =>
@@ -48,8 +50,15 @@ const watchedSpool = (spool: SpoolShape): SpoolShape => {
         const call = ++arrivals
         // Each has methods of its own; they are counted together.
         const at = (point: CallPoint) => see({ ...point, call })
-        const { append, keep } = watched("arriving", arriving, at)
-        return { append, keep, bytes: () => arriving.bytes(), hash: () => arriving.hash() }
+        const { append, flush, keep } = watched("arriving", arriving, at)
+        return {
+          append,
+          flush,
+          keep,
+          read: (offset, length) => arriving.read(offset, length),
+          bytes: () => arriving.bytes(),
+          hash: () => arriving.hash(),
+        }
       }),
   }
 }

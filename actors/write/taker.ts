@@ -1,0 +1,381 @@
+/**
+ * Takes writes to the sources that this node has, and reads each as a file of its source.
+ *
+ * Promises: what is taken is on stable storage, its bytes in the spool and its receipt with the
+ * keeper; writes to one source are read in the order in which they were taken here. What is not
+ * over goes on at the next start. Where its source has gone to another node, that one is given the
+ * write: its bytes go from here when that node has them on stable storage or the write is over, and
+ * for no other reason; while a write is on its way out this node says of no copy that it has it, so
+ * two that give to each other cannot both let go. It is not read again where another node has read
+ * it. What may fail beneath: the spool (nothing is taken), the keeper (whether it was taken is
+ * unknown, and the bytes are not read), a connector (the write stays pending until the node starts
+ * anew, and says why).
+ */
+import { hash } from "node:crypto"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import { formatAddress, shardOfAddress } from "../../protocols/address.ts"
+import { canonicalJson, type Json } from "../../protocols/canonical.ts"
+import { type IntelGraphError, MailboxFull, Unavailable } from "../../protocols/errors.ts"
+import type { Run } from "../../protocols/event.ts"
+import { retryMillisMax, spoolWritesPerSourceMax } from "../../protocols/limits.ts"
+import type { IngestReport, IngestRequest } from "../api.ts"
+import type { InterruptedFiles } from "../interrupted-files.ts"
+import { notBegun, type Standing, type StoredReceipt, type StoredWrite } from "../receipt.ts"
+import { writeIncarnation } from "../run-record.ts"
+import type { Arriving, SpoolShape } from "../spool.ts"
+import type { World } from "../world.ts"
+import type { WriteRequest } from "../writes.ts"
+import { type BetweenNodes, sourceOf } from "./between.ts"
+import { holderOfBytes, otherContent, type WriteKeeper } from "./keeper.ts"
+import type { RecordMessage, SettleMessage } from "./messages.ts"
+
+export interface TakerParts {
+  readonly world: World
+  readonly spool: SpoolShape
+  readonly ingest: (request: IngestRequest) => Effect.Effect<IngestReport>
+  readonly interrupted: InterruptedFiles
+  readonly ensureTenant: (tenant: string) => Effect.Effect<void, IntelGraphError>
+  readonly keeper: WriteKeeper
+  /** Missing where the node has no others to talk to. */
+  readonly between: BetweenNodes | undefined
+}
+
+/** A write that is not over, and whose bytes are here. */
+interface Live {
+  readonly tenant: string
+  readonly key: string
+  readonly stored: StoredReceipt
+  readonly recipe: NonNullable<StoredWrite["recipe"]>
+  /** Over, gone to another node, or not to go on before the node starts anew. */
+  readonly rests: Deferred.Deferred<void>
+  standing: Standing
+  /** Another node is asked to take it. */
+  isOnItsWay: boolean
+}
+
+interface TenantWrites {
+  readonly turn: Semaphore.Semaphore
+  readonly live: Map<string, Live>
+  /** How many of them each source has. */
+  readonly bySource: Map<string, number>
+}
+
+export class WriteTaker {
+  readonly #parts: TakerParts
+  readonly #scope: Scope.Scope
+  readonly #tenants = new Map<string, TenantWrites>()
+
+  constructor(parts: TakerParts, scope: Scope.Scope) {
+    this.#parts = parts
+    this.#scope = scope
+  }
+
+  /** Where its source is: takes it for good, or finds that it was taken. */
+  take(request: WriteRequest, arrived: Arriving): Effect.Effect<void, IntelGraphError> {
+    return this.#inTurn(request.tenant, this.#takeInTurn(request, arrived))
+  }
+
+  /** How far it is here; `undefined` where its bytes are not here. */
+  standing(tenant: string, key: string): Standing | undefined {
+    return this.#of(tenant).live.get(key)?.standing
+  }
+
+  /** Over here, or not to go on; `undefined` where that was so already. */
+  rests(tenant: string, key: string): Effect.Effect<void> | undefined {
+    const live = this.#of(tenant).live.get(key)
+    if (live === undefined || Deferred.isDoneUnsafe(live.rests)) return undefined
+    return Deferred.await(live.rests)
+  }
+
+  /** What has no receipt that waits for it was never acknowledged, or is over. */
+  resume(): Effect.Effect<void, IntelGraphError> {
+    const { world, spool, keeper, ensureTenant } = this.#parts
+    return Effect.forEach(
+      spool.kept(),
+      (kept) =>
+        world.patiently(
+          Effect.gen({ self: this }, function* () {
+            const { tenant, number } = kept
+            const pending = yield* keeper.numbered(tenant, number)
+            if (pending === undefined) return yield* spool.remove(kept)
+            yield* ensureTenant(tenant)
+            yield* this.#begin({ tenant, ...pending })
+          }),
+        ),
+      { discard: true },
+    )
+  }
+
+  #takeInTurn(request: WriteRequest, arrived: Arriving): Effect.Effect<void, IntelGraphError> {
+    const { tenant, source, idempotencyKey: key } = request
+    const { world, spool, keeper, ensureTenant } = this.#parts
+    const content = contentHash(request, arrived.hash())
+    return Effect.gen({ self: this }, function* () {
+      const here = this.#of(tenant).live.get(key)
+      if (here?.isOnItsWay === true) return yield* Effect.fail(onItsWay())
+      const known = here?.stored ?? (yield* keeper.known(tenant, key))
+      if (here !== undefined || (known !== undefined && known.end !== null)) {
+        return known?.hash === content ? undefined : yield* Effect.fail(otherContent(key))
+      }
+      yield* world.owning(shardOfAddress(sourceOf(tenant, source)))
+      const waiting = this.#of(tenant).bySource.get(source) ?? 0
+      if (waiting >= spoolWritesPerSourceMax) return yield* Effect.fail(sourceFull(tenant, source))
+      yield* ensureTenant(tenant)
+      const isKept = known !== undefined && spool.has({ tenant, number: known.number })
+      yield* arrived.flush()
+      const asked = this.#recordOf(request, content)
+      const stored = yield* this.#record(tenant, { ...asked, holds: isKept ? known.number : null })
+      if (stored.end !== null) return
+      yield* arrived.keep(stored.number)
+      if (holderOfBytes(stored) !== asked.node) yield* this.#takeOver(tenant, asked, stored)
+      yield* this.#begin({ tenant, key, stored, recipe: asked.recipe })
+    })
+  }
+
+  /** Another node took it, which does not have its source any more, or is gone. */
+  #takeOver(tenant: string, asked: RecordMessage, { number }: StoredReceipt) {
+    return Effect.gen({ self: this }, function* () {
+      // Where the answer is missing the receipt may name this node: its copy stays.
+      const stored = yield* this.#record(tenant, { ...asked, holds: number })
+      const isHere = stored.number === number && stored.end === null
+      if (isHere && holderOfBytes(stored) === asked.node) return
+      yield* this.#parts.spool.remove({ tenant, number })
+      return yield* Effect.fail(onItsWay())
+    })
+  }
+
+  #recordOf(request: WriteRequest, content: string): RecordMessage {
+    const { source, format, mapping, idempotencyKey: key, given } = request
+    return {
+      say: "record",
+      key,
+      source,
+      hash: content,
+      given: given ?? null,
+      recipe: { format, mapping: mapping ?? null },
+      node: this.#parts.world.node ?? null,
+      holds: null,
+    }
+  }
+
+  #record(tenant: string, asked: RecordMessage): Effect.Effect<StoredReceipt, IntelGraphError> {
+    return (this.#parts.between ?? this.#parts.keeper).record(tenant, asked)
+  }
+
+  /** Reads in the background; begun at once, so that writes of a source keep their order. */
+  #begin(write: Pick<Live, "tenant" | "key" | "stored" | "recipe">) {
+    return Effect.gen({ self: this }, function* () {
+      const rests = yield* Deferred.make<void>()
+      const live: Live = { ...write, rests, standing: notBegun, isOnItsWay: false }
+      const { key, stored } = write
+      const { live: all, bySource } = this.#of(write.tenant)
+      all.set(key, live)
+      bySource.set(stored.source, (bySource.get(stored.source) ?? 0) + 1)
+      yield* Effect.forkIn(this.#drive(live), this.#scope, { startImmediately: true })
+    })
+  }
+
+  /** Until it is over, gone, or cannot go on. */
+  #drive(live: Live): Effect.Effect<void> {
+    const { interrupted } = this.#parts
+    const request = this.#requestOf(live)
+    const again: Effect.Effect<void> = Effect.suspend(() => {
+      if (!this.#isLive(live)) return Effect.void
+      if (this.#isElsewhere(live)) return Effect.andThen(this.#leave(live), again)
+      return Effect.flatMap(
+        Effect.andThen(interrupted.wait(request), this.#read(live)),
+        (goesOn) => (goesOn ? Effect.andThen(Effect.sleep(retryMillisMax), again) : Effect.void),
+      )
+    })
+    return again
+  }
+
+  /** Whether it is to be tried again. */
+  #read(live: Live): Effect.Effect<boolean> {
+    return Effect.flatMap(this.#parts.ingest(this.#requestOf(live)), ({ phase, error }) => {
+      if (!this.#isLive(live)) return Effect.succeed(false)
+      // Too many ingests of the tenant wait: commands brought them, and there will be room.
+      if (error?._tag === "LimitExceeded") return Effect.succeed(true)
+      const wasElsewhere = error?._tag === "Unavailable" && this.#parts.world.node !== undefined
+      if (phase === "skipped" || wasElsewhere) {
+        return Effect.as(this.#leave(live), true)
+      }
+      live.standing = { ...live.standing, trouble: troubleOf(error) }
+      return Effect.as(Deferred.succeed(live.rests, undefined), false)
+    })
+  }
+
+  #isElsewhere({ tenant, stored: { source } }: Live): boolean {
+    const { world } = this.#parts
+    return (
+      world.node !== undefined &&
+      world.ownerOf(shardOfAddress(sourceOf(tenant, source))) === undefined
+    )
+  }
+
+  /** Lets it go where it is over or another node has it; else it stays, and is asked for again. */
+  #leave(live: Live): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const mayGo = (yield* this.#isOver(live)) || (yield* this.#isGivenAway(live))
+      // In the turn of its tenant, so that nobody takes it anew meanwhile.
+      if (mayGo) yield* this.#inTurn(live.tenant, this.#drop(live))
+      else yield* Effect.sleep(retryMillisMax)
+    }).pipe(
+      Effect.catch(() => Effect.sleep(retryMillisMax)),
+      Effect.ensuring(
+        Effect.sync(() => {
+          live.isOnItsWay = false
+        }),
+      ),
+    )
+  }
+
+  /** Somebody has read it, or its key is another write's by now. */
+  #isOver({ tenant, stored: { number } }: Live): Effect.Effect<boolean, IntelGraphError> {
+    return Effect.map(
+      this.#parts.keeper.numbered(tenant, number),
+      (pending) => pending === undefined,
+    )
+  }
+
+  #isGivenAway(live: Live): Effect.Effect<boolean, IntelGraphError> {
+    const { tenant, key, stored, recipe } = live
+    const { between, spool, world } = this.#parts
+    const { source, number, given } = stored
+    if (between === undefined) return Effect.succeed(false)
+    const passed = { key, given, recipe, bytesHash: null }
+    return Effect.scoped(
+      Effect.gen({ self: this }, function* () {
+        const holder = yield* between.holderOf(tenant, source)
+        if (holder === undefined) return false
+        yield* this.#inTurn(
+          tenant,
+          Effect.sync(() => {
+            live.isOnItsWay = true
+          }),
+        )
+        const bytes = yield* spool.bytesOf({ tenant, number })
+        const { node } = yield* between.take({ tenant, source }, passed, bytes)
+        return node !== world.node
+      }),
+    )
+  }
+
+  #drop(live: Live) {
+    const { tenant, stored, rests } = live
+    return Effect.gen({ self: this }, function* () {
+      if (!this.#isLive(live)) return
+      this.#forget(live)
+      // A file that stays is looked at when the node starts anew.
+      yield* Effect.ignore(this.#parts.spool.remove({ tenant, number: stored.number }))
+      yield* Deferred.succeed(rests, undefined)
+    })
+  }
+
+  #isLive(live: Live): boolean {
+    return this.#of(live.tenant).live.get(live.key) === live
+  }
+
+  #requestOf(live: Live): IngestRequest {
+    const { tenant, key, stored, recipe } = live
+    const { number, source, hash: content } = stored
+    const { spool, world } = this.#parts
+    return {
+      tenant,
+      source,
+      format: recipe.format,
+      mapping: recipe.mapping ?? undefined,
+      file: `write:${key}`,
+      write: {
+        path: spool.pathOf({ tenant, number }),
+        incarnation: `${writeIncarnation}${number}:${content}`,
+      },
+      again: "once",
+      // A record that is wrong is told of in the receipt; it does not fail the others.
+      maxBadShare: 1,
+      watch: {
+        seen: ({ counters, offered, fileBytes, fileBytesRead }, run) => {
+          live.standing = { counters, offered, fileBytes, fileBytesRead, run, trouble: undefined }
+        },
+        settle: (report, run) => this.#settle(live, report, run),
+        // Alone, nobody else reads it.
+        ...(world.node === undefined ? {} : { isOver: this.#isOver(live) }),
+      },
+    }
+  }
+
+  #settle(live: Live, report: IngestReport, run: Run | undefined) {
+    const { tenant, key, stored } = live
+    const { between, keeper } = this.#parts
+    return Effect.gen({ self: this }, function* () {
+      if (!this.#isLive(live)) return
+      const { counters, error, phase } = report
+      const state = phase === "failed" ? ("failed" as const) : ("committed" as const)
+      const end = { state, counters, run: run ?? null, error: error?.message ?? null }
+      const said: SettleMessage = { say: "settle", key, number: stored.number, end }
+      yield* between === undefined
+        ? keeper.settle(tenant, said)
+        : Effect.mapError(between.settle(tenant, said), saidAgain)
+      yield* this.#drop(live)
+    })
+  }
+
+  #forget({ tenant, key, stored: { source } }: Live): void {
+    const { live, bySource } = this.#of(tenant)
+    live.delete(key)
+    const left = (bySource.get(source) ?? 1) - 1
+    if (left > 0) bySource.set(source, left)
+    else bySource.delete(source)
+  }
+
+  #inTurn<A, E>(tenant: string, work: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.uninterruptible(this.#of(tenant).turn.withPermits(1)(work))
+  }
+
+  #of(tenant: string): TenantWrites {
+    const known = this.#tenants.get(tenant)
+    if (known !== undefined) return known
+    const own = { turn: Semaphore.makeUnsafe(1), live: new Map(), bySource: new Map() }
+    this.#tenants.set(tenant, own)
+    return own
+  }
+}
+
+/** Equal for the same bytes that mean the same. */
+function contentHash(request: WriteRequest, bytesHash: string): string {
+  const { source, format, mapping } = request
+  const json: Json = {
+    source,
+    format,
+    mapping: (mapping ?? null) as unknown as Json,
+    bytes: bytesHash,
+  }
+  return hash("sha256", canonicalJson(json), "hex")
+}
+
+const onItsWay = () =>
+  new Unavailable({
+    message: "The write is on its way to another node.",
+    retryAfterMillis: retryMillisMax,
+  })
+
+/** A keeper that cannot say it now can later; the write is over all the same. */
+const saidAgain = ({ message }: IntelGraphError) =>
+  new Unavailable({ message, retryAfterMillis: retryMillisMax })
+
+const sourceFull = (tenant: string, source: string) =>
+  new MailboxFull({
+    mailbox: formatAddress(sourceOf(tenant, source)),
+    limit: "depth",
+    retryAfterMillis: retryMillisMax,
+    message: `${spoolWritesPerSourceMax} writes to the source ${source} wait already.`,
+  })
+
+/** Why a write waits for the next start; what is the node's own business stays in its log. */
+function troubleOf(error: IntelGraphError | undefined): string {
+  const goesOn = "It goes on when the node starts anew."
+  return error?.family === "Refused" ? `${error.message} ${goesOn}` : goesOn
+}
