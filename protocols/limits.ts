@@ -802,3 +802,15 @@ export const shardsToldMax = 16
  * room, and how long a store that was put back to an older copy could be answered for.
  */
 export const keptAnswerMillis = 5 * 60_000
+
+/** Durable timers and schedules. */
+/** Timers that one actor keeps in its durable state: what is written at once names all of them. */
+export const durableTimersMax = 1_000
+/**
+ * Whoever waits for a durable timer looks at the wall clock at least this often: one that was put
+ * forward or back, or stood still with its machine, is noticed within this time.
+ */
+export const durableTimerLookMillisMax = 60_000
+/** The shortest and the longest `every` of a source: a file is hashed each time it is read again. */
+export const scheduleMillisMin = 1_000
+export const scheduleMillisMax = 366 * 86_400_000
