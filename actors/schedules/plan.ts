@@ -10,6 +10,7 @@
 import type { Schedule } from "../../protocols/schedule.ts"
 import {
   afterTimerEvent,
+  type DurableKind,
   type DurableTimers,
   dueTimers,
   noTimers,
@@ -18,19 +19,19 @@ import {
 import type { IngestReport } from "../api.ts"
 
 /** A reading that is over. Times are milliseconds since 1970. */
-export interface PastReading {
+export type PastReading = {
   readonly dueMillis: number
   readonly endedMillis: number
   readonly phase: IngestReport["phase"]
 }
 
-export interface Plan {
+export type Plan = {
   /** The schedule that the timer was set by, as text. */
   readonly schedule: string
   readonly timers: DurableTimers
   /** When the reading was due that has begun, or is to begin, and has not ended. */
-  readonly owedMillis: number | undefined
-  readonly last: PastReading | undefined
+  readonly owedMillis: number | null
+  readonly last: PastReading | null
 }
 
 export type PlanEvent =
@@ -41,8 +42,8 @@ export type PlanEvent =
 export const noPlan: Plan = {
   schedule: "",
   timers: noTimers,
-  owedMillis: undefined,
-  last: undefined,
+  owedMillis: null,
+  last: null,
 }
 
 const timerName = "read"
@@ -53,7 +54,7 @@ export function afterPlanEvent(plan: Plan, event: PlanEvent): Plan {
       return { ...plan, schedule: event.schedule }
     case "read": {
       const { dueMillis, endedMillis, phase } = event
-      return { ...plan, owedMillis: undefined, last: { dueMillis, endedMillis, phase } }
+      return { ...plan, owedMillis: null, last: { dueMillis, endedMillis, phase } }
     }
     case "timer fired":
       return {
@@ -64,6 +65,14 @@ export function afterPlanEvent(plan: Plan, event: PlanEvent): Plan {
     default:
       return { ...plan, timers: afterTimerEvent(plan.timers, event) }
   }
+}
+
+/** How it is stored. */
+export const planKind: DurableKind<Plan, PlanEvent> = {
+  kind: "schedule",
+  version: 1,
+  initial: noPlan,
+  apply: afterPlanEvent,
 }
 
 export const nextMillis = (plan: Plan): number | undefined => plan.timers[0]?.dueMillis
@@ -79,7 +88,7 @@ export function planNow(plan: Plan, schedule: Schedule, nowMillis: number): read
     return timerAt(schedule.first(nowMillis))
   }
   const [due] = dueTimers(plan.timers, nowMillis)
-  if (due === undefined || plan.owedMillis !== undefined) return []
+  if (due === undefined || plan.owedMillis !== null) return []
   const after = schedule.next(due.dueMillis, nowMillis)
   return [{ kind: "timer fired", ...due }, ...timerAt(after)]
 }

@@ -18,7 +18,7 @@ import { LimitExceeded } from "../../protocols/errors.ts"
 import { durableTimerLookMillisMax, durableTimersMax } from "../../protocols/limits.ts"
 import type { Host } from "./host.ts"
 
-export interface DurableTimer {
+export type DurableTimer = {
   readonly name: string
   /** Milliseconds since 1970. */
   readonly dueMillis: number
@@ -76,7 +76,7 @@ export function timersWaitMillis(timers: DurableTimers, nowMillis: number): numb
 }
 
 /** Now, for a timer. */
-export const wallMillis = (host: Pick<Host, "wallMicros">): number => host.wallMicros() / 1_000
+export const wallMillis = (host: Pick<Host, "wallMicros">): number => Math.floor(host.wallMicros() / 1_000)
 
 const isBefore = (one: DurableTimer, other: DurableTimer): boolean =>
   one.dueMillis === other.dueMillis ? one.name < other.name : one.dueMillis < other.dueMillis

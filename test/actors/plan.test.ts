@@ -81,7 +81,7 @@ class Owners {
     const events = planNow(owner.plan, minute, this.now)
     if (events.length > 0 && !this.#record(owner, events)) return
     const due = owner.plan.owedMillis
-    if (due === undefined || owner.reading || !this.#isLast(owner)) return
+    if (due === null || owner.reading || !this.#isLast(owner)) return
     owner.reading = true
     this.begun.push({ due, at: this.now })
   }
@@ -89,7 +89,7 @@ class Owners {
   end(which: number): void {
     const owner = this.#owners[which % this.#owners.length]
     const due = owner?.plan.owedMillis
-    if (owner === undefined || !owner.reading || due === undefined) return
+    if (owner === undefined || !owner.reading || due === undefined || due === null) return
     owner.reading = false
     this.#record(owner, [read(due, this.now)])
   }
@@ -145,7 +145,7 @@ describe("owners of one plan, whoever looks when", () => {
         expect(new Set(fired).size).toBe(fired.length)
         expect(fired).toEqual(fired.toSorted((a, b) => a - b))
         expect(new Set(begun.map(({ due }) => due))).toEqual(new Set(fired))
-        expect(kept.owedMillis).toBeUndefined()
+        expect(kept.owedMillis).toBeNull()
         expect(nextMillis(kept)).toBeGreaterThan(now)
         const lastDue = Math.floor(now / 60_000) * 60_000
         if (lastDue > 0) expect(begun.some(({ at }) => at >= lastDue)).toBe(true)
