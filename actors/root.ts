@@ -91,7 +91,7 @@ class RootActor implements Behavior<RootMessage> {
       dropUntaken(known.memory)
       this.#spawn(tenant)
     }
-    this.#singletons = new Singletons({
+    this.#singletons = new Singletons<RootMessage>({
       context,
       all: memory.singletons,
       ownerOf: (shard) => memory.shards.get(shard)?.owner,

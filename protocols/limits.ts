@@ -803,6 +803,19 @@ export const shardsToldMax = 16
  */
 export const keptAnswerMillis = 5 * 60_000
 
+/** Durable state of actors. */
+/** Events after which a snapshot takes their place: unless the kind says otherwise, and at most. */
+export const durableEventsPerSnapshotDefault = 64
+/** With its snapshot a full tail is one group of state, whose removals are a message each. */
+export const durableEventsPerSnapshotMax = 512
+/** Bytes of the events since the last snapshot: a longer tail is slower to read than a snapshot. */
+export const durableTailBytesMax = stateValueBytesMax
+/** Events that are persisted together, and bytes of one with its envelope. */
+export const durableEventsPerPersistMax = 128
+export const durableEventBytesMax = 256 * 1024
+/** Looks at a state that its owner writes meanwhile, before it is told to be busy. */
+export const durableLooksMax = 16
+
 /** Durable timers and schedules. */
 /** Timers that one actor keeps in its durable state: what is written at once names all of them. */
 export const durableTimersMax = 1_000

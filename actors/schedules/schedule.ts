@@ -19,8 +19,8 @@ import {
   type ActorType,
   type Behavior,
   type Durable,
-  openDurable,
   type Ownership,
+  openDurable,
   timersWaitMillis,
   wallMillis,
 } from "../../runtime/index.ts"

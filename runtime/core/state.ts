@@ -50,7 +50,10 @@ export interface ActorStateShape {
     page: { readonly after: StatePath | undefined; readonly limit: number },
   ) => Effect.Effect<readonly StateEntry[], StateBroken>
 
-  /** Writes and removes records in one fenced group. */
+  /**
+   * Writes and removes records in one fenced group. An empty group writes nothing; when it has its
+   * answer, no earlier group of this owner can take effect any more, whatever became of it.
+   */
   readonly write: (
     owner: Ownership,
     entries: readonly StateEntry[],

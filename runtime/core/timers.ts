@@ -76,7 +76,8 @@ export function timersWaitMillis(timers: DurableTimers, nowMillis: number): numb
 }
 
 /** Now, for a timer. */
-export const wallMillis = (host: Pick<Host, "wallMicros">): number => Math.floor(host.wallMicros() / 1_000)
+export const wallMillis = (host: Pick<Host, "wallMicros">): number =>
+  Math.floor(host.wallMicros() / 1_000)
 
 const isBefore = (one: DurableTimer, other: DurableTimer): boolean =>
   one.dueMillis === other.dueMillis ? one.name < other.name : one.dueMillis < other.dueMillis
