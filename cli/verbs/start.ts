@@ -1,16 +1,15 @@
 /** `intelgraph start`: reads the configured sources, answers their question, and serves. */
 import * as Effect from "effect/Effect"
-import type { IngestRequest } from "../../actors/index.ts"
 import { type Gateway, startGateway } from "../../gateway/index.ts"
-import type { IntelGraphError } from "../../protocols/errors.ts"
 import { type AssembledNode, assemble } from "../assemble.ts"
-import { loadSettings, type Settings, type TenantSettings } from "../configuration.ts"
+import { loadSettings, type Settings } from "../configuration.ts"
+import { requestsOf, scheduledOf } from "../configured-sources.ts"
 import { sentenceOf } from "../failure.ts"
 import type { Io } from "../io.ts"
 import { openNodeSocket } from "../node-socket.ts"
 import { whileShown } from "../progress.ts"
-import { ingestRequest, mappingText } from "../request.ts"
 import { exitOf, type Outcome, runSources, untilInterrupted } from "../run-sources.ts"
+import { isScheduled } from "../schedules.ts"
 import { shippedConfiguration } from "../shipped.ts"
 import { answerText, summaryTable } from "../summary.ts"
 import { exit, type Given, isOn, type RunVerb } from "../verb.ts"
@@ -41,14 +40,30 @@ const work = (settings: Settings, assembled: AssembledNode, given: Given, io: Io
     // Before anything is read: a port that is taken is told at once, and health shows meanwhile.
     const edge = once ? undefined : yield* openEdge(settings, assembled)
     if (edge !== undefined) io.tell(`Look at it: ${edge.pageUrl}`)
+    else tellUnscheduled(settings, io)
     const outcomes = yield* untilInterrupted(node, io, readAll(settings, assembled, io))
     for (const outcome of outcomes) show(outcome, json, io)
     const failed = outcomes.find(({ error, interrupted }) => error !== undefined || interrupted)
     if (edge === undefined || failed?.interrupted === true) {
       return failed === undefined ? exit.done : exitOf(failed)
     }
+    yield* readAgain(settings, assembled, io)
     yield* serve(edge, assembled, io)
     return exit.done
+  })
+
+const tellUnscheduled = ({ tenants }: Settings, io: Io): void => {
+  const count = tenants.flatMap(({ sources }) => sources).filter(isScheduled).length
+  if (count > 0) io.tell(`intelgraph: With --once schedules do not count (${count} sources).`)
+}
+
+/** From now on, as the configuration says. */
+const readAgain = (settings: Settings, { node }: AssembledNode, io: Io) =>
+  Effect.gen(function* () {
+    const scheduled = yield* scheduledOf(settings)
+    if (scheduled.length === 0 || node.schedules === undefined) return
+    yield* node.schedules.begin(scheduled)
+    io.tell(`${scheduled.length} sources are read again; \`intelgraph status\` says when.`)
   })
 
 /** Tenants in turn, the sources of each together. */
@@ -68,26 +83,6 @@ const readAll = (settings: Settings, { node, ports }: AssembledNode, io: Io) =>
         })
       }),
     ),
-  )
-
-const requestsOf = (
-  settings: Settings,
-  { tenant, sources }: TenantSettings,
-): Effect.Effect<readonly IngestRequest[], IntelGraphError> =>
-  Effect.forEach(sources, ({ name, format, file, mapping }) =>
-    Effect.gen(function* () {
-      const text = mapping === undefined ? undefined : yield* mappingText(mapping)
-      return yield* ingestRequest({
-        tenant,
-        source: name,
-        format,
-        file,
-        mapping: mapping === undefined || text === undefined ? undefined : { file: mapping, text },
-        again: "once",
-        maxBadShare: settings.maxBadShare.value,
-        ratePerSecondMax: settings.recordsPerSecondMax.value,
-      })
-    }),
   )
 
 function show({ summary, error }: Outcome, json: boolean, io: Io): void {
