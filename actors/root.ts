@@ -1,9 +1,9 @@
 /**
  * The root: the readers of the shards that this node owns now, the tenants, and the singletons of
  * these shards. Opens and closes shards as placement says: a reader is there before the partitions
- * that it feeds, and ends after them; a shard is closed when its singletons have ended. Supervises one-for-one. A reader that is quarantined
- * ends the node, for its shard holds partitions of any tenant; a tenant that is quarantined ends
- * its own ingests, and the others go on.
+ * that it feeds, and ends after them; a shard is closed when its singletons have ended. Supervises
+ * one-for-one. A reader that is quarantined ends the node, for its shard holds partitions of any
+ * tenant; a tenant that is quarantined ends its own ingests, and the others go on.
  */
 import { invariant, Unavailable } from "../protocols/errors.ts"
 import { retryMillisMax } from "../protocols/limits.ts"
@@ -186,8 +186,9 @@ class RootActor implements Behavior<RootMessage> {
   }
 
   /**
-   * `done` once all have heard it, and the singletons `ending` are not there any more. One in quarantine hears nothing, and has no actors; where one's
-   * mailbox is full it never comes, and who waits gives up.
+   * `done` once all have heard it, and the singletons `ending` are not there any more. One in
+   * quarantine hears nothing, and has no actors; where one's mailbox is full it never comes, and
+   * who waits gives up.
    */
   #tellTenants(
     message: (heard: () => void) => TenantMessage,

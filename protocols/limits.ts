@@ -824,6 +824,6 @@ export const durableTimersMax = 1_000
  * forward or back, or stood still with its machine, is noticed within this time.
  */
 export const durableTimerLookMillisMax = 60_000
-/** The shortest and the longest `every` of a source: a file is hashed each time it is read again. */
+/** The shortest and the longest `every` of a source: its file is hashed each time. */
 export const scheduleMillisMin = 1_000
 export const scheduleMillisMax = 366 * 86_400_000

@@ -33,11 +33,11 @@ export const everySchedule = (millis: number, text: string): Schedule => ({
  * `Invalid`, also where no such time ever comes.
  */
 export function cronSchedule(expression: string, timeZone: string, nowMillis: number): Schedule {
-  const refused = (why: string) =>
-    new Invalid({ what: "cron", message: `${JSON.stringify(expression)} in ${timeZone}: ${why}.` })
+  const shown = `The cron expression ${JSON.stringify(expression)} in ${timeZone}`
+  const refused = (why: string) => new Invalid({ what: "cron", message: `${shown} ${why}.` })
   // Without the tables of time zones, which take tens of milliseconds to load.
   const parsed = Cron.parse(expression, timeZone === "UTC" ? "+00:00" : timeZone)
-  if (Result.isFailure(parsed)) throw refused(parsed.failure.message)
+  if (Result.isFailure(parsed)) throw refused(`cannot be read: ${parsed.failure.message}`)
   const after = (millis: number): number | undefined => {
     try {
       return Cron.next(parsed.success, millis).getTime()
@@ -46,7 +46,7 @@ export function cronSchedule(expression: string, timeZone: string, nowMillis: nu
       return undefined
     }
   }
-  if (after(nowMillis) === undefined) throw refused("there is no such day")
+  if (after(nowMillis) === undefined) throw refused("names a day that never comes")
   return {
     text: `cron ${expression} ${timeZone}`,
     first: after,

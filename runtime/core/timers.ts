@@ -3,8 +3,8 @@
  * Pure: what happened to a timer is an event that the actor records, and these functions fold the
  * events and say what is due.
  *
- * Promises, where an actor acts on a timer only after its `timer fired` is recorded under the fence,
- * in one group with what it caused: a timer fires once, through every restart and takeover. An
+ * Promises, where an actor acts on a timer only after its `timer fired` is recorded under the
+ * fence, with what it caused: a timer fires once, through every restart and takeover. An
  * owner that was paused and wakes is `Fenced` before it acts; the next one finds the timer fired
  * with what it caused, or not fired, and fires it. A timer that fell due while nobody owned its
  * shard fires once, late. One that comes again is set anew in the group of its firing, to a time

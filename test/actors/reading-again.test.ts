@@ -78,7 +78,7 @@ const rewrite = (folder: string, { file }: Job, records: number) =>
 const phases = ({ readings }: Life) => readings.map(({ report }) => report.phase)
 
 describe("a source with a schedule", () => {
-  it("is read again when due: a file that changed is taken, one that did not is skipped", async () => {
+  it("is read again when due: what changed is taken, what did not is skipped", async () => {
     const [folder, clock] = [temporaryFolder(), new WallClock()]
     const begunAt = clock.millis
     const job = source(folder, "s", { records: 3 })
@@ -136,7 +136,7 @@ describe("a source with a schedule", () => {
     expect(phases(next)).toEqual(["done"])
   })
 
-  it("begins no second reading while one goes on, and one for all that came meanwhile", async () => {
+  it("has one reading at a time, and one more for all that came due meanwhile", async () => {
     const [folder, clock] = [temporaryFolder(), new WallClock()]
     const begunAt = clock.millis
     const job = source(folder, "s", { records: 3 })
