@@ -35,6 +35,7 @@ import {
   durableEventsPerPersistMax,
   durableEventsPerSnapshotDefault,
   durableEventsPerSnapshotMax,
+  durablePersistsAtOnceMax,
   durableTailBytesMax,
   keyBytesMax,
   stateValueBytesMax,
@@ -152,7 +153,10 @@ export class Durable<S extends Json, E extends Json> {
    */
   persist(events: readonly E[]): Effect.Effect<void, DurableUnwritten> {
     return Effect.suspend(() => {
-      if (this.#isPersisting) return Effect.fail(tooMany("durablePersistsAtOnceMax", 1, 2))
+      if (this.#isPersisting) {
+        const atOnce = durablePersistsAtOnceMax
+        return Effect.fail(tooMany("durablePersistsAtOnceMax", atOnce, atOnce + 1))
+      }
       const group = this.#groupOf(events)
       if ("_tag" in group) return Effect.fail(group)
       this.#isPersisting = true
