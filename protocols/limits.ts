@@ -810,6 +810,8 @@ export const durableEventsPerSnapshotDefault = 64
 export const durableEventsPerSnapshotMax = 512
 /** Bytes of the events since the last snapshot: a longer tail is slower to read than a snapshot. */
 export const durableTailBytesMax = stateValueBytesMax
+/** Persists of one actor under way: a second one would be decided from a state that changes. */
+export const durablePersistsAtOnceMax = 1
 /** Events that are persisted together, and bytes of one with its envelope. */
 export const durableEventsPerPersistMax = 128
 export const durableEventBytesMax = 256 * 1024

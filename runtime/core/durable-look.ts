@@ -8,15 +8,16 @@
  */
 import * as Effect from "effect/Effect"
 import { type Address, formatAddress } from "../../protocols/address.ts"
+import type { Json } from "../../protocols/canonical.ts"
 import { type InvariantBroken, type LogDamaged, Unavailable } from "../../protocols/errors.ts"
 import { durableLooksMax, retryMillisMax, stateGroupEntriesMax } from "../../protocols/limits.ts"
+import type { DurableKind } from "./durable-kind.ts"
 import {
   damaged,
   decodeRecord,
   eventPath,
   eventsPrefix,
   snapshotPath,
-  type Upcasters,
   upcast,
 } from "./durable-record.ts"
 import type { ActorStateShape, StateBroken, StateEntry } from "./state.ts"
@@ -33,19 +34,11 @@ export interface Found<S> {
   readonly epoch: number
 }
 
-interface Kind<S, E> {
-  readonly version: number
-  readonly initial: S
-  readonly apply: (state: S, event: E) => S
-  readonly upcastEvent?: Upcasters
-  readonly upcastSnapshot?: Upcasters
-}
-
-export const lookAtDurable = <S, E>(
+export const lookAtDurable = <S extends Json, E extends Json>(
   state: Pick<ActorStateShape, "read" | "list">,
   shard: number,
   address: Address,
-  kind: Kind<S, E>,
+  kind: DurableKind<S, E>,
 ): Effect.Effect<Found<S>, LogDamaged | InvariantBroken | StateBroken> =>
   Effect.gen(function* () {
     const path = snapshotPath(address)
@@ -67,9 +60,9 @@ export const lookAtDurable = <S, E>(
     return yield* Effect.fail(tooBusy(address))
   })
 
-function fromSnapshot<S, E>(
+function fromSnapshot<S extends Json, E extends Json>(
   address: Address,
-  { initial, version, upcastSnapshot }: Kind<S, E>,
+  { initial, version, upcastSnapshot }: DurableKind<S, E>,
   bytes: Uint8Array | undefined,
 ): Found<S> | LogDamaged | InvariantBroken {
   if (bytes === undefined) {
@@ -83,9 +76,9 @@ function fromSnapshot<S, E>(
   return { state: now.value as S, sequence, snapshotSequence: sequence, tailBytes: 0, epoch }
 }
 
-function withEvents<S, E>(
+function withEvents<S extends Json, E extends Json>(
   address: Address,
-  { version, upcastEvent, apply }: Kind<S, E>,
+  { version, upcastEvent, apply }: DurableKind<S, E>,
   begun: Found<S>,
   tail: readonly StateEntry[],
 ): Found<S> | LogDamaged | InvariantBroken {

@@ -19,13 +19,12 @@
  * time. What is opened anew makes sure of the writes of its former life first.
  */
 import * as Effect from "effect/Effect"
-import { type Address, checkToken, formatAddress } from "../../protocols/address.ts"
+import { type Address, formatAddress } from "../../protocols/address.ts"
 import type { Json } from "../../protocols/canonical.ts"
 import {
   Fenced,
-  Invalid,
+  type Invalid,
   type InvariantBroken,
-  invariant,
   LimitExceeded,
   type LogDamaged,
   Unavailable,
@@ -34,40 +33,15 @@ import {
   durableEventBytesMax,
   durableEventsPerPersistMax,
   durableEventsPerSnapshotDefault,
-  durableEventsPerSnapshotMax,
+  durablePersistsAtOnceMax,
   durableTailBytesMax,
-  keyBytesMax,
   stateValueBytesMax,
 } from "../../protocols/limits.ts"
+import { checkDurable, type DurableKind } from "./durable-kind.ts"
 import { type Found, lookAtDurable } from "./durable-look.ts"
-import {
-  damaged,
-  encodeRecord,
-  eventPath,
-  snapshotPath,
-  type Upcasters,
-  valueOfRecord,
-} from "./durable-record.ts"
+import { damaged, encodeRecord, eventPath, snapshotPath, valueOfRecord } from "./durable-record.ts"
 import type { Ownership } from "./log.ts"
 import type { ActorStateShape, StateBroken, StateEntry } from "./state.ts"
-
-/**
- * What an actor of a kind keeps. State and events are JSON: types made with `type`, since an
- * `interface` is not known to be. `apply` and the upcasters are pure, and change nothing that they
- * are given.
- */
-export interface DurableKind<S extends Json, E extends Json> {
-  readonly kind: string
-  /** Of the events and snapshots that it writes, from 1 on. */
-  readonly version: number
-  readonly initial: S
-  readonly apply: (state: S, event: E) => S
-  /** One for each version below `version`: it makes of that version's value the next one's. */
-  readonly upcastEvent?: Upcasters
-  readonly upcastSnapshot?: Upcasters
-  /** With 1 each `persist` writes the state alone. */
-  readonly eventsPerSnapshotMax?: number
-}
 
 /** What keeps a state from being read. */
 export type DurableUnread = Invalid | LogDamaged | InvariantBroken | StateBroken
@@ -90,7 +64,7 @@ export const openDurable = <S extends Json, E extends Json>(
   kind: DurableKind<S, E>,
 ): Effect.Effect<Durable<S, E>, Fenced | DurableUnread> =>
   Effect.gen(function* () {
-    yield* checked(address, kind)
+    yield* checkDurable(address, kind)
     const parts = { state, owner, address, kind }
     return new Durable(parts, yield* settledLook(parts))
   })
@@ -103,7 +77,7 @@ export const readDurable = <S extends Json, E extends Json>(
   kind: DurableKind<S, E>,
 ): Effect.Effect<DurableView<S>, DurableUnread> =>
   Effect.gen(function* () {
-    yield* checked(address, kind)
+    yield* checkDurable(address, kind)
     const { state: value, sequence } = yield* lookAtDurable(state, shard, address, kind)
     return { state: value, sequence }
   })
@@ -152,7 +126,10 @@ export class Durable<S extends Json, E extends Json> {
    */
   persist(events: readonly E[]): Effect.Effect<void, DurableUnwritten> {
     return Effect.suspend(() => {
-      if (this.#isPersisting) return Effect.fail(tooMany("durablePersistsAtOnceMax", 1, 2))
+      if (this.#isPersisting) {
+        const atOnce = durablePersistsAtOnceMax
+        return Effect.fail(tooMany("durablePersistsAtOnceMax", atOnce, atOnce + 1))
+      }
       const group = this.#groupOf(events)
       if ("_tag" in group) return Effect.fail(group)
       this.#isPersisting = true
@@ -267,36 +244,6 @@ const fencedBy = (owner: Ownership, current: number): Fenced =>
     message: `Shard ${owner.shard} was written under epoch ${current}, and not ${owner.epoch}.`,
   })
 
-/** Refuses an address that no actor can have. A kind that is not whole is a mistake in the code. */
-function checked<S extends Json, E extends Json>(
-  address: Address,
-  { kind, version, upcastEvent, upcastSnapshot, eventsPerSnapshotMax }: DurableKind<S, E>,
-): Effect.Effect<void, Invalid> {
-  return Effect.suspend(() => {
-    invariant(address.kind === kind, `${formatAddress(address)} has no state of the kind ${kind}.`)
-    for (let at = 1; at < version; at++) {
-      const isThere = upcastEvent?.[at] !== undefined && upcastSnapshot?.[at] !== undefined
-      invariant(isThere, `The kind ${kind} of version ${version} has no upcaster of version ${at}.`)
-    }
-    const most = eventsPerSnapshotMax ?? durableEventsPerSnapshotDefault
-    invariant(
-      Number.isInteger(most) && most >= 1 && most <= durableEventsPerSnapshotMax,
-      `The kind ${kind} has a snapshot every 1 to ${durableEventsPerSnapshotMax} events.`,
-    )
-    const isKey = address.key.isWellFormed() && Buffer.byteLength(address.key) <= keyBytesMax
-    return isKey ? checkedTokens(address) : Effect.fail(noKey(address))
-  })
-}
-
-const checkedTokens = ({ tenant, kind }: Address): Effect.Effect<void, Invalid> =>
-  Effect.try({
-    try: () => {
-      checkToken("tenant", tenant)
-      checkToken("kind", kind)
-    },
-    catch: (error) => error as Invalid,
-  })
-
 function isSameGroup<S>(a: Group<S>, b: Group<S>): boolean {
   if (a.entries.length !== b.entries.length) return false
   return a.entries.every(({ path, value }, i) => {
@@ -306,12 +253,6 @@ function isSameGroup<S>(a: Group<S>, b: Group<S>): boolean {
     return Buffer.compare(value, other.value) === 0
   })
 }
-
-const noKey = ({ tenant, kind }: Address): Invalid =>
-  new Invalid({
-    what: "key",
-    message: `A key of ${tenant}/${kind} is text of at most ${keyBytesMax} bytes.`,
-  })
 
 const decideAnew = (address: Address): Unavailable =>
   new Unavailable({

@@ -1,5 +1,6 @@
 /** What durable state of actors does on every adapter of `ActorState`. */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { durableEventBytesMax, durableEventsPerPersistMax } from "../../protocols/limits.ts"
 import {
@@ -8,6 +9,7 @@ import {
   type Ownership,
   openDurable,
   readDurable,
+  type StateEntry,
 } from "../../runtime/index.ts"
 import type { LogWorld, MakeLogWorld } from "../support/log-world.ts"
 import { run } from "../support/run.ts"
@@ -100,6 +102,30 @@ function lives(now: () => Subject): void {
     expect(await at.look()).toEqual({ state: { count: 6, notes: ["d", "e", "f"] }, sequence: 6 })
   })
 
+  test("is seen whole by who looks while its owner writes", async () => {
+    const at = now()
+    const durable = await at.open()
+    await run(durable.persist(["a", "b", "c"]))
+    const state = at.world.state()
+    /** The snapshot was read; what is listed now may no longer fit it. */
+    const whileWriting = (next: () => readonly string[]) => ({
+      read: state.read,
+      list: (...asked: Parameters<typeof state.list>) =>
+        Effect.andThen(
+          Effect.orDie(Effect.suspend(() => durable.persist(next()))),
+          state.list(...asked),
+        ),
+    })
+    const meanwhile = [["d"], ["e", "f", "g", "h"], ["i"]]
+    const looked = whileWriting(() => meanwhile.shift() ?? [])
+    const view = await run(readDurable(looked, shard, address, notebook))
+    expect(meanwhile).toEqual([])
+    expect(view).toEqual({ state: { count: 9, notes: ["g", "h", "i"] }, sequence: 9 })
+    const busy = whileWriting(() => ["one", "more", "whole", "tail"])
+    const never = Effect.flip(readDurable(busy, shard, address, notebook))
+    expect(await run(never)).toMatchObject({ _tag: "Unavailable" })
+  })
+
   test("is a snapshot alone where there is one for each event", async () => {
     const at = now()
     const kind = { ...notebook, eventsPerSnapshotMax: 1 }
@@ -125,9 +151,35 @@ function refusals(now: () => Subject): void {
     const next = await at.open()
     await run(next.persist(["b"]))
     expect(await run(Effect.flip(durable.persist(["lost"])))).toMatchObject({ _tag: "Fenced" })
-    const opened = Effect.flip(openDurable(at.world.state(), former, address, notebook))
-    expect(await run(opened)).toMatchObject({ _tag: "Fenced" })
+    const real = at.world.state()
+    // Only what is written needs to pass the fence; who opened as a former owner is told, too.
+    const lenient = {
+      ...real,
+      write: (owner: Ownership, entries: readonly StateEntry[]) =>
+        entries.length === 0 ? Effect.void : real.write(owner, entries),
+    }
+    for (const state of [real, lenient]) {
+      const opened = Effect.flip(openDurable(state, former, address, notebook))
+      expect(await run(opened)).toMatchObject({ _tag: "Fenced", epoch: former.epoch })
+    }
     expect((await at.look()).state).toEqual({ count: 2, notes: ["a", "b"] })
+  })
+
+  test("refuses a second persist while one is under way, and goes on after an interruption", async () => {
+    const at = now()
+    const durable = await at.open()
+    const both = await run(
+      Effect.all([Effect.exit(durable.persist(["a"])), Effect.flip(durable.persist(["b"]))], {
+        concurrency: 2,
+      }),
+    )
+    expect(both[1]).toMatchObject({ _tag: "LimitExceeded", limit: "durablePersistsAtOnceMax" })
+    expect(durable.state.notes).toEqual(["a"])
+    const interrupted = await run(Effect.timeoutOption(durable.persist(["c"]), 0))
+    expect(Option.isNone(interrupted)).toBe(true)
+    await run(durable.persist(["c"]))
+    expect(durable.state).toEqual({ count: 2, notes: ["a", "c"] })
+    expect((await at.open()).state).toEqual(durable.state)
   })
 
   test("refuses what is too large or too much, and stores none of it", async () => {
