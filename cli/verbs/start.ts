@@ -54,7 +54,7 @@ const work = (settings: Settings, assembled: AssembledNode, given: Given, io: Io
 
 const tellUnscheduled = ({ tenants }: Settings, io: Io): void => {
   const count = tenants.flatMap(({ sources }) => sources).filter(isScheduled).length
-  if (count > 0) io.tell(`intelgraph: With --once schedules do not count (${count} sources).`)
+  if (count > 0) io.tell(`intelgraph: --once ignores the schedules of sources (${count}).`)
 }
 
 /** From now on, as the configuration says. */
@@ -63,7 +63,9 @@ const readAgain = (settings: Settings, { node }: AssembledNode, io: Io) =>
     const scheduled = yield* scheduledOf(settings)
     if (scheduled.length === 0 || node.schedules === undefined) return
     yield* node.schedules.begin(scheduled)
-    io.tell(`${scheduled.length} sources are read again; \`intelgraph status\` says when.`)
+    io.tell(
+      `Schedules: ${scheduled.length}; \`intelgraph status\` says when sources are read again.`,
+    )
   })
 
 /** Tenants in turn, the sources of each together. */
