@@ -186,7 +186,7 @@ function refusals(now: () => Subject): void {
     expect((await at.look()).state).toEqual({ count: 2, notes: ["a", "b"] })
   })
 
-  test("refuses a second persist while one is under way, and goes on after an interruption", async () => {
+  test("refuses a second persist at once, and goes on after an interruption", async () => {
     const at = now()
     const durable = await at.open()
     const both = await run(
