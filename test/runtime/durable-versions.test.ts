@@ -121,8 +121,7 @@ describe("durable state", () => {
       const opened = await run(Effect.flip(openDurable(state, owner, address, first)))
       expect(opened).toMatchObject({
         _tag: "InvariantBroken",
-        message:
-          `The state of demo/purse/${address.key} has version 2, newer than this program's 1.`,
+        message: `The state of demo/purse/${address.key} has version 2, newer than this program's 1.`,
       })
       const [entry] = await stored(address)
       await rewrite(entry, (text) => text.replace('"format":1', '"format":2'))
