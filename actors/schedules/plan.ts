@@ -67,12 +67,13 @@ export function afterPlanEvent(plan: Plan, event: PlanEvent): Plan {
   }
 }
 
-/** How it is stored. */
+/** How it is stored: it is small, so each change is one record, the plan itself. */
 export const planKind: DurableKind<Plan, PlanEvent> = {
   kind: "schedule",
   version: 1,
   initial: noPlan,
   apply: afterPlanEvent,
+  eventsPerSnapshotMax: 1,
 }
 
 export const nextMillis = (plan: Plan): number | undefined => plan.timers[0]?.dueMillis

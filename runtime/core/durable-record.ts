@@ -61,7 +61,9 @@ export function decodeRecord(
 ): DurableRecord | LogDamaged | InvariantBroken {
   const record = parsed(bytes)
   if (record === undefined) return damaged(address, sequence ?? 0, "cannot be read")
-  if (record.format > formatOfRecords) return newer(address, "format", record.format)
+  if (record.format > formatOfRecords) {
+    return newer(address, "format", { found: record.format, known: formatOfRecords })
+  }
   if (sequence !== undefined && record.sequence !== sequence) {
     return damaged(address, sequence, `says that it is ${record.sequence}`)
   }
@@ -74,7 +76,9 @@ export function upcast(
   { version, value }: DurableRecord,
   to: { readonly version: number; readonly upcasters: Upcasters },
 ): { readonly value: unknown } | InvariantBroken {
-  if (version > to.version) return newer(address, "version", version)
+  if (version > to.version) {
+    return newer(address, "version", { found: version, known: to.version })
+  }
   let now: unknown = value
   for (let at = version; at < to.version; at++) now = to.upcasters[at]?.(now)
   return { value: now }
@@ -113,8 +117,14 @@ function parsedJson(bytes: Uint8Array): unknown {
 const isCount = (value: unknown): value is number =>
   Number.isSafeInteger(value) && Number(value) > 0
 
-const newer = (address: Address, what: "format" | "version", found: number): InvariantBroken =>
+const newer = (
+  address: Address,
+  what: "format" | "version",
+  { found, known }: { readonly found: number; readonly known: number },
+): InvariantBroken =>
   new InvariantBroken({
-    message: `The state of ${formatAddress(address)} has ${what} ${found}, newer than this program.`,
+    message:
+      `The state of ${formatAddress(address)} has ${what} ${found}, newer than this program's ` +
+      `${known}.`,
     next: "Run the actor with the newer program, which wrote it.",
   })

@@ -7,8 +7,10 @@ import {
   noPlan,
   type Plan,
   type PlanEvent,
+  planKind,
   planNow,
 } from "../../actors/schedules/plan.ts"
+import { canonicalJson } from "../../protocols/canonical.ts"
 import { cronSchedule, everySchedule } from "../../protocols/schedule.ts"
 
 const minute = everySchedule(60_000, "1m")
@@ -59,6 +61,18 @@ describe("the plan of a source", () => {
     const night = cronSchedule("0 3 * * *", "UTC", 0)
     const nightly = folded(noPlan, planNow(noPlan, night, 0))
     expect(planNow(nightly, night, -1_000_000_000)).toEqual([])
+  })
+})
+
+describe("what is stored of a plan", () => {
+  it("is read by every later program: another layout is another version of its kind", () => {
+    const fired = folded(planned, planNow(planned, minute, 60_000))
+    const again = folded(fired, [read(60_000, 61_000)])
+    expect(planKind.version).toBe(1)
+    expect(canonicalJson(again)).toBe(
+      '{"last":{"dueMillis":60000,"endedMillis":61000,"phase":"done"},"owedMillis":null,' +
+        '"schedule":"every 1m","timers":[{"dueMillis":120000,"name":"read"}]}',
+    )
   })
 })
 

@@ -77,7 +77,7 @@ const rewrite = (folder: string, { file }: Job, records: number) =>
 
 const phases = ({ readings }: Life) => readings.map(({ report }) => report.phase)
 
-describe("a source with a schedule", () => {
+describe("a source with a schedule", { timeout: 60_000 }, () => {
   it("is read again when due: what changed is taken, what did not is skipped", async () => {
     const [folder, clock] = [temporaryFolder(), new WallClock()]
     const begunAt = clock.millis

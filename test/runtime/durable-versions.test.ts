@@ -12,6 +12,16 @@ import {
 } from "../../runtime/index.ts"
 import { makeEmbeddedWorld } from "../support/embedded-world.ts"
 import type { LogWorld } from "../support/log-world.ts"
+import {
+  type First,
+  first,
+  purse,
+  purseShard,
+  second,
+  storedPurses,
+  third,
+  writePurses,
+} from "../support/purses.ts"
 import { run, runExit } from "../support/run.ts"
 
 const shard = 3
@@ -31,42 +41,7 @@ async function claim(): Promise<void> {
   if (claimed === undefined) throw new Error("no epoch was given")
   owner = claimed
 }
-const newAddress = () => ({ tenant: "demo", kind: "purse", key: String(keys++) })
-
-/** 1: an amount. 2: cents. 3: cents by currency, and a count of what was paid in. */
-type First = { readonly amount: number }
-type Second = { readonly cents: number }
-type Third = { readonly euro: number; readonly times: number }
-type Paid = { readonly euro: number; readonly note: string }
-
-const first: DurableKind<First, number> = {
-  kind: "purse",
-  version: 1,
-  initial: { amount: 0 },
-  apply: ({ amount }, paid) => ({ amount: amount + paid }),
-}
-const second: DurableKind<Second, Second> = {
-  kind: "purse",
-  version: 2,
-  initial: { cents: 0 },
-  apply: (now, { cents }) => ({ cents: now.cents + cents }),
-  upcastEvent: { 1: (paid) => ({ cents: (paid as number) * 100 }) },
-  upcastSnapshot: { 1: (old) => ({ cents: (old as First).amount * 100 }) },
-}
-const third: DurableKind<Third, Paid> = {
-  kind: "purse",
-  version: 3,
-  initial: { euro: 0, times: 0 },
-  apply: (now, { euro }) => ({ euro: now.euro + euro, times: now.times + 1 }),
-  upcastEvent: {
-    ...second.upcastEvent,
-    2: (old) => ({ euro: (old as Second).cents / 100, note: "" }),
-  },
-  upcastSnapshot: {
-    ...second.upcastSnapshot,
-    2: (old) => ({ euro: (old as Second).cents / 100, times: 0 }),
-  },
-}
+const newAddress = () => purse(String(keys++))
 
 /** Persists groups under one kind, each with a new life of the actor, and gives the state. */
 async function live<S extends Json, E extends Json>(
@@ -123,14 +98,30 @@ describe("durable state", () => {
     await fc.assert(property, { numRuns: 20 })
   })
 
-  test("of a newer version or format is refused by name, in an event and in a snapshot", async () => {
+  test("is stored as the first release stored it", async () => {
+    const fresh = await run(makeEmbeddedWorld())
+    try {
+      await run(writePurses(fresh.state()))
+      const page = { after: undefined, limit: 1000 }
+      const all = await run(fresh.state().list(purseShard, [], page))
+      const texts = all.map(({ path, value }) => ({
+        path,
+        value: String(Buffer.from(value ?? [])),
+      }))
+      expect(texts).toEqual(storedPurses())
+    } finally {
+      await run(fresh.close)
+    }
+  })
+
+  test("of a newer version or format is refused by name", async () => {
     for (const eventsPerSnapshotMax of [1, 64]) {
       const address = newAddress()
       await live({ ...second, eventsPerSnapshotMax }, address, [[{ cents: 5 }]])
       const opened = await run(Effect.flip(openDurable(state, owner, address, first)))
       expect(opened).toMatchObject({
         _tag: "InvariantBroken",
-        message: `The state of demo/purse/${address.key} has version 2, newer than this program.`,
+        message: `The state of demo/purse/${address.key} has version 2, newer than this program's 1.`,
       })
       const [entry] = await stored(address)
       await rewrite(entry, (text) => text.replace('"format":1', '"format":2'))

@@ -9,8 +9,8 @@ import type { ActorStateShape, Ownership, StateBroken, StateEntry } from "../../
 
 /**
  * - `lost`: the write fails, and has no effect. `landed`: it has, and its answer is lost.
- * - `late`: it fails, and takes effect at one of the reads that follow, or else just before the next
- *   write. `dropped`: the same, but never with the write.
+ * - `late`: it fails, and takes effect at one of the reads that follow, or else just before the
+ *   next write. `dropped`: the same, but never with the write.
  * - `barrier`: an empty group fails. `unread`: a read fails.
  */
 export const fates = ["well", "lost", "landed", "late", "dropped", "barrier", "unread"] as const
