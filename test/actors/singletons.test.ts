@@ -1,5 +1,7 @@
 /** Actors of which one acts in the whole cluster, on the owner of their shard. */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import { describe, expect, it, vi } from "vitest"
 import { type RunningSingleton, Singletons, singleton } from "../../actors/singletons.ts"
 import { shardCount } from "../../protocols/limits.ts"
@@ -128,24 +130,18 @@ describe("schedules of nodes that share the shards", () => {
     const join = async (name: string) => void nodes.push(await joins(name))
     /** Each in at most one place now, and, as soon as the shards rest, in just one. */
     const inOnePlace = (hold: () => void = () => {}) =>
-      vi.waitFor(
-        () => {
-          const all = nodes.flatMap(sourcesOf).sort()
-          if (new Set(all).size < all.length) twice.push(all.join())
-          expect(all).toEqual(names.toSorted())
-          hold()
-        },
-        { timeout: 30_000, interval: 5 },
-      )
+      until(() => {
+        const all = nodes.flatMap(sourcesOf).sort()
+        if (new Set(all).size < all.length) twice.push(all.join())
+        expect(all).toEqual(names.toSorted())
+        hold()
+      })
     const twice: string[] = []
     /** Lets an hour pass: each source is read by somebody, once. */
     const hourPasses = async (hours: number) => {
       clock.advance(hourMillis)
       const read = () => nodes.flatMap(({ readings }) => readings)
-      await vi.waitFor(() => expect(read().length).toBe(names.length * hours), {
-        timeout: 30_000,
-        interval: 5,
-      })
+      await until(() => expect(read().length).toBe(names.length * hours))
       const times = read().map(({ source: name, dueMillis }) => `${name} ${dueMillis}`)
       expect(new Set(times).size).toBe(times.length)
     }
@@ -154,7 +150,7 @@ describe("schedules of nodes that share the shards", () => {
       expect(views.map(({ isReading }) => isReading)).not.toContain(true)
       expect(views.map(({ nextMillis }) => (nextMillis ?? 0) > clock.millis)).not.toContain(false)
     }
-    const planned = () => vi.waitFor(isPlanned, { timeout: 30_000, interval: 5 })
+    const planned = () => until(isPlanned)
     await join("a")
     await inOnePlace()
     await planned()
@@ -174,7 +170,52 @@ describe("schedules of nodes that share the shards", () => {
     await hourPasses(3)
     expect(twice).toEqual([])
   }, 90_000)
+
+  it("are read by the next owner alone where the one before is paused as it fires", async () => {
+    const folder = temporaryFolder()
+    const clock = new WallClock()
+    const request = requestOf(source(folder, "s", { records: 2 }))
+    const schedule = everySchedule(hourMillis, "1h")
+    const joins = await openScheduledCluster(folder, clock, [{ request, schedule }])
+    const wakes = await run(Deferred.make<void>())
+    let isPaused = false
+    const late: Exit.Exit<void, unknown>[] = []
+    let fires = 0
+    const a = await joins("a", {
+      put: (put) => (entry, expected, ttlMillis) =>
+        isPaused ? Effect.never : put(entry, expected, ttlMillis),
+      // What was on its way when the node was paused arrives when it wakes.
+      write: (write) => (owner, entries) =>
+        Effect.suspend(() => {
+          if (!isPaused) return write(owner, entries)
+          if (entries.some(({ path }) => path.includes("schedule"))) fires += 1
+          const arrives = Effect.andThen(Deferred.await(wakes), write(owner, entries))
+          const noted = Effect.onExit(arrives, (exit) => Effect.sync(() => void late.push(exit)))
+          return Effect.uninterruptible(noted)
+        }),
+    })
+    const begunAt = clock.millis
+    const plannedAt = (nextMillis: number) =>
+      until(async () => {
+        const views = await run(a.node.schedules?.of("demo") ?? never())
+        expect(views).toMatchObject([{ nextMillis, isReading: false }])
+      })
+    await plannedAt(begunAt + hourMillis)
+    isPaused = true
+    clock.advance(hourMillis)
+    await until(() => expect(fires).toBe(1))
+    const b = await joins("b")
+    await plannedAt(begunAt + 2 * hourMillis)
+    expect(b.readings).toMatchObject([{ dueMillis: begunAt + hourMillis }])
+    await run(Deferred.succeed(wakes, undefined))
+    await until(() => expect(late.length).toBeGreaterThanOrEqual(fires))
+    expect(late.filter((exit) => !JSON.stringify(exit).includes("Fenced"))).toEqual([])
+    expect([a.readings, a.node.progress()]).toEqual([[], []])
+  }, 60_000)
 })
+
+const until = (hold: () => void | Promise<void>) =>
+  vi.waitFor(hold, { timeout: 30_000, interval: 5 })
 
 const never = () => {
   throw new Error("The node has no schedules.")

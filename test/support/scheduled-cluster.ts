@@ -11,7 +11,7 @@ import {
   type ScheduledReading,
   type ScheduledSource,
 } from "../../actors/index.ts"
-import { openDataDirectory, openEmbeddedLog } from "../../runtime/index.ts"
+import { openDataDirectory, openEmbeddedLog, type Register } from "../../runtime/index.ts"
 import { openGraphStore } from "../../stores/index.ts"
 import { MemoryRegister } from "./memory-register.ts"
 import { closeScope, openScope, run } from "./run.ts"
@@ -28,6 +28,12 @@ export interface ScheduledNode {
   readonly close: () => Promise<void>
 }
 
+/** Stands before what one node writes, as where it is paused. */
+export interface Held {
+  readonly write?: (write: Ports["state"]["write"]) => Ports["state"]["write"]
+  readonly put?: (put: Register["put"]) => Register["put"]
+}
+
 export async function openScheduledCluster(
   folder: string,
   clock: WallClock,
@@ -42,12 +48,14 @@ export async function openScheduledCluster(
     }),
   )
   const register = new MemoryRegister()
-  return async (name: string): Promise<ScheduledNode> => {
+  return async (name: string, held: Held = {}): Promise<ScheduledNode> => {
     const scope = openScope()
     const close = () => closeScope(scope)
     onTestFinished(close)
     const [open, readings] = [new Set<number>(), [] as ScheduledReading[]]
-    const ports: Ports = { ...shared, host: clock.makeHost(), sources: fileSource }
+    const state = { ...shared.state, write: held.write?.(shared.state.write) ?? shared.state.write }
+    const ports: Ports = { ...shared, state, host: clock.makeHost(), sources: fileSource }
+    const own = { ...register, put: held.put?.(register.put) ?? register.put }
     const made = makeNode(ports, {
       tenants: [{ tenant: "demo" }],
       watch: {
@@ -57,7 +65,7 @@ export async function openScheduledCluster(
           if (event === "closed") open.delete(shard)
         },
       },
-      cluster: { node: name, incarnation: name, weight: 1, register },
+      cluster: { node: name, incarnation: name, weight: 1, register: own },
     })
     const node = await run(Scope.provide(made, scope))
     await run(Effect.orDie(node.schedules?.begin(scheduled) ?? Effect.void))
