@@ -9,7 +9,12 @@
 import * as Effect from "effect/Effect"
 import { type Address, formatAddress } from "../../protocols/address.ts"
 import type { Json } from "../../protocols/canonical.ts"
-import { type InvariantBroken, type LogDamaged, Unavailable } from "../../protocols/errors.ts"
+import {
+  type InvariantBroken,
+  invariant,
+  type LogDamaged,
+  Unavailable,
+} from "../../protocols/errors.ts"
 import { durableLooksMax, retryMillisMax, stateGroupEntriesMax } from "../../protocols/limits.ts"
 import type { DurableKind } from "./durable-kind.ts"
 import {
@@ -82,6 +87,7 @@ function withEvents<S extends Json, E extends Json>(
   begun: Found<S>,
   tail: readonly StateEntry[],
 ): Found<S> | LogDamaged | InvariantBroken {
+  invariant(tail.length < stateGroupEntriesMax, "The events since a snapshot fit into one page.")
   let { state, sequence, tailBytes, epoch } = begun
   for (const { path, value } of tail) {
     sequence++

@@ -125,6 +125,17 @@ export class Durable<S extends Json, E extends Json> {
    * `state`. No events make sure that nothing is unknown.
    */
   persist(events: readonly E[]): Effect.Effect<void, DurableUnwritten> {
+    const ended = Effect.sync(() => {
+      this.#isPersisting = false
+    })
+    return Effect.acquireUseRelease(
+      this.#begin(events),
+      (group) => this.#store(group),
+      () => ended,
+    )
+  }
+
+  #begin(events: readonly E[]): Effect.Effect<Group<S>, LimitExceeded | Invalid> {
     return Effect.suspend(() => {
       if (this.#isPersisting) {
         const atOnce = durablePersistsAtOnceMax
@@ -133,10 +144,7 @@ export class Durable<S extends Json, E extends Json> {
       const group = this.#groupOf(events)
       if ("_tag" in group) return Effect.fail(group)
       this.#isPersisting = true
-      const ended = Effect.sync(() => {
-        this.#isPersisting = false
-      })
-      return Effect.ensuring(this.#store(group), ended)
+      return Effect.succeed(group)
     })
   }
 
