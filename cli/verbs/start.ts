@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { type Gateway, startGateway } from "../../gateway/index.ts"
 import { type AssembledNode, assemble } from "../assemble.ts"
 import { loadSettings, type Settings } from "../configuration.ts"
-import { requestsOf, scheduledOf } from "../configured-sources.ts"
+import { beginSchedule, configuredSources } from "../configured-sources.ts"
 import { sentenceOf } from "../failure.ts"
 import type { Io } from "../io.ts"
 import { openNodeSocket } from "../node-socket.ts"
@@ -40,46 +40,43 @@ const work = (settings: Settings, assembled: AssembledNode, given: Given, io: Io
     // Before anything is read: a port that is taken is told at once, and health shows meanwhile.
     const edge = once ? undefined : yield* openEdge(settings, assembled)
     if (edge !== undefined) io.tell(`Look at it: ${edge.pageUrl}`)
-    else tellUnscheduled(settings, io)
-    const outcomes = yield* untilInterrupted(node, io, readAll(settings, assembled, io))
+    tellSchedules(settings, once, io)
+    const reading = readAll(settings, assembled, { once, io })
+    const outcomes = yield* untilInterrupted(node, io, reading)
     for (const outcome of outcomes) show(outcome, json, io)
     const failed = outcomes.find(({ error, interrupted }) => error !== undefined || interrupted)
     if (edge === undefined || failed?.interrupted === true) {
       return failed === undefined ? exit.done : exitOf(failed)
     }
-    yield* readAgain(settings, assembled, io)
     yield* serve(edge, assembled, io)
     return exit.done
   })
 
-const tellUnscheduled = ({ tenants }: Settings, io: Io): void => {
+const tellSchedules = ({ tenants }: Settings, once: boolean, io: Io): void => {
   const count = tenants.flatMap(({ sources }) => sources).filter(isScheduled).length
-  if (count > 0) io.tell(`intelgraph: --once ignores the schedules of sources (${count}).`)
+  if (count === 0) return
+  if (once) io.tell(`intelgraph: --once ignores the schedules of sources (${count}).`)
+  else io.tell(`Schedules: ${count}; \`intelgraph status\` says when sources are read again.`)
 }
 
-/** From now on, as the configuration says. */
-const readAgain = (settings: Settings, { node }: AssembledNode, io: Io) =>
-  Effect.gen(function* () {
-    const scheduled = yield* scheduledOf(settings)
-    if (scheduled.length === 0 || node.schedules === undefined) return
-    yield* node.schedules.begin(scheduled)
-    io.tell(
-      `Schedules: ${scheduled.length}; \`intelgraph status\` says when sources are read again.`,
-    )
-  })
-
-/** Tenants in turn, the sources of each together. */
-const readAll = (settings: Settings, { node, ports }: AssembledNode, io: Io) =>
+/** Tenants in turn, the sources of each together; each is read again from then on, or never. */
+const readAll = (
+  settings: Settings,
+  { node, ports }: AssembledNode,
+  { once, io }: { readonly once: boolean; readonly io: Io },
+) =>
   whileShown(
     () => node.progress(),
     io,
     Effect.forEach(settings.tenants, (tenant) =>
       Effect.gen(function* () {
+        const configured = yield* configuredSources(settings, tenant)
         return yield* runSources({
           node,
           reads: ports.reads,
           tenant: tenant.tenant,
-          requests: yield* requestsOf(settings, tenant),
+          requests: configured.map(({ request }) => request),
+          ...(once ? {} : { afterEach: beginSchedule(node, configured) }),
           order: "together",
           question: tenant.question,
         })
