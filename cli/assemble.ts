@@ -104,7 +104,12 @@ export const assemble = (
 const logShardEvent =
   (logger: Logger) =>
   ({ event, ...fields }: ShardEvent): void =>
-    logger[event === "failed" ? "warn" : "info"](`shard ${event}`, fields)
+    logger[levelOf[event] ?? "info"](`shard ${event}`, fields)
+
+const levelOf: { readonly [event in ShardEvent["event"]]?: "warn" | "error" } = {
+  failed: "warn",
+  broken: "error",
+}
 
 /** A file that could not be read again waits for its next time: nobody else is there to be told. */
 const logReading =
