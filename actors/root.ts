@@ -153,7 +153,7 @@ class RootActor implements Behavior<RootMessage> {
     this.#read(shard)
     this.#tellTenants((heard) => ({ kind: "opened", shard: owner.shard, heard }), done)
     // Those of an earlier ownership end first.
-    this.#singletons.end()
+    this.#singletons.end(owner.shard)
     this.#singletons.begin()
   }
 
@@ -172,7 +172,7 @@ class RootActor implements Behavior<RootMessage> {
       if (this.#leaving.get(shard) === leaves) this.#dismiss(shard)
       done()
     }
-    const ending = this.#singletons.end()
+    const ending = this.#singletons.end(shard)
     this.#tellTenants((heard) => ({ kind: "closed", shard, heard }), closed, ending)
   }
 

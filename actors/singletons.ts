@@ -71,12 +71,15 @@ export class Singletons<M> {
     }
   }
 
-  /** Ends those that are not to run here, or not under that epoch; their names until they ended. */
-  end(): readonly string[] {
+  /**
+   * Ends those of a shard that are not to run here, or not under that epoch. Their names, and of
+   * those that end already.
+   */
+  end(shard: number): readonly string[] {
     const { context, ownerOf, endedMessage } = this.#parts
     const ending: string[] = []
     for (const running of this.#running.values()) {
-      if (ownerOf(running.shard) === running.owner) continue
+      if (running.shard !== shard || ownerOf(shard) === running.owner) continue
       ending.push(running.name)
       if (running.isEnding) continue
       running.isEnding = true

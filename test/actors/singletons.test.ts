@@ -37,7 +37,7 @@ function makeParent(type: ActorType<string, Ownership>) {
         if (message.kind === "ended") return singletons.ended(message.running)
         for (const epoch of message.epochs) {
           owner = epoch === 0 ? undefined : { shard: 0, epoch }
-          ending = singletons.end()
+          ending = singletons.end(0)
           singletons.begin()
         }
       },
