@@ -4,6 +4,7 @@ import type { SourceCounters } from "../protocols/counters.ts"
 import type { IntelGraphError } from "../protocols/errors.ts"
 import type { Run } from "../protocols/event.ts"
 import type { ActorView, RunningPlacement } from "../runtime/index.ts"
+import type { SchedulesShape } from "./schedules/open.ts"
 import type { SourceSpec } from "./source.ts"
 import type { WritesShape } from "./writes.ts"
 
@@ -76,6 +77,8 @@ export interface IntelNode {
   readonly ingest: (request: IngestRequest) => Effect.Effect<IngestReport>
   /** Writes over the edge; missing where the node has nowhere to keep their bytes. */
   readonly writes?: WritesShape | undefined
+  /** Sources that are read again. */
+  readonly schedules?: SchedulesShape | undefined
   readonly progress: () => readonly ConnectorProgress[]
   /** The tree, of one tenant or, for the node's operator, whole. */
   readonly actors: (tenant?: string) => ActorView

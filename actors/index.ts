@@ -19,6 +19,8 @@ export {
   redrive,
 } from "./redrive/redrive.ts"
 export type { LetterSelection } from "./redrive/selection.ts"
+export type { SchedulesShape, ScheduleView } from "./schedules/open.ts"
+export type { ScheduledReading, ScheduledSource } from "./schedules/schedule.ts"
 export type * from "./source.ts"
 export { SourceReader } from "./source.ts"
 export type { Arriving, SpoolShape } from "./spool.ts"

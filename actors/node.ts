@@ -2,7 +2,7 @@
  * A node: the tree of actors over its ports (contracts §12). The command line and the simulator
  * both make one here, with other ports.
  *
- *     root ── readers of the shards that it owns
+ *     root ── readers of the shards that it owns, and singletons of these
  *         └── tenants ── sink, partitions of those shards, connectors
  *
  * Start, of a node that is alone: take over the shards (epochs, guards, then the log), check the
@@ -38,6 +38,8 @@ import { DurableMailboxes } from "./durable-mailboxes.ts"
 import { InterruptedFiles, type SourceName } from "./interrupted-files.ts"
 import { RecipeBook } from "./recipes.ts"
 import { RootMemory, type RootMessage, rootType } from "./root.ts"
+import { openSchedules, type SchedulesShape } from "./schedules/open.ts"
+import type { ScheduledReading } from "./schedules/schedule.ts"
 import { openShards, PulledBytes } from "./shard-memory.ts"
 import { quarantinedError } from "./tenant.ts"
 import { openTenants, type TenantSettings, type Tenants } from "./tenants.ts"
@@ -51,6 +53,8 @@ export interface NodeOptions {
   readonly watch?: Pick<SystemOptions, "observer" | "events"> & {
     /** What becomes of shards, in a cluster. */
     readonly shards?: (event: ShardEvent) => void
+    /** What came of a source that was read again by its schedule. */
+    readonly readings?: (reading: ScheduledReading) => void
   }
   /** The nodes that share the shards. Without it this node has them all. */
   readonly cluster?: Membership | undefined
@@ -120,7 +124,8 @@ export const makeNode: (
     const interrupted = new InterruptedFiles()
     yield* world.patiently(interrupted.find(world, options.sources ?? []))
     const parts = { world, memory, root, tenants, failure, ended, system, interrupted, placement }
-    const node = new RunningNode(parts)
+    const onRead = options.watch?.readings ?? (() => {})
+    const node = new RunningNode(parts, onRead)
     const { spool } = ports
     if (spool === undefined) return node
     node.writes = yield* openWrites({
@@ -175,10 +180,13 @@ class RunningNode implements IntelNode {
   readonly failed: Effect.Effect<IntelGraphError>
   writes: WritesShape | undefined
   readonly placement: RunningPlacement | undefined
+  readonly schedules: SchedulesShape
   readonly #parts: NodeParts
 
-  constructor(parts: NodeParts) {
+  constructor(parts: NodeParts, onRead: (reading: ScheduledReading) => void) {
+    const ingest = (request: IngestRequest) => this.ingest(request)
     this.#parts = parts
+    this.schedules = openSchedules({ ...parts, ingest, onRead })
     this.placement = parts.placement
     this.failed = Deferred.await(parts.failure)
   }

@@ -1,9 +1,9 @@
 /**
- * The root: the readers of the shards that this node owns now, and the tenants. Opens and closes
- * shards as placement says: a reader is there before the partitions that it feeds, and ends after
- * them. Supervises one-for-one. A reader that is quarantined
- * ends the node, for its shard holds partitions of any tenant; a tenant that is quarantined ends
- * its own ingests, and the others go on.
+ * The root: the readers of the shards that this node owns now, the tenants, and the singletons of
+ * these shards. Opens and closes shards as placement says: a reader is there before the partitions
+ * that it feeds, and ends after them; a shard is closed when its singletons have ended. Supervises
+ * one-for-one. A reader that is quarantined ends the node, for its shard holds partitions of any
+ * tenant; a tenant that is quarantined ends its own ingests, and the others go on.
  */
 import { invariant, Unavailable } from "../protocols/errors.ts"
 import { retryMillisMax } from "../protocols/limits.ts"
@@ -12,6 +12,7 @@ import type { AskedIngest } from "./asked-ingest.ts"
 import type { Lost, ShardMessage, TenantMessage } from "./messages.ts"
 import { shardType } from "./shard.ts"
 import type { ShardMemory } from "./shard-memory.ts"
+import { type RunningSingleton, type Singleton, Singletons } from "./singletons.ts"
 import { quarantinedError, TenantMemory, tenantType } from "./tenant.ts"
 import type { World } from "./world.ts"
 
@@ -23,6 +24,9 @@ export type RootMessage =
       readonly job: AskedIngest
     }
   | Lost
+  /** Runs from now on, where its shard is owned. */
+  | { readonly kind: "singleton"; readonly singleton: Singleton }
+  | { readonly kind: "singleton-ended"; readonly running: RunningSingleton }
   | { readonly kind: "stop-reading" }
   /** The shard is taken over. `done` once its actors are there. */
   | { readonly kind: "open"; readonly shard: OpenShard; readonly done: () => void }
@@ -42,6 +46,8 @@ export class RootMemory {
     string,
     { readonly partitions: number; readonly memory: TenantMemory }
   >()
+  /** All that there are in the cluster, by name. */
+  readonly singletons = new Map<string, Singleton>()
 }
 
 export interface RootArgument {
@@ -57,7 +63,7 @@ export const rootType: ActorType<RootMessage, RootArgument> = {
   start: (context, argument) => new RootActor(context, argument),
 }
 
-/** Somebody waits until tenants have heard something. */
+/** Somebody waits until tenants have heard something, and singletons have ended. */
 interface Wait {
   readonly unheard: Set<string>
   readonly done: () => void
@@ -74,6 +80,7 @@ class RootActor implements Behavior<RootMessage> {
   >()
   readonly #tenants = new Map<string, ActorRef<TenantMessage>>()
   readonly #waits = new Set<Wait>()
+  readonly #singletons: Singletons<RootMessage>
 
   constructor(context: ActorContext<RootMessage>, argument: RootArgument) {
     this.#context = context
@@ -84,6 +91,13 @@ class RootActor implements Behavior<RootMessage> {
       dropUntaken(known.memory)
       this.#spawn(tenant)
     }
+    this.#singletons = new Singletons<RootMessage>({
+      context,
+      all: memory.singletons,
+      ownerOf: (shard) => memory.shards.get(shard)?.owner,
+      endedMessage: (running) => ({ kind: "singleton-ended", running }),
+    })
+    this.#singletons.begin()
   }
 
   receive(message: RootMessage): void {
@@ -110,6 +124,15 @@ class RootActor implements Behavior<RootMessage> {
       }
       case "lost":
         return this.#lost(message)
+      case "singleton": {
+        const { singletons } = this.#argument.memory
+        singletons.set(message.singleton.name, message.singleton)
+        return this.#singletons.begin()
+      }
+      case "singleton-ended":
+        this.#singletons.ended(message.running)
+        for (const wait of this.#waits) this.#heard(wait, message.running.name)
+        return
       case "stop-reading":
         for (const ref of this.#tenants.values()) ref.tell(message, "control")
         return
@@ -129,6 +152,9 @@ class RootActor implements Behavior<RootMessage> {
     world.owns(owner)
     this.#read(shard)
     this.#tellTenants((heard) => ({ kind: "opened", shard: owner.shard, heard }), done)
+    // Those of an earlier ownership end first.
+    this.#singletons.end(owner.shard)
+    this.#singletons.begin()
   }
 
   /** Partitions first: they speak to their reader. */
@@ -146,7 +172,8 @@ class RootActor implements Behavior<RootMessage> {
       if (this.#leaving.get(shard) === leaves) this.#dismiss(shard)
       done()
     }
-    this.#tellTenants((heard) => ({ kind: "closed", shard, heard }), closed)
+    const ending = this.#singletons.end(shard)
+    this.#tellTenants((heard) => ({ kind: "closed", shard, heard }), closed, ending)
   }
 
   #dismiss(shard: number): void {
@@ -159,11 +186,16 @@ class RootActor implements Behavior<RootMessage> {
   }
 
   /**
-   * `done` once all have heard it. One in quarantine hears nothing, and has no actors; where one's
-   * mailbox is full it never comes, and who waits gives up.
+   * `done` once all have heard it, and the singletons `ending` are not there any more. One in
+   * quarantine hears nothing, and has no actors; where one's mailbox is full it never comes, and
+   * who waits gives up.
    */
-  #tellTenants(message: (heard: () => void) => TenantMessage, done: () => void): void {
-    const wait: Wait = { unheard: new Set(this.#tenants.keys()), done }
+  #tellTenants(
+    message: (heard: () => void) => TenantMessage,
+    done: () => void,
+    ending: readonly string[] = [],
+  ): void {
+    const wait: Wait = { unheard: new Set([...this.#tenants.keys(), ...ending]), done }
     this.#waits.add(wait)
     for (const [tenant, ref] of this.#tenants) {
       const refused = ref.tell(message(() => this.#heard(wait, tenant)))

@@ -10,6 +10,7 @@ import {
   makeNode,
   openSpool,
   type Ports,
+  type ScheduledReading,
   type ShardEvent,
 } from "../actors/index.ts"
 import { type AccessControl, openAccessControl } from "../gateway/index.ts"
@@ -82,6 +83,7 @@ export const assemble = (
         observer: observeTurns(metrics, yield* spansOf(settings)),
         events: logActorEvent(logger),
         shards: logShardEvent(logger),
+        readings: logReading(logger),
       },
       cluster,
     })
@@ -108,6 +110,15 @@ const levelOf: { readonly [event in ShardEvent["event"]]?: "warn" | "error" } = 
   failed: "warn",
   broken: "error",
 }
+
+/** A file that could not be read again waits for its next time: nobody else is there to be told. */
+const logReading =
+  (logger: Logger) =>
+  ({ report, ...fields }: ScheduledReading): void => {
+    const { phase, error, counters } = report
+    const told = { ...fields, phase, ...counters, ...(error === undefined ? {} : { error }) }
+    logger[phase === "failed" ? "warn" : "info"]("source read again", told)
+  }
 
 /** Spans only where somebody named a file for them and a share of turns above none. */
 const spansOf = Effect.fnUntraced(function* ({ sampleRate, spansFile }: Settings) {

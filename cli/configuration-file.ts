@@ -5,6 +5,7 @@ import { type ConfigurationDocument, ConfigurationSchema } from "../protocols/co
 import { Invalid } from "../protocols/errors.ts"
 import { type ReadDocument, readYamlDocument } from "../protocols/yaml-document.ts"
 import { documentText } from "./document-text.ts"
+import { scheduleProblem } from "./schedules.ts"
 
 export interface ConfigurationFile {
   readonly path: string
@@ -27,6 +28,7 @@ export function readConfiguration(path: string): ConfigurationFile {
 function documentOf(text: string): ConfigurationDocument {
   const read = readYamlDocument(ConfigurationSchema, "configuration", text)
   checkNames(read)
+  checkSchedules(read)
   return read.value
 }
 
@@ -46,6 +48,18 @@ function checkNames({ value, refuse }: ReadDocument<ConfigurationDocument>): voi
         throw refuse(path, `The tenant ${tenant} has two sources ${JSON.stringify(name)}.`)
       }
       seen.add(name)
+    }
+  }
+}
+
+/** That the times exist: they are read again where they are used. */
+function checkSchedules({ value, refuse }: ReadDocument<ConfigurationDocument>): void {
+  for (const [tenant, { sources = [] }] of Object.entries(value.tenants ?? {})) {
+    for (const [index, source] of sources.entries()) {
+      const problem = scheduleProblem(source, Date.now())
+      if (problem === undefined) continue
+      const [key, message] = problem
+      throw refuse(["tenants", tenant, "sources", index, key], message)
     }
   }
 }

@@ -32,15 +32,24 @@ interface Work {
   /** `together` for sources, `in turn` for files of one source. */
   readonly order: "together" | "in turn"
   readonly question: QuestionConfiguration | undefined
+  /** Done when a connector has ended, unless it was told to stop. */
+  readonly afterEach?: (request: IngestRequest) => Effect.Effect<void, IntelGraphError>
 }
 
 /** Never fails because of one connector; the outcome says what happened to it. */
 export const runSources = (work: Work): Effect.Effect<Outcome, IntelGraphError> =>
   Effect.gen(function* () {
-    const { node, reads, tenant, requests, order, question } = work
+    const { node, reads, tenant, requests, order, question, afterEach } = work
     const concurrency = order === "together" ? connectorsMax : 1
     const [elapsed, reports] = yield* Effect.timed(
-      Effect.forEach(requests, (request) => node.ingest(request), { concurrency }),
+      Effect.forEach(
+        requests,
+        (request) =>
+          Effect.tap(node.ingest(request), ({ phase }) =>
+            phase === "interrupted" ? Effect.void : (afterEach?.(request) ?? Effect.void),
+          ),
+        { concurrency },
+      ),
     )
     const error = errorOfAll(reports.flatMap((report) => report.error ?? []))
     const found = yield* Effect.mapError(

@@ -1,6 +1,6 @@
 /** What `status` says, by a node that runs or from its data alone. */
 import * as Effect from "effect/Effect"
-import type { IntelNode } from "../actors/index.ts"
+import type { IntelNode, ScheduleView } from "../actors/index.ts"
 import { brokenSourceEquation } from "../protocols/counters.ts"
 import type { IntelGraphError } from "../protocols/errors.ts"
 import type { GraphCounts, GraphReadsShape, SourceSummary } from "../stores/index.ts"
@@ -10,6 +10,8 @@ export interface Status {
   readonly running: boolean
   readonly counts: GraphCounts
   readonly sources: readonly SourceSummary[]
+  /** Sources that the running node reads again, wherever they are read. */
+  readonly schedules: readonly ScheduleView[]
   /** Equations that do not hold, as sentences; empty where all hold. */
   readonly broken: readonly string[]
   readonly graphHash: string | undefined
@@ -35,6 +37,7 @@ export const statusOf = (
       running: node !== undefined,
       counts: yield* reads.counts(tenant),
       sources,
+      schedules: node?.schedules === undefined ? [] : yield* node.schedules.of(tenant),
       broken: [...ofSources, ...(node?.brokenEquations() ?? [])],
       graphHash: asked.graphHash ? yield* reads.graphHash(tenant) : undefined,
     }

@@ -34,6 +34,8 @@ const share = (description: string) =>
 export const sourceFormats = ["stix", "json", "ndjson", "csv"] as const
 export const logLevelNames = ["debug", "info", "warn", "error"] as const
 
+const everyPattern = /^[0-9]{1,9}[smhd]$/
+
 const Source = Schema.Struct({
   name: described("What the source is called in counters and provenance"),
   format: Schema.Literals(sourceFormats),
@@ -41,6 +43,17 @@ const Source = Schema.Struct({
   mapping: Schema.optionalKey(path("A mapping document; STIX needs none")),
   priority: Schema.optionalKey(
     whole(-pathBytesMax, pathBytesMax, "Where sources disagree the higher one is seen; default 0"),
+  ),
+  every: Schema.optionalKey(
+    described("The file is read again so often, while the node runs, such as 15m").check(
+      Schema.isPattern(everyPattern),
+    ),
+  ),
+  cron: Schema.optionalKey(
+    described("The file is read again at these times: a cron expression, such as 0 3 * * *"),
+  ),
+  timeZone: Schema.optionalKey(
+    described("Of the cron expression, such as Europe/Berlin or +02:00; default UTC"),
   ),
 })
 

@@ -822,3 +822,30 @@ export const writeTakeMillisMax = 30_000
 /** The time between two looks at a write that is read elsewhere, at first and at last. */
 export const writeLookMillisMin = 25
 export const writeLookMillisMax = 250
+
+/** Durable state of actors. */
+/** Events after which a snapshot takes their place: unless the kind says otherwise, and at most. */
+export const durableEventsPerSnapshotDefault = 64
+/** With its snapshot a full tail is one group of state, whose removals are a message each. */
+export const durableEventsPerSnapshotMax = 512
+/** Bytes of the events since the last snapshot: a longer tail is slower to read than a snapshot. */
+export const durableTailBytesMax = stateValueBytesMax
+/** Persists of one actor under way: a second one would be decided from a state that changes. */
+export const durablePersistsAtOnceMax = 1
+/** Events that are persisted together, and bytes of one with its envelope. */
+export const durableEventsPerPersistMax = 128
+export const durableEventBytesMax = 256 * 1024
+/** Looks at a state that its owner writes meanwhile, before it is told to be busy. */
+export const durableLooksMax = 16
+
+/** Durable timers and schedules. */
+/** Timers that one actor keeps in its durable state: what is written at once names all of them. */
+export const durableTimersMax = 1_000
+/**
+ * Whoever waits for a durable timer looks at the wall clock at least this often: one that was put
+ * forward or back, or stood still with its machine, is noticed within this time.
+ */
+export const durableTimerLookMillisMax = 60_000
+/** The shortest and the longest `every` of a source: its file is hashed each time. */
+export const scheduleMillisMin = 1_000
+export const scheduleMillisMax = 366 * 86_400_000

@@ -5,6 +5,7 @@ import { Invalid } from "../../protocols/errors.ts"
 import { loadSettings, type Settings } from "../configuration.ts"
 import type { Setting } from "../readers.ts"
 import { ingestRequest, mappingText } from "../request.ts"
+import { scheduleOf } from "../schedules.ts"
 import { textTable } from "../text-table.ts"
 import { exit, isOn, type RunVerb } from "../verb.ts"
 
@@ -42,7 +43,10 @@ function settingsText(settings: Settings): string {
     .filter((entry): entry is [string, Setting<unknown>] => isSetting(entry[1]))
     .map(([name, { value, from }]) => [name, String(value ?? "-"), from])
   const sources = settings.tenants.flatMap(({ tenant, sources }) =>
-    sources.map(({ name, format, file }) => [tenant, name, format, file]),
+    sources.map((source) => {
+      const { name, format, file } = source
+      return [tenant, name, format, scheduleOf(source, Date.now())?.text ?? "-", file]
+    }),
   )
   return [
     settings.file ?? "no configuration file",
@@ -50,7 +54,7 @@ function settingsText(settings: Settings): string {
     textTable(["setting", "value", "from"], rows),
     ...(sources.length === 0
       ? []
-      : ["", textTable(["tenant", "source", "format", "file"], sources)]),
+      : ["", textTable(["tenant", "source", "format", "read again", "file"], sources)]),
   ].join("\n")
 }
 

@@ -1,16 +1,15 @@
 /** `intelgraph start`: reads the configured sources, answers their question, and serves. */
 import * as Effect from "effect/Effect"
-import type { IngestRequest } from "../../actors/index.ts"
 import { type Gateway, startGateway } from "../../gateway/index.ts"
-import type { IntelGraphError } from "../../protocols/errors.ts"
 import { type AssembledNode, assemble } from "../assemble.ts"
-import { loadSettings, type Settings, type TenantSettings } from "../configuration.ts"
+import { loadSettings, type Settings } from "../configuration.ts"
+import { beginSchedule, configuredSources } from "../configured-sources.ts"
 import { sentenceOf } from "../failure.ts"
 import type { Io } from "../io.ts"
 import { openNodeSocket } from "../node-socket.ts"
 import { whileShown } from "../progress.ts"
-import { ingestRequest, mappingText } from "../request.ts"
 import { exitOf, type Outcome, runSources, untilInterrupted } from "../run-sources.ts"
+import { isScheduled } from "../schedules.ts"
 import { shippedConfiguration } from "../shipped.ts"
 import { answerText, summaryTable } from "../summary.ts"
 import { exit, type Given, isOn, type RunVerb } from "../verb.ts"
@@ -41,7 +40,9 @@ const work = (settings: Settings, assembled: AssembledNode, given: Given, io: Io
     // Before anything is read: a port that is taken is told at once, and health shows meanwhile.
     const edge = once ? undefined : yield* openEdge(settings, assembled)
     if (edge !== undefined) io.tell(`Look at it: ${edge.pageUrl}`)
-    const outcomes = yield* untilInterrupted(node, io, readAll(settings, assembled, io))
+    tellSchedules(settings, once, io)
+    const reading = readAll(settings, assembled, { once, io })
+    const outcomes = yield* untilInterrupted(node, io, reading)
     for (const outcome of outcomes) show(outcome, json, io)
     const failed = outcomes.find(({ error, interrupted }) => error !== undefined || interrupted)
     if (edge === undefined || failed?.interrupted === true) {
@@ -51,43 +52,36 @@ const work = (settings: Settings, assembled: AssembledNode, given: Given, io: Io
     return exit.done
   })
 
-/** Tenants in turn, the sources of each together. */
-const readAll = (settings: Settings, { node, ports }: AssembledNode, io: Io) =>
+const tellSchedules = ({ tenants }: Settings, once: boolean, io: Io): void => {
+  const count = tenants.flatMap(({ sources }) => sources).filter(isScheduled).length
+  if (count === 0) return
+  if (once) io.tell(`intelgraph: --once ignores the schedules of sources (${count}).`)
+  else io.tell(`Schedules: ${count}; \`intelgraph status\` says when sources are read again.`)
+}
+
+/** Tenants in turn, the sources of each together; each is read again from then on, or never. */
+const readAll = (
+  settings: Settings,
+  { node, ports }: AssembledNode,
+  { once, io }: { readonly once: boolean; readonly io: Io },
+) =>
   whileShown(
     () => node.progress(),
     io,
     Effect.forEach(settings.tenants, (tenant) =>
       Effect.gen(function* () {
+        const configured = yield* configuredSources(settings, tenant)
         return yield* runSources({
           node,
           reads: ports.reads,
           tenant: tenant.tenant,
-          requests: yield* requestsOf(settings, tenant),
+          requests: configured.map(({ request }) => request),
+          ...(once ? {} : { afterEach: beginSchedule(node, configured) }),
           order: "together",
           question: tenant.question,
         })
       }),
     ),
-  )
-
-const requestsOf = (
-  settings: Settings,
-  { tenant, sources }: TenantSettings,
-): Effect.Effect<readonly IngestRequest[], IntelGraphError> =>
-  Effect.forEach(sources, ({ name, format, file, mapping }) =>
-    Effect.gen(function* () {
-      const text = mapping === undefined ? undefined : yield* mappingText(mapping)
-      return yield* ingestRequest({
-        tenant,
-        source: name,
-        format,
-        file,
-        mapping: mapping === undefined || text === undefined ? undefined : { file: mapping, text },
-        again: "once",
-        maxBadShare: settings.maxBadShare.value,
-        ratePerSecondMax: settings.recordsPerSecondMax.value,
-      })
-    }),
   )
 
 function show({ summary, error }: Outcome, json: boolean, io: Io): void {

@@ -1,5 +1,6 @@
 /** `intelgraph status`: asks the running node, or looks into its data where none runs. */
 import * as Effect from "effect/Effect"
+import type { ScheduleView } from "../../actors/index.ts"
 import type { IntelGraphError } from "../../protocols/errors.ts"
 import { openDataDirectoryReadOnly } from "../../runtime/index.ts"
 import { loadSettings, type Settings } from "../configuration.ts"
@@ -64,6 +65,7 @@ export function statusText({
   running,
   counts,
   sources,
+  schedules,
   broken,
   graphHash,
 }: Status): string {
@@ -85,6 +87,7 @@ export function statusText({
     "",
     textTable(header, rows),
     "",
+    ...(schedules.length === 0 ? [] : [textTable(scheduleHeader, schedules.map(scheduleRow)), ""]),
     `${figure(counts.entities)} entities and ${figure(counts.stubs)} stubs, ` +
       `${figure(counts.relationships)} relationships beside ${figure(counts.derived)} derived, ` +
       `${figure(counts.assertions)} assertions, ${figure(counts.ambiguous)} ambiguous aliases, ` +
@@ -107,3 +110,16 @@ const header = [
   "relationships",
   "derived",
 ]
+
+const scheduleHeader = ["read again", "schedule", "next", "last", "outcome"]
+
+const scheduleRow = ({ source, schedule, nextMillis, isReading, last }: ScheduleView) => [
+  source,
+  schedule,
+  isReading ? "now" : timeText(nextMillis),
+  timeText(last?.endedMillis ?? null),
+  last?.phase ?? "-",
+]
+
+const timeText = (millis: number | null): string =>
+  millis === null ? "-" : new Date(millis).toISOString()

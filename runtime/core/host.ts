@@ -10,7 +10,7 @@ export interface Host {
   readonly yield: (task: () => void) => void
   /** Milliseconds of a clock that never goes back; its zero has no meaning. */
   readonly nowMillis: () => number
-  /** Microseconds since 1970; for people and records, never for deadlines. */
+  /** Microseconds since 1970: for people, records and what outlives the process; no deadlines. */
   readonly wallMicros: () => number
   /** Runs `task` once after at least `millis`; the returned function takes it back. */
   readonly after: (millis: number, task: () => void) => () => void

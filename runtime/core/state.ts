@@ -1,7 +1,7 @@
 /**
  * The `ActorState` port: small durable records of a shard's owner, one per path, under the fence of
- * its epoch (the stream `ST` of contracts §6). Epochs, runs, positions, mappings, parked blocks,
- * snapshots and passivated actors are kept here.
+ * its epoch (the stream `ST` of contracts §6). Epochs, runs, positions, mappings, parked blocks and
+ * the durable state of actors are kept here.
  *
  * Promises: a group is written whole or not at all, and only while its epoch is the shard's
  * highest; what was written is on stable storage before `write` answers. Does not promise order
@@ -50,7 +50,10 @@ export interface ActorStateShape {
     page: { readonly after: StatePath | undefined; readonly limit: number },
   ) => Effect.Effect<readonly StateEntry[], StateBroken>
 
-  /** Writes and removes records in one fenced group. */
+  /**
+   * Writes and removes records in one fenced group. An empty group writes nothing; when it has its
+   * answer, no earlier group of this owner can take effect any more, whatever became of it.
+   */
   readonly write: (
     owner: Ownership,
     entries: readonly StateEntry[],

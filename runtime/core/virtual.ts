@@ -4,8 +4,8 @@
  * Promises: the first message to an address starts its actor with the state that it left; an actor
  * is passivated only when it is idle and owes nothing (no message, turn, timer, child, watch, pipe,
  * reply); where its state finds no room it stays in memory. Several references to one address are
- * one actor. Does not promise: that state outlives a crash of the actor, or the process, which is
- * the store's part.
+ * one actor. Does not promise: that state outlives a crash of the actor, or the process; an actor
+ * that needs it keeps durable state (`durable-state.ts`) and leaves `snapshot` out.
  */
 import * as Effect from "effect/Effect"
 import { type Address, checkToken } from "../../protocols/address.ts"

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { afterAll, describe, expect, it } from "vitest"
 import { loadSettings, variables } from "../../cli/configuration.ts"
+import { scheduleOf } from "../../cli/schedules.ts"
 import type { Given } from "../../cli/verb.ts"
 import { Invalid } from "../../protocols/errors.ts"
 import { run, runSync } from "../support/run.ts"
@@ -130,6 +131,9 @@ describe("settings", () => {
   })
 })
 
+const sourceWith = (times: string): string =>
+  `version: 1\ntenants:\n  demo:\n    sources:\n      - {name: a, format: csv, file: a, ${times}}\n`
+
 describe("intelgraph.yaml", () => {
   it.each([
     ["version: 1\ngateway:\n  prot: 1\n", 3, 3, "There is no key prot here."],
@@ -145,6 +149,14 @@ describe("intelgraph.yaml", () => {
       10,
       "two sources",
     ],
+    [sourceWith("every: 15x"), 5, 41, "every"],
+    [sourceWith("every: 0s"), 5, 41, "a number with s, m, h or d"],
+    [sourceWith("every: 400d"), 5, 41, "every is 400d; it is 1s to 366d"],
+    [sourceWith("every: 1h, cron: '0 3 * * *'"), 5, 52, "every or cron, not both"],
+    [sourceWith("every: 1h, timeZone: UTC"), 5, 52, "A time zone belongs to cron"],
+    [sourceWith("cron: '0 3 * *'"), 5, 41, "Invalid number of segments"],
+    [sourceWith("cron: '0 0 30 2 *'"), 5, 41, "a day that never comes"],
+    [sourceWith("cron: '0 3 * * *', timeZone: Mars/Base"), 5, 41, "in Mars/Base"],
     ["version: 1\nversion: 1\n", 2, 1, "no YAML"],
     ["version: [1\n", 2, 1, "no YAML"],
   ])("is refused with line and column: %j", async (text, line, column, sentence) => {
@@ -155,6 +167,15 @@ describe("intelgraph.yaml", () => {
       expect.stringContaining(sentence),
     ])
     expect(error.message).toContain(`line ${line}, column ${column}`)
+  })
+
+  it.each([
+    ["every: 15m", "every 15m"],
+    ["cron: '0 3 * * *'", "cron 0 3 * * * UTC"],
+    ["cron: '0 3 * * 1-5', timeZone: Europe/Berlin", "cron 0 3 * * 1-5 Europe/Berlin"],
+  ])("says when a source is read again: %s", async (times, text) => {
+    const [source] = (await load(folderWith(sourceWith(times)))).tenants[0]?.sources ?? []
+    expect(scheduleOf(source ?? {}, Date.now())?.text).toBe(text)
   })
 
   it("is refused where a name leads to nothing", async () => {

@@ -252,7 +252,10 @@ describe("one server", () => {
     expect([...errors]).toEqual(["LogFull"])
   })
 
-  test("keeps a late group of an owner from landing on top of a later one", async () => {
+  test.each([
+    ["on top of a later one", 3],
+    ["after an empty one", undefined],
+  ])("keeps a late group of an owner from landing %s", async (_where, next) => {
     const named = options()
     const node = await runScoped(openJetStream(named))
     const owner = await claim(node)
@@ -267,7 +270,9 @@ describe("one server", () => {
     const lost = await run(Effect.forkDetach(Effect.flip(write(2)), { startImmediately: true }))
     expect((await run(Fiber.join(lost)))._tag).toBe("Unavailable")
     started().resume()
-    await run(insisting(write(3)))
+    await run(insisting(next === undefined ? node.state.write(owner, []) : write(next)))
+    const kept = await run(insisting(node.state.read(shard, ["a"])))
+    if (next !== undefined) expect(kept).toEqual(new Uint8Array([next]))
     const late = node.broker.publish({
       subject: `${named.name}.st.${shard}.${keyToken("a")}`,
       data: new Uint8Array([2]),
@@ -277,7 +282,7 @@ describe("one server", () => {
       },
     })
     await expect(late).rejects.toThrow(/wrong last sequence/)
-    expect(await run(insisting(node.state.read(shard, ["a"])))).toEqual(new Uint8Array([3]))
+    expect(await run(insisting(node.state.read(shard, ["a"])))).toEqual(kept)
   })
 })
 

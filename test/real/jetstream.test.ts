@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe } from "vitest"
+import { durableConformance } from "../runtime/durable-conformance.ts"
+import { durableCrashes } from "../runtime/durable-crashes.ts"
 import { inspectionConformance } from "../runtime/inspection-conformance.ts"
 import { logConformance } from "../runtime/log-conformance.ts"
 import { logModelConformance } from "../runtime/log-model.ts"
@@ -23,6 +25,8 @@ describe("one server", () => {
   inspectionConformance("JetStream", make)
   logModelConformance("JetStream", make)
   stateConformance("JetStream", make)
+  durableConformance("JetStream", make)
+  durableCrashes("JetStream", make, 15)
 })
 
 describe("three servers", () => {
@@ -42,4 +46,6 @@ describe("three servers", () => {
   inspectionConformance("JetStream", make)
   logModelConformance("JetStream", make)
   stateConformance("JetStream", make)
+  durableConformance("JetStream", make)
+  durableCrashes("JetStream", make, 15)
 })
