@@ -119,9 +119,10 @@ describe("durable state", () => {
       const address = newAddress()
       await live({ ...second, eventsPerSnapshotMax }, address, [[{ cents: 5 }]])
       const opened = await run(Effect.flip(openDurable(state, owner, address, first)))
+      const name = `demo/purse/${address.key}`
       expect(opened).toMatchObject({
         _tag: "InvariantBroken",
-        message: `The state of demo/purse/${address.key} has version 2, newer than this program's 1.`,
+        message: `The state of ${name} has version 2, newer than this program's 1.`,
       })
       const [entry] = await stored(address)
       await rewrite(entry, (text) => text.replace('"format":1', '"format":2'))

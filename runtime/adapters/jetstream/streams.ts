@@ -82,7 +82,7 @@ function streamConfigurations(
       ...common,
       name: streams.mb,
       subjects: all.mb,
-      // What no consumer wants is kept: decision 0038.
+      // What no consumer wants is kept: decision 0035.
       retention: "workqueue",
       discard: "new",
       discard_new_per_subject: true,
