@@ -808,10 +808,6 @@ export const shardsToldMax = 16
  */
 export const keptAnswerMillis = 5 * 60_000
 
-/** Takeovers. */
-/** How often, while a guard waits, transactions of former owners that hold it are ended again. */
-export const neo4jEndAgainMillis = 250
-
 /** Durable state of actors. */
 /** Events after which a snapshot takes their place: unless the kind says otherwise, and at most. */
 export const durableEventsPerSnapshotDefault = 64
@@ -826,6 +822,10 @@ export const durableEventsPerPersistMax = 128
 export const durableEventBytesMax = 256 * 1024
 /** Looks at a state that its owner writes meanwhile, before it is told to be busy. */
 export const durableLooksMax = 16
+
+/** Takeovers. */
+/** How often, while a guard waits, transactions of former owners that hold it are ended again. */
+export const neo4jEndAgainMillis = 250
 
 /** Durable timers and schedules. */
 /** Timers that one actor keeps in its durable state: what is written at once names all of them. */

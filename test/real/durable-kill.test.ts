@@ -1,4 +1,4 @@
-/** Durable state of an actor whose processes are killed, and paused while another has taken over. */
+/** Durable state of an actor whose process is killed, or paused while another takes over. */
 import { spawn } from "node:child_process"
 import { rmSync } from "node:fs"
 import { fileURLToPath } from "node:url"

@@ -118,10 +118,11 @@ describe("durable state", () => {
     for (const eventsPerSnapshotMax of [1, 64]) {
       const address = newAddress()
       await live({ ...second, eventsPerSnapshotMax }, address, [[{ cents: 5 }]])
+      const of = `The state of demo/purse/${address.key}`
       const opened = await run(Effect.flip(openDurable(state, owner, address, first)))
       expect(opened).toMatchObject({
         _tag: "InvariantBroken",
-        message: `The state of demo/purse/${address.key} has version 2, newer than this program's 1.`,
+        message: `${of} has version 2, newer than this program's 1.`,
       })
       const [entry] = await stored(address)
       await rewrite(entry, (text) => text.replace('"format":1', '"format":2'))
