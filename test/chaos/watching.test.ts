@@ -94,7 +94,7 @@ describe("a quantile", () => {
 describe("the phases of a takeover", () => {
   const line = {
     ...{ shard: 4, epoch: 2, time: new Date(5_000).toISOString(), message: "shard opened" },
-    millis: { lease: 0, claim: 20, guard: 300 },
+    millis: JSON.stringify({ lease: 0, claim: 20, guard: 300 }),
   }
   const taken = { shard: 4, from: "a/1", to: "b/1", epoch: 2, atMillis: 5_010 }
 
