@@ -52,6 +52,7 @@ describe("leases as they were heard", () => {
     const leases = new Leases()
     leases.heard(lease("a", 1, 100))
     expect(leases.shardsOf("a")).toEqual([4])
+    leases.vacated({ kind: "vacant", shard: 4, atMillis: 600 })
     leases.heard(lease("a", 1, 1_100))
     leases.vacated({ kind: "vacant", shard: 4, atMillis: 3_900 })
     leases.heard(lease("b", 0, 4_000))
