@@ -89,6 +89,8 @@ interface Spread {
 }
 
 const startMillisMax = 240_000
+/** A graph store that has just begun plans each statement first, which takes it half a minute. */
+const warmShare = 0.02
 /** A fault waits so long for a block that is not acknowledged where it will land. */
 const armMillisMax = 3_000
 /** Servers that lost one take up to 9 s to agree on who leads, and answer nobody meanwhile. */
@@ -157,7 +159,8 @@ class Run {
     const isFlowing = () => {
       const fell = this.#world.nodes.find((node) => node.fell.length > fallsAtStartMax)
       if (fell !== undefined) throw new Error(`node ${fell.name} does not start: ${fell.said()}`)
-      return leases.owned === shardCount && this.#watcher.accepted > 0
+      const isWarm = this.#watcher.accepted >= flow.records * warmShare
+      return leases.owned === shardCount && isWarm
     }
     await until(isFlowing, startMillisMax, "records to flow")
     const started = performance.now()

@@ -40,7 +40,11 @@ export class Leases {
     // One that takes over does not own yet.
     if (lease.epoch === 0) return this.#taken(lease)
     const before = this.#owned.get(lease.shard)
-    if (before?.epoch === lease.epoch && whoOf(before) === whoOf(lease)) return
+    if (before?.epoch === lease.epoch && whoOf(before) === whoOf(lease)) {
+      // It may have run out while nobody led the register, and was written anew.
+      this.#vacant.delete(lease.shard)
+      return
+    }
     const opened = `${lease.shard}/${lease.epoch} ${whoOf(lease)}`
     // A former owner may not know yet that it is one, and name itself once more.
     const isPast = this.#opened.has(opened) && before !== undefined && before.epoch > lease.epoch

@@ -31,6 +31,8 @@ export interface OutageReport {
   readonly baseMebibytes: number
   /** Highest from the outage's begin until everything had arrived. */
   readonly peakMebibytes: number
+  /** Highest until the store was there again. */
+  readonly peakWhileAwayMebibytes: number
   readonly risenMebibytes: number
   readonly mayRiseMebibytes: number
   readonly acceptedBefore: number
@@ -100,6 +102,7 @@ export async function outage(options: OutageOptions): Promise<OutageReport> {
       outageSeconds: (returned.at - gone.at) / 1_000,
       baseMebibytes: before.residentMax / mebibyte,
       peakMebibytes: peak / mebibyte,
+      peakWhileAwayMebibytes: samples.residentMax(gone.at, returned.at) / mebibyte,
       risenMebibytes: (peak - before.residentMax) / mebibyte,
       mayRiseMebibytes: mayRise,
       acceptedBefore: before.accepted,
@@ -198,8 +201,8 @@ class Samples {
     return { ...this.#last, at: this.now(), residentMax: this.residentMax(0) }
   }
 
-  residentMax(from: number): number {
-    const later = this.#taken.filter(({ at }) => at >= from)
+  residentMax(from: number, to = Number.POSITIVE_INFINITY): number {
+    const later = this.#taken.filter(({ at }) => at >= from && at <= to)
     return Math.max(0, ...later.map(({ resident }) => resident))
   }
 

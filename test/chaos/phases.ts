@@ -29,7 +29,9 @@ export const openingsIn = (log: string): readonly Opening[] =>
     .filter((line) => line.includes('"shard opened"'))
     .flatMap((line) => {
       const { shard, epoch, millis, time } = JSON.parse(line)
-      return millis === undefined ? [] : [{ shard, epoch, millis, atMillis: Date.parse(time) }]
+      // A log's fields are flat: it stands there as text.
+      if (typeof millis !== "string") return []
+      return [{ shard, epoch, millis: JSON.parse(millis), atMillis: Date.parse(time) }]
     })
 
 /** `fromMillis`: when the owner before was lost. */

@@ -63,14 +63,15 @@ function chaosText(report: ChaosReport): string {
 }
 
 function outageText(report: OutageReport): string {
-  const { baseMebibytes, peakMebibytes } = report
+  const { baseMebibytes, peakMebibytes, peakWhileAwayMebibytes } = report
   const lines = [
     `# Neo4j gone for ${report.outageSeconds.toFixed(0)} s, seed ${report.seed}`,
     "",
     ...verdictTable(report.verdicts),
     "",
     `Resident memory: ${baseMebibytes.toFixed(0)} MiB at most before, ` +
-      `${peakMebibytes.toFixed(0)} MiB at most from then on.`,
+      `${peakWhileAwayMebibytes.toFixed(0)} MiB while it was away, ` +
+      `${peakMebibytes.toFixed(0)} MiB at most until everything had arrived.`,
     `Records/s: ${report.recordsPerSecondBefore.toFixed(0)} before, ` +
       `${report.recordsPerSecondAfter.toFixed(0)} after.`,
     `Time to pending = 0 after its return: ${report.secondsToPendingZero.toFixed(1)} s ` +

@@ -52,6 +52,7 @@ describe("leases as they were heard", () => {
     const leases = new Leases()
     leases.heard(lease("a", 1, 100))
     expect(leases.shardsOf("a")).toEqual([4])
+    leases.vacated({ kind: "vacant", shard: 4, atMillis: 600 })
     leases.heard(lease("a", 1, 1_100))
     leases.vacated({ kind: "vacant", shard: 4, atMillis: 3_900 })
     leases.heard(lease("b", 0, 4_000))
@@ -94,7 +95,7 @@ describe("a quantile", () => {
 describe("the phases of a takeover", () => {
   const line = {
     ...{ shard: 4, epoch: 2, time: new Date(5_000).toISOString(), message: "shard opened" },
-    millis: { lease: 0, claim: 20, guard: 300 },
+    millis: JSON.stringify({ lease: 0, claim: 20, guard: 300 }),
   }
   const taken = { shard: 4, from: "a/1", to: "b/1", epoch: 2, atMillis: 5_010 }
 
