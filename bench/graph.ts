@@ -6,8 +6,8 @@ import { readFileSync } from "node:fs"
 import type { Driver } from "neo4j-driver"
 import { type Server, startNeo4j } from "../test/servers/index.ts"
 import { openDriver, prepareBare, type Shape, type Written, writeBare } from "./graph/bare.ts"
-import { keptRows, writeKept } from "./graph/kept.ts"
-import { type Feeding, type OurRun, writeOurs } from "./graph/ours.ts"
+import { keptRows, lastingLabels, writeKept } from "./graph/kept.ts"
+import { type Feeding, type OurRun, type Ours, openOurs } from "./graph/ours.ts"
 import { attackRecords, type Rows, rowsOf } from "./graph/rows.ts"
 import { type Bench, ceiling, type Figure, median } from "./measure.ts"
 
@@ -25,6 +25,7 @@ const feedings: readonly Feeding[] = [4, 16].map((partitions) => ({ partitions, 
 
 interface Place {
   readonly server: Server
+  readonly store: Ours
   readonly driver: Driver
   /** Gives whole numbers back as they came. */
   readonly exact: Driver
@@ -42,15 +43,17 @@ export const graph: Bench = async () => {
   const { url, user = "", password = "" } = server
   const driver = openDriver(url, user, password)
   const exact = openDriver(url, user, password, { useBigInt: true })
+  const store = await openOurs(server)
   try {
     const records = await attackRecords()
-    const place = { server, driver, exact }
+    const place = { server, store, driver, exact }
     const part = records.filter((_, i) => i % sweptShare === 0)
     const few = await contestantsOf(place, rowsOf(part))
     for (let i = 1; i < sweeps; i++) await sweepAll(few)
     const best = await sweepAll(few)
     return await contest(await contestantsOf(place, rowsOf(records)), best)
   } finally {
+    await store.close()
     await exact.close()
     await driver.close()
     await server.stop()
@@ -58,9 +61,9 @@ export const graph: Bench = async () => {
 }
 
 async function contestantsOf(place: Place, rows: Rows): Promise<Contestants> {
-  const { server, driver, exact } = place
+  const { server, store, driver, exact } = place
   await prepareBare(driver, rows)
-  await writeOurs(server, rows, { partitions: 4, nodes: 1 })
+  await store.write(rows, { partitions: 4, nodes: 1 })
   const kept = await keptRows(exact)
   await clear(driver)
   const shown =
@@ -74,7 +77,7 @@ async function contestantsOf(place: Place, rows: Rows): Promise<Contestants> {
     }
   return {
     count: rows.nodes.length + rows.relationships.length,
-    ours: shown("ours", (feeding: Feeding) => writeOurs(server, rows, feeding)),
+    ours: shown("ours", (feeding: Feeding) => store.write(rows, feeding)),
     "bare loop": shown("bare loop", (shape: Shape) => writeBare(driver, rows, shape)),
     "bare creates": shown("bare creates", (shape: Shape) => writeKept(exact, kept, shape)),
   }
@@ -154,10 +157,13 @@ function cpuMillisOf({ pid }: Server): number {
 
 const millisPerTick = 10
 
-/** Empties the database, and lets the server finish what goes on behind commits. */
+/** Takes out what was written, and lets the server finish what goes on behind commits. */
 async function clear(driver: Driver): Promise<void> {
   const session = driver.session({ database: "neo4j" })
-  await session.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS")
+  await session.run(
+    `MATCH (n) WHERE NOT n${lastingLabels}
+     CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS`,
+  )
   await session.run("CALL db.index.fulltext.awaitEventuallyConsistentIndexRefresh()")
   await session.close()
 }

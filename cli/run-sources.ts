@@ -42,14 +42,19 @@ export const runSources = (work: Work): Effect.Effect<Outcome, IntelGraphError> 
     const [elapsed, reports] = yield* Effect.timed(
       Effect.forEach(requests, (request) => node.ingest(request), { concurrency }),
     )
-    const sources = yield* reads.sources(tenant)
-    const counts = yield* reads.counts(tenant)
-    const answer = question === undefined ? undefined : yield* answerOf(reads, tenant, question)
-    const seconds = Duration.toSeconds(elapsed)
-    const errors = reports.flatMap(({ error }) => error ?? [])
+    const error = errorOfAll(reports.flatMap((report) => report.error ?? []))
+    const found = yield* Effect.mapError(
+      Effect.all({
+        sources: reads.sources(tenant),
+        counts: reads.counts(tenant),
+        answer: question === undefined ? Effect.undefined : answerOf(reads, tenant, question),
+      }),
+      // What ended the work came first, and may be why the graph cannot be asked.
+      (unread) => error ?? unread,
+    )
     return {
-      summary: summaryOf({ reports, sources, counts, seconds, answer }),
-      error: errorOfAll(errors) ?? brokenOf(node),
+      summary: summaryOf({ reports, ...found, seconds: Duration.toSeconds(elapsed) }),
+      error: error ?? brokenOf(node),
       interrupted: reports.some(({ phase }) => phase === "interrupted"),
     }
   })

@@ -566,8 +566,11 @@ export const shardShareSlack = 0.1
  */
 export const leaseMillis = 3_000
 export const leaseRenewMillis = 1_000
-/** A lease that was not confirmed for this much longer is given up for lost by its holder. */
-export const leaseGraceMillis = 1_000
+/**
+ * A lease that was not confirmed for this much longer is given up for lost by its holder. Servers
+ * that replicate take 4 to 9 s to agree on a new leader, and nobody renews or takes one meanwhile.
+ */
+export const leaseGraceMillis = 9_000
 /** How long an answer of the register is waited for, and until it is asked again. */
 export const registerMillisMax = 2_000
 export const registerRetryMillis = 250
@@ -699,6 +702,8 @@ export const neo4jRetryMillisMax = 50
 export const neo4jNumbersTaken = 2 ** 24
 /** Rows that one statement brings or writes. */
 export const neo4jRowsPerStatement = 5_000
+/** From so many rows on, a writer looks for half of them over a second connection. */
+export const neo4jRowsBesideMin = 512
 /**
  * Types whose names become labels and relationship types. The server never forgets such a name, and
  * has 2^16 relationship types.
@@ -813,3 +818,7 @@ export const writeTakeMillisMax = 30_000
 /** The time between two looks at a write that is read elsewhere, at first and at last. */
 export const writeLookMillisMin = 25
 export const writeLookMillisMax = 250
+
+/** Takeovers. */
+/** How often, while a guard waits, transactions of former owners that hold it are ended again. */
+export const neo4jEndAgainMillis = 250

@@ -17,9 +17,14 @@ const found = {
   _Record: (end: string) => `{source: r.${end}.source, key: r.${end}.key}`,
 }
 
-/** All that is in the database. */
+/** What stays when a tenant's rows go: its name, the names of its types, who owns what. */
+export const lastingLabels = ":_Store|_Numbers|_Guard|_Tenant|_Source|_Type"
+
+/** All that is in the database and does not outlast its tenant. */
 export async function keptRows(driver: Driver): Promise<Kept> {
-  const nodes = await driver.executeQuery("MATCH (n) RETURN labels(n) AS labels, n {.*} AS row")
+  const nodes = await driver.executeQuery(
+    `MATCH (n) WHERE NOT n${lastingLabels} RETURN labels(n) AS labels, n {.*} AS row`,
+  )
   const joins = await driver.executeQuery(
     `MATCH (a)-[e]->(b) RETURN labels(a) AS from, type(e) AS type, labels(b) AS to,
        {a: a {.id, .source, .key}, b: b {.id, .source, .key}, row: e {.*}} AS row`,

@@ -6,7 +6,7 @@ import { type GraphSinkShape, openNeo4jGraph, type PreparedBlock } from "../../s
 import type { Server } from "../../test/servers/index.ts"
 import { closeScope, openScope, run } from "../../test/support/run.ts"
 import type { Written } from "./bare.ts"
-import { lanesOf, type Rows, tenant } from "./rows.ts"
+import { lanesOf, type Rows } from "./rows.ts"
 
 export interface Feeding {
   readonly partitions: number
@@ -19,30 +19,44 @@ export interface OurRun extends Written {
   readonly hash: string
 }
 
-let stores = 0
+export interface Ours {
+  /** Writes all records for a tenant of their own. */
+  readonly write: (rows: Rows, feeding: Feeding) => Promise<OurRun>
+  readonly close: () => Promise<void>
+}
 
-/** Writes all records into a store of their own. */
-export async function writeOurs(server: Server, rows: Rows, feeding: Feeding): Promise<OurRun> {
+let stores = 0
+let tenants = 0
+
+/** Nodes that may write at the same time. */
+const nodesMax = 2
+
+/**
+ * Opens a store as nodes do that own its shards: their writers' threads have begun and are
+ * connected, as the loops' driver is, and stay so from round to round.
+ */
+export async function openOurs({ url, user = "", password = "" }: Server): Promise<Ours> {
   const scope = openScope()
   const triesAgain = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-  const { url, user = "", password = "" } = server
   const options = { url, user, password, store: `bench ${stores++}`, triesAgain }
-  const open = Effect.all(Array.from({ length: feeding.nodes }, () => openNeo4jGraph(options)))
-  try {
-    const nodes = await run(Scope.provide(open, scope))
-    const lanes = lanesOf(rows.records, feeding.partitions)
-    const fed = nodes.map(({ sink }, at) => {
-      const own = lanes.filter((_, partition) => partition % nodes.length === at)
+  const open = Effect.all(Array.from({ length: nodesMax }, () => openNeo4jGraph(options)))
+  const nodes = await run(Scope.provide(open, scope))
+  for (const { sink } of nodes) await run(sink.guard("bench", [{ shard: 0, epoch: 1 }]))
+  const write = async (rows: Rows, feeding: Feeding): Promise<OurRun> => {
+    const [tenant, before] = [`bench-${tenants++}`, triesAgain[0] ?? 0]
+    const writing = nodes.slice(0, feeding.nodes)
+    const lanes = lanesOf(rows.records, { tenant, partitions: feeding.partitions })
+    const fed = writing.map(({ sink }, at) => {
+      const own = lanes.filter((_, partition) => partition % writing.length === at)
       return [sink, inTurn(own.map((lane) => lane.map(sink.prepare)))] as const
     })
     const started = performance.now()
     await Promise.all(fed.map(([sink, blocks]) => feed(sink, blocks)))
     const millis = performance.now() - started
-    const [hash = ""] = await run(Effect.all(nodes.map(({ reads }) => reads.graphHash(tenant))))
-    return { millis, retries: triesAgain[0] ?? 0, hash }
-  } finally {
-    await closeScope(scope)
+    const [hash = ""] = await run(Effect.all(writing.map(({ reads }) => reads.graphHash(tenant))))
+    return { millis, retries: (triesAgain[0] ?? 0) - before, hash }
   }
+  return { write, close: () => closeScope(scope) }
 }
 
 /**

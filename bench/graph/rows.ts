@@ -13,7 +13,7 @@ import { blockEventsMax, partitionsDefault } from "../../protocols/limits.ts"
 import { GraphModel } from "../../test/stores/model.ts"
 import { run } from "../../test/support/run.ts"
 
-export const tenant = "bench"
+const tenantDefault = "bench"
 const file = join(
   import.meta.dirname,
   "../../data/mitre-attack/enterprise-attack-18.1.stix20.ndjson.gz",
@@ -44,7 +44,8 @@ export const attackRecords = (): Promise<readonly RecordEffect[]> => run(Effect.
 
 export function rowsOf(records: readonly RecordEffect[]): Rows {
   const model = new GraphModel()
-  for (const lane of lanesOf(records, 1)) for (const block of lane) model.commit(block)
+  for (const lane of lanesOf(records, { partitions: 1 }))
+    for (const block of lane) model.commit(block)
   const { entities, relationships } = model.visible()
   return {
     records,
@@ -66,7 +67,10 @@ export function rowsOf(records: readonly RecordEffect[]): Rows {
 /** The records of each partition in blocks, as a sender cuts them. */
 export function lanesOf(
   records: readonly RecordEffect[],
-  partitions: number = partitionsDefault,
+  {
+    tenant = tenantDefault,
+    partitions = partitionsDefault,
+  }: { readonly tenant?: string; readonly partitions?: number } = {},
 ): readonly (readonly BlockEffects[])[] {
   const lanes: RecordEffect[][] = Array.from({ length: partitions }, () => [])
   for (const record of records) lanes[partitionOf(record.recordKey, partitions)]?.push(record)
@@ -80,7 +84,13 @@ export function lanesOf(
 }
 
 const recordsOf = Effect.gen(function* () {
-  const spec = { tenant, source: "attack", format: "stix", mapping: undefined, file } as const
+  const spec = {
+    tenant: tenantDefault,
+    source: "attack",
+    format: "stix",
+    mapping: undefined,
+    file,
+  } as const
   const source = yield* fileSource.open(spec, () => ({ offset: 0, ordinal: 0 }))
   const digest = digestOfRecipe(source.recipe)
   const records: RecordEffect[] = []

@@ -4,6 +4,8 @@ import fc from "fast-check"
 import neo4j, { type Session } from "neo4j-driver"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { BlockEffects } from "../../protocols/graph.ts"
+import { driverOf, transact } from "../../stores/adapters/neo4j/connection.ts"
+import { neo4jFormat } from "../../stores/adapters/neo4j/schema.ts"
 import { metadataOf } from "../../stores/adapters/neo4j/takeover.ts"
 import { type Neo4jOptions, openNeo4jGraph, openNeo4jView } from "../../stores/index.ts"
 import { type Server, startNeo4j } from "../servers/index.ts"
@@ -106,6 +108,38 @@ describe("a writer that stands still", () => {
     const late = await run(store.sink.commit([block(2, [thing("b")], { epoch: 4 })]))
     expect(late).toEqual([{ kind: "fenced", current: 5 }])
   })
+
+  it("holds up no guard by commits of the new owner that wait for it", async () => {
+    const name = freshName()
+    const store = await opened(name)
+    const { shard } = block(1, [])
+    await run(store.sink.commit([block(1, [thing("a")])]))
+    await withSession(async (session) => {
+      const metadata = metadataOf(name, [{ shard: shard + 1, epoch: 4 }])
+      const transaction = await session.beginTransaction({ metadata })
+      const lock = "MATCH (t:_Tenant {store: $name}) SET t._lock = true"
+      await transaction.run(lock, { name })
+      const waits = run(store.sink.commit([block(2, [thing("b")])]))
+      await expect.poll(() => isBlocked(name), { timeout: takeoverMillisMax }).toBe(true)
+      const begin = performance.now()
+      await run(store.sink.guard("log", [{ shard: shard + 1, epoch: 5 }]))
+      expect(performance.now() - begin).toBeLessThan(takeoverMillisMax)
+      expect(await waits).toMatchObject([{ kind: "applied" }])
+      await expect(transaction.commit()).rejects.toThrow()
+    })
+  })
+
+  it("lets guards that come together through, but for the one that is behind", async () => {
+    const store = await opened(freshName())
+    await run(store.sink.guard("log", [{ shard: 3, epoch: 7 }]))
+    const asked = [1, 2, 3, 4].map((shard) =>
+      run(Effect.exit(store.sink.guard("log", [{ shard, epoch: 5 }]))),
+    )
+    const tags = (await Promise.all(asked)).map(({ _tag }) => _tag)
+    expect(tags).toEqual(["Success", "Success", "Failure", "Success"])
+    const late = await run(store.sink.guard("log", [{ shard: 4, epoch: 4 }]).pipe(Effect.flip))
+    expect(late).toMatchObject({ _tag: "Fenced", shard: 4, current: 5 })
+  })
 })
 
 describe("a Neo4j that goes away", () => {
@@ -124,6 +158,21 @@ describe("a Neo4j that goes away", () => {
       })
       .toMatchObject({ _tag: "Success" })
     expect(await run(store.reads.counts(tenant))).toMatchObject({ entities: 2 })
+  })
+})
+
+describe("a transaction", () => {
+  it("says why it failed, also where what came after it was heard first", async () => {
+    const driver = driverOf({ ...optionsOf(freshName()), database: "neo4j" })
+    const reading = { mode: "READ", timeoutMillis: 10_000, keep: false } as const
+    const failed = transact(driver, "neo4j", reading, async (cypher) => {
+      cypher.send("RETURN r / 0", [1])
+      await cypher.rows("RETURN 1").catch(() => undefined)
+      return cypher.rows("RETURN 1")
+    })
+    const code = "Neo.ClientError.Statement.ArithmeticError"
+    await expect(failed).rejects.toMatchObject({ code })
+    await driver.close()
   })
 })
 
@@ -178,6 +227,38 @@ describe("a graph in Neo4j", () => {
     }
   })
 
+  it("goes on with what format 1 has written", async () => {
+    const name = freshName()
+    const links = [relates(byKey("a"), byKey("b")), relates(byKey("a"), byKey("c"))]
+    const first = [thing("a"), record("links", { relationships: links })]
+    const later = [
+      record("links", { relationships: links.slice(0, 1) }),
+      record("more", { relationships: links.slice(0, 1) }),
+    ]
+    const alone = await opened(freshName())
+    await run(Effect.scoped(committedTo(name, block(1, first))))
+    await withSession((session) =>
+      session.run(
+        `MATCH (s:_Store {name: $name}) SET s.format = 1
+         WITH s MATCH (t:_Tenant {store: $name}) MATCH (n:_Entity {tenant: t.id})-[e]->(:_Entity)
+         SET e.discriminator = coalesce(e.discriminator, ''),
+           e.derived = coalesce(e.derived, 0), e.links = coalesce(e.links, 1)`,
+        { name },
+      ),
+    )
+    const store = await opened(name)
+    const second = block(2, later, { firstOrdinal: 10 })
+    await run(store.sink.commit([second]))
+    for (const one of [block(1, first), second]) await run(alone.sink.commit([one]))
+    const hashes = await run(Effect.forEach([store, alone], (one) => one.reads.graphHash(tenant)))
+    expect(hashes[0]).toBe(hashes[1])
+    expect(await run(store.reads.counts(tenant))).toMatchObject({ relationships: 1 })
+    await withSession(async (session) => {
+      const found = await session.run("MATCH (s:_Store {name: $name}) RETURN s.format", { name })
+      expect(found.records[0]?.get(0).toNumber()).toBe(neo4jFormat)
+    })
+  })
+
   it("refuses a newer format by name", async () => {
     const name = freshName()
     await run(Effect.scoped(openNeo4jGraph(optionsOf(name))))
@@ -189,6 +270,9 @@ describe("a graph in Neo4j", () => {
     expect(failure.message).toContain("format 99")
   })
 })
+
+const committedTo = (name: string, one: BlockEffects) =>
+  openNeo4jGraph(optionsOf(name)).pipe(Effect.flatMap(({ sink }) => sink.commit([one])))
 
 /** What a takeover may take at most here; a lock that is waited for lasts two minutes. */
 const takeoverMillisMax = 20_000
@@ -202,6 +286,17 @@ async function withSession<A>(use: (session: Session) => PromiseLike<A>): Promis
     await driver.close()
   }
 }
+
+/** Whether a transaction of that store waits for another one. */
+const isBlocked = (store: string): Promise<boolean> =>
+  withSession(async (session) => {
+    const { records } = await session.run(
+      `SHOW TRANSACTIONS YIELD metaData, status WHERE metaData.intelgraphStore = $store
+       RETURN status`,
+      { store },
+    )
+    return records.some((record) => String(record.get("status")).startsWith("Blocked"))
+  })
 
 /** What a partition brings: entities that all share, links by key, changes and retractions. */
 const laneOf = (partition: number): readonly BlockEffects[] =>

@@ -48,6 +48,7 @@ interface Runner {
 export class Cypher {
   readonly #runner: Runner
   readonly #sent: Promise<unknown>[] = []
+  readonly #failures: unknown[] = []
 
   constructor(runner: Runner) {
     this.#runner = runner
@@ -60,7 +61,7 @@ export class Cypher {
   /** Of the schema and of the server, which are not planned. */
   async command<A extends readonly unknown[]>(text: string, parameters: Parameters = {}) {
     const sent = Object.entries(parameters).map(([name, value]) => [name, encoded(value)])
-    const { records } = await this.#runner.run(text, Object.fromEntries(sent))
+    const { records } = await this.#run(text, Object.fromEntries(sent))
     return records.map(
       (record) => record.keys.map((key) => decoded(record.get(key))) as unknown as A,
     )
@@ -107,6 +108,24 @@ export class Cypher {
   async answered(): Promise<void> {
     await Promise.all(this.#sent.splice(0))
   }
+
+  /**
+   * Why the transaction failed: of what was asked after that the client says only that it is over,
+   * and which of the two is heard first is not known.
+   */
+  async reason(cause: unknown): Promise<unknown> {
+    await Promise.allSettled(this.#sent)
+    return this.#failures.length === 0 ? cause : this.#failures[0]
+  }
+
+  async #run(text: string, parameters: Record<string, unknown>): Promise<QueryResult> {
+    try {
+      return await this.#runner.run(text, parameters)
+    } catch (cause) {
+      this.#failures.push(cause)
+      throw cause
+    }
+  }
 }
 
 // A statement goes by indexes of uniqueness and is planned once: planned anew whenever the graph
@@ -130,10 +149,13 @@ export async function transact<A>(
       timeout: neo4j.int(timeoutMillis),
       metadata,
     })
+    const cypher = new Cypher(transaction)
     try {
-      const answer = await use(new Cypher(transaction))
+      const answer = await use(cypher)
       if (keep) await transaction.commit()
       return answer
+    } catch (cause) {
+      throw await cypher.reason(cause)
     } finally {
       if (transaction.isOpen()) await transaction.rollback().catch(() => undefined)
     }
@@ -149,9 +171,6 @@ export interface TransactionKind {
   /** What the server tells others of it while it runs. */
   readonly metadata?: Readonly<Record<string, string>>
 }
-
-/** The name as it stands in a statement. */
-export const quoted = (name: string): string => `\`${name.replaceAll("`", "``")}\``
 
 function encoded(value: Parameters[string]): unknown {
   if (typeof value === "number") return Number.isSafeInteger(value) ? neo4j.int(value) : value

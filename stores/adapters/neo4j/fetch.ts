@@ -2,6 +2,7 @@
  * Fetches rows of one tenant into a working set: a statement for each kind of question, however
  * many rows are asked for.
  */
+import { neo4jRowsBesideMin } from "../../../protocols/limits.ts"
 import type { AliasName, Ends, Fetching, KeyOf } from "../../graph/write/fetching.ts"
 import { nameOfEnds, nameOfKey, type WorkingSet } from "../../graph/write/working-set.ts"
 import type { Cypher, Value } from "./connection.ts"
@@ -14,12 +15,14 @@ export class Fetch implements Fetching {
   readonly #cypher: Cypher
   readonly #set: WorkingSet
   readonly #shelf: Shelf
+  readonly #beside: Loading["beside"]
   readonly #tenant: number
 
-  constructor({ cypher, set, shelf }: Loading, tenant: number) {
+  constructor({ cypher, set, shelf, beside }: Loading, tenant: number) {
     this.#cypher = cypher
     this.#set = set
     this.#shelf = shelf
+    this.#beside = beside
     this.#tenant = tenant
   }
 
@@ -254,7 +257,8 @@ export class Fetch implements Fetching {
       await this.#each<EdgeColumns>(
         `MATCH (a:_Entity {id: r[0]}) USING INDEX a:_Entity(id) WHERE a.tenant = $tenant
          MATCH (b:_Entity {id: r[2]}) USING INDEX b:_Entity(id)
-         MATCH (a)-[e]->(b) WHERE e.type = r[1] AND e.discriminator = r[3] RETURN ${edge}`,
+         MATCH (a)-[e]->(b) WHERE e.type = r[1] AND coalesce(e.discriminator, '') = r[3]
+         RETURN ${edge}`,
         ends,
       ),
     )
@@ -299,13 +303,23 @@ export class Fetch implements Fetching {
   }
 
   async #each<A extends readonly unknown[]>(text: string, rows: readonly Value[]): Promise<A[]> {
-    return rows.length === 0 ? [] : this.#cypher.each<A>(text, rows, { tenant: this.#tenant })
+    const of = { tenant: this.#tenant }
+    if (rows.length === 0) return []
+    if (rows.length < neo4jRowsBesideMin) return this.#cypher.each<A>(text, rows, of)
+    // Whoever could change what is looked for waits for this transaction's locks.
+    const middle = rows.length >> 1
+    const [first, second] = await Promise.all([
+      this.#cypher.each<A>(text, rows.slice(0, middle), of),
+      this.#beside((cypher) => cypher.each<A>(text, rows.slice(middle), of)),
+    ])
+    return first.concat(second)
   }
 }
 
 const node = "RETURN n.id, n.type, n.key, n.asserted, n.properties, n.aliases, n.revision"
 const alias = "a.id, a.type, a.scheme, a.value, a.node, a.claims"
-const edge = "e.id, e.type, a.id, b.id, e.discriminator, e.derived, e.links, e.properties, e.by"
+const edge = `e.id, e.type, a.id, b.id, coalesce(e.discriminator, ''), coalesce(e.derived, 0),
+  coalesce(e.links, 1), e.properties, e.by`
 const record = "d.source, d.key, d.said"
 
 type NodeColumns = [

@@ -1,7 +1,8 @@
 /**
  * Writes what a transaction has decided. First goes what is gone, so that a name that is free again
- * may be taken; then nodes, in batches by label; then what joins them, in batches by type, in the
- * order of the nodes that they begin at.
+ * may be taken; then nodes; then what joins them, in the order of the nodes that they begin at.
+ * Labels and types are parameters: planning a statement for each costs a server that has just begun
+ * far more than the rows do.
  *
  * Nobody else writes for these tenants meanwhile, so no statement waits for another writer.
  */
@@ -37,7 +38,7 @@ export async function flush(
 ): Promise<void> {
   const records = recordsToWrite(set, shelf)
   flushFences(cypher, set, store)
-  flushGone(cypher, set, types)
+  flushGone(cypher, set)
   const paired = flushPairs(cypher, set, { types, records })
   flushEntities(cypher, set, types)
   flushBooks(cypher, set, records, paired)
@@ -52,7 +53,7 @@ export async function flush(
 const rowsOf = <C extends Cell>(cells: readonly C[], row: (cell: C) => Value): Value[] =>
   cells.map(row)
 
-function flushGone(cypher: Cypher, set: WorkingSet, types: TypeNames): void {
+function flushGone(cypher: Cypher, set: WorkingSet): void {
   cypher.send(
     `${assertionOf} DELETE a`,
     rowsOf(set.assertions.gone, ({ node, record }) => [node, ...nameOfRecord(set, record)]),
@@ -63,9 +64,7 @@ function flushGone(cypher: Cypher, set: WorkingSet, types: TypeNames): void {
      MATCH (a)-[c:_CLAIMED_BY]->(n) DELETE c`,
     rowsOf(set.claims.gone, ({ alias, node }) => [alias, node]),
   )
-  for (const [token, cells] of byToken(set.edges.gone, types)) {
-    cypher.send(`${edgeOf(token)} DELETE e`, rowsOf(cells, edgeKey))
-  }
+  cypher.send(`${edgeOf} DELETE e`, rowsOf(set.edges.gone, edgeKey))
   for (const [label, cells] of [
     ["_Alias", set.aliases],
     ["_Entity", set.nodes],
@@ -90,27 +89,18 @@ function flushPairs(
     if (node?.state !== "new" || node.asserted !== 1 || record?.state !== "new") return []
     return [{ assertion, node, record }]
   })
-  const paired = new Set<RecordCell>()
-  const groups = new Map<string, Pair[]>()
-  for (const pair of pairs) {
-    if (paired.has(pair.record)) continue
-    paired.add(pair.record)
-    const token = tokenOf(pair.node.type, types.get(pair.node.type))
-    const group = groups.get(token)
-    if (group === undefined) groups.set(token, [pair])
-    else group.push(pair)
-  }
-  for (const [token, group] of groups) {
-    cypher.send(
-      `CREATE (:_Record {${recordNames(0)}})-[:_SAYS]->(:_Entity:${token} {${entityNames(4)}})`,
-      group.map(({ node, record }) => [
-        ...recordColumns(record, records),
-        ...entityColumns(set, node),
-      ]),
-    )
-    for (const { assertion, node } of group) assertion.state = node.state = "kept"
-  }
-  return paired
+  const paired = new Map<RecordCell, Pair>()
+  for (const pair of pairs) if (!paired.has(pair.record)) paired.set(pair.record, pair)
+  cypher.send(
+    `CREATE (:_Record {${recordNames(0)}})-[:_SAYS]->(:_Entity:$(r[13]) {${entityNames(4)}})`,
+    [...paired.values()].map(({ node, record }) => [
+      ...recordColumns(record, records),
+      ...entityColumns(set, node),
+      tokenOf(node.type, types.get(node.type)),
+    ]),
+  )
+  for (const { assertion, node } of paired.values()) assertion.state = node.state = "kept"
+  return new Set(paired.keys())
 }
 
 interface Pair {
@@ -138,12 +128,13 @@ function wordsOf(set: WorkingSet, { id, tenant, type }: NodeCell): string | null
 }
 
 function flushEntities(cypher: Cypher, set: WorkingSet, types: TypeNames): void {
-  for (const [token, cells] of byToken(set.nodes.in("new"), types)) {
-    cypher.send(
-      `CREATE (n:_Entity:${token} {${entityNames(0)}}) ${markStub}`,
-      rowsOf(cells, (cell) => entityColumns(set, cell)),
-    )
-  }
+  cypher.send(
+    `CREATE (:_Entity:$(r[9]) {${entityNames(0)}})`,
+    rowsOf(set.nodes.in("new"), (cell) => {
+      const token = tokenOf(cell.type, types.get(cell.type))
+      return [...entityColumns(set, cell), cell.asserted > 0 ? [token] : [token, "_Stub"]]
+    }),
+  )
   cypher.send(
     `MATCH (n:_Entity {id: r[0]})
      SET n.asserted = r[1], n.properties = r[2], n.aliases = r[3], n.revision = r[4]
@@ -247,28 +238,27 @@ function flushJoins(cypher: Cypher, set: WorkingSet): void {
 type AssertionCell = Parameters<WorkingSet["putAssertion"]>[0]
 
 function flushEdges(cypher: Cypher, set: WorkingSet, types: TypeNames): void {
-  for (const [token, cells] of byToken(set.edges.in("changed"), types)) {
-    cypher.send(
-      `${edgeOf(token)} SET e.derived = r[3], e.links = r[4], e.properties = r[5],
-         e.by = r[6]`,
-      rowsOf(cells, (cell) => {
-        const { derived, links, properties } = cell
-        return [...edgeKey(cell), derived, links, properties, byOf(set, cell)]
-      }),
-    )
-  }
-  for (const [token, cells] of byToken(set.edges.in("new"), types)) {
-    const sorted = [...cells].sort((a, b) => a.from - b.from || a.to - b.to)
-    cypher.send(
-      `MATCH (a:_Entity {id: r[1]}) MATCH (b:_Entity {id: r[2]})
-       CREATE (a)-[:${token} {id: r[0], derived: r[3], links: r[4], properties: r[5], by: r[6],
-         type: r[7], discriminator: r[8]}]->(b)`,
-      rowsOf(sorted, (cell) => {
-        const { type, discriminator, derived, links, properties } = cell
-        return [...edgeKey(cell), derived, links, properties, byOf(set, cell), type, discriminator]
-      }),
-    )
-  }
+  cypher.send(
+    `${edgeOf} SET e.derived = r[3], e.links = r[4], e.properties = r[5], e.by = r[6]`,
+    rowsOf(set.edges.in("changed"), (cell) => [...edgeKey(cell), ...edgeState(set, cell)]),
+  )
+  const sorted = [...set.edges.in("new")].sort((a, b) => a.from - b.from || a.to - b.to)
+  cypher.send(
+    `MATCH (a:_Entity {id: r[1]}) MATCH (b:_Entity {id: r[2]})
+     CREATE (a)-[:$(r[9]) {id: r[0], derived: r[3], links: r[4], properties: r[5], by: r[6],
+       type: r[7], discriminator: r[8]}]->(b)`,
+    rowsOf(sorted, (cell) => {
+      const { type, discriminator } = cell
+      const token = tokenOf(type, types.get(type))
+      return [...edgeKey(cell), ...edgeState(set, cell), type, discriminator || null, token]
+    }),
+  )
+}
+
+/** What nearly all have in common (asserted, by one link, without discriminator) is not written. */
+function edgeState(set: WorkingSet, cell: EdgeCell): readonly Value[] {
+  const { derived, links, properties } = cell
+  return [derived || null, links === 1 ? null : links, properties, byOf(set, cell)]
 }
 
 // Both ends are found first: the way from one of them to all others may be long.
@@ -277,20 +267,9 @@ const assertionOf = `
   MATCH (d:_Record {source: r[1], key: r[2]}) USING INDEX d:_Record(source, key)
   MATCH (d)-[a:_SAYS]->(n)`
 
-const edgeOf = (token: string): string => `
+const edgeOf = `
   MATCH (a:_Entity {id: r[1]}) USING INDEX a:_Entity(id)
   MATCH (b:_Entity {id: r[2]}) USING INDEX b:_Entity(id)
-  MATCH (a)-[e:${token}]->(b) WHERE e.id = r[0]`
+  MATCH (a)-[e]->(b) WHERE e.id = r[0]`
 
 const edgeKey = ({ id, from, to }: EdgeCell): readonly Value[] => [id, from, to]
-
-function byToken<C extends NodeCell | EdgeCell>(cells: readonly C[], types: TypeNames) {
-  const groups = new Map<string, C[]>()
-  for (const cell of cells) {
-    const token = tokenOf(cell.type, types.get(cell.type))
-    const group = groups.get(token)
-    if (group === undefined) groups.set(token, [cell])
-    else group.push(cell)
-  }
-  return groups
-}

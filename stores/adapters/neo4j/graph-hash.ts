@@ -7,6 +7,7 @@ import { hashRowsPerTurn } from "../../../protocols/limits.ts"
 import { compareUtf8 } from "../../../protocols/visible.ts"
 import { entityLine, relationshipLine } from "../../graph/hash-lines.ts"
 import type { Cypher } from "./connection.ts"
+import { statedOf } from "./schema.ts"
 
 export async function graphHash(cypher: Cypher, tenant: number): Promise<string> {
   const sha = createHash("sha256")
@@ -76,7 +77,7 @@ async function relationshipLines(
   const rows = await cypher.each<RelationshipRow>(
     `MATCH (n:_Entity {id: r})-[e]->(o:_Entity)
      MATCH (et:_Type {id: e.type}) MATCH (ot:_Type {id: o.type})
-     RETURN n.id, et.name, ot.name, o.key, e.discriminator, e.derived, e.properties`,
+     RETURN n.id, et.name, ot.name, o.key, ${statedOf}`,
     nodes.map(([id]) => id),
   )
   const byNode = new Map<number, RelationshipRow[]>()

@@ -18,6 +18,8 @@ export interface Loading {
   readonly set: WorkingSet
   readonly store: string
   readonly shelf: Shelf
+  /** Reads what is committed, over another connection, while the tenant's writers are kept out. */
+  readonly beside: <A>(use: (cypher: Cypher) => Promise<A>) => Promise<A>
 }
 
 export async function loadGuards(of: Loading, guards: readonly Guard[]): Promise<void> {

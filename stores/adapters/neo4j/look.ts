@@ -6,6 +6,7 @@ import type { Around, Looking, Step } from "../../graph/reads/looking.ts"
 import { propertiesOf } from "../../graph/text.ts"
 import type { Cypher } from "./connection.ts"
 import { type EntityRow, entityColumns, entityOfRow, typesNamed } from "./read-entities.ts"
+import { statedOf } from "./schema.ts"
 
 type StepRow = readonly [node: number, edge: number, type: number, other: number, incoming: number]
 
@@ -105,8 +106,7 @@ export class Look implements Looking {
        MATCH (b:_Entity {id: r[2]}) USING INDEX b:_Entity(id)
        MATCH (a)-[e]->(b) WHERE e.id = r[0]
        MATCH (et:_Type {id: e.type}) MATCH (at:_Type {id: a.type}) MATCH (bt:_Type {id: b.type})
-       RETURN e.id, et.name, at.name, a.key, bt.name, b.key, e.discriminator, e.derived,
-         e.properties`,
+       RETURN e.id, et.name, at.name, a.key, bt.name, b.key, ${statedOf}`,
       edges.map((edge) => [edge, ...(this.#ends.get(edge) ?? [])]),
     )
     const byId = new Map(rows.map((row) => [row[0], relationshipOfRow(row)]))

@@ -1,6 +1,6 @@
 /** Numbers of tenants, sources and types, and the names that their rows have in the database. */
 import { neo4jTypesNamedMax } from "../../../protocols/limits.ts"
-import { type Cypher, quoted } from "./connection.ts"
+import type { Cypher } from "./connection.ts"
 
 /** Of relationships and labels whose type is beyond those that are named. */
 const otherName = "_Other"
@@ -43,10 +43,10 @@ export async function numbered(
   return known
 }
 
-/** Label of an entity, or type of a relationship, as it stands in a statement. */
+/** Label of an entity, or type of a relationship. */
 export function tokenOf(type: number, name: string | undefined): string {
   const isNamed = type <= neo4jTypesNamedMax && name !== undefined && plainName.test(name)
-  return quoted(isNamed ? name : otherName)
+  return isNamed ? name : otherName
 }
 
 // A name cannot be empty there, nor hold U+0000, and those that begin with `_` are the store's own.

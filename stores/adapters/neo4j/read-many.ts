@@ -90,7 +90,8 @@ const order = "type, otherType, otherKey, discriminator, incoming"
 const side = (pattern: string, incoming: number, where = "true"): string => `
   MATCH ${pattern} WHERE ${where} MATCH (et:_Type {id: e.type}) MATCH (ot:_Type {id: o.type})
   WITH et.name AS type, ot.name AS otherType, o.key AS otherKey,
-    e.discriminator AS discriminator, ${incoming} AS incoming, e.derived AS derived,
+    coalesce(e.discriminator, '') AS discriminator, ${incoming} AS incoming,
+    coalesce(e.derived, 0) AS derived,
     e.properties AS properties
   WHERE $type IS NULL OR type = $type
   RETURN ${order}, derived, properties`

@@ -19,7 +19,11 @@
 import { DataDirectoryRefused } from "../../../protocols/errors.ts"
 import type { Cypher } from "./connection.ts"
 
-export const neo4jFormat = 1
+/**
+ * Format 1 wrote every property of a relationship, also those that nearly all have in common; they
+ * are read as they stand. Format 2 leaves these out, which a program of format 1 cannot read.
+ */
+export const neo4jFormat = 2
 
 /** The oldest server whose statements have labels and types by parameter. */
 const serverMin = [5, 26] as const
@@ -54,6 +58,9 @@ const indexed: readonly (readonly [label: string, ...properties: string[]])[] = 
 ]
 
 export const wordsIndex = "_words"
+
+/** Of a relationship e: what is there only where it is not as nearly always. */
+export const statedOf = "coalesce(e.discriminator, ''), coalesce(e.derived, 0), e.properties"
 
 /**
  * Words are found as they were put in; the index follows commits, and a search waits for it: a
@@ -115,13 +122,15 @@ export function refuseMissing(missing: readonly string[], place: string): void {
   throw new DataDirectoryRefused({ path: place, reason: "foreign", message })
 }
 
-/** Makes the store where there is none; refuses one of a newer format. */
+/** Makes the store where there is none, or brings it forward; refuses one of a newer format. */
 export async function migrate(cypher: Cypher, store: string, place: string): Promise<void> {
   const row = await cypher.row<[format: number]>(
     `MERGE (s:_Store {name: $store})
      ON CREATE SET s.format = $format, s.feed = replace(randomUUID(), '-', '')
      SET s._lock = true
-     WITH s RETURN s.format`,
+     WITH s, s.format AS found
+     SET s.format = CASE WHEN found < $format THEN $format ELSE found END
+     RETURN found`,
     { store, format: neo4jFormat },
   )
   const format = row?.[0] ?? 0

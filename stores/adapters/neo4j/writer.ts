@@ -54,6 +54,9 @@ type Load = (of: Loading) => Promise<void>
 
 const writing = { mode: "WRITE", timeoutMillis: neo4jTransactionMillisMax, keep: true } as const
 
+/** By the server that took the locks, where there are several. */
+const beside = { ...writing, keep: false } as const
+
 /** Records and links are numbered anew in each. */
 const ofTransaction = { record: 0, link: 0 }
 
@@ -80,12 +83,17 @@ export class Neo4jWriter {
    * would hold up the takeover for as long as the server lets it live.
    */
   async guard(logId: string, guards: readonly Guard[]): Promise<GuardAnswer> {
-    await this.#in(writing, (cypher) => endOlder(cypher, this.#settings.address.store, guards))
+    await this.endOlder(guards)
     return this.#transact(
       guards,
       (of) => loadGuards(of, guards),
       (writer) => writer.guard(logId, guards),
     )
+  }
+
+  /** Ends transactions of lower epochs that hold one of the guards. */
+  endOlder(guards: readonly Guard[]): Promise<void> {
+    return this.#in(writing, (cypher) => endOlder(cypher, this.#settings.address.store, guards))
   }
 
   async configureSource(tenant: string, source: string, priority: number): Promise<void> {
@@ -152,7 +160,7 @@ export class Neo4jWriter {
     const { store } = this.#settings.address
     const set = new WorkingSet(numbers)
     const shelf = new Shelf()
-    await load({ cypher, set, store, shelf })
+    await load({ cypher, set, store, shelf, beside: (use) => this.#in(beside, use) })
     const writer = new BlockWriter(rowsOf(set), this.#settings.retention)
     const answer = decide(writer)
     this.#changed = writer.finish()
