@@ -10,6 +10,7 @@ import {
   openJetStream,
   openJetStreamInspection,
 } from "../../runtime/index.ts"
+import { insisting } from "./log-flow.ts"
 import type { LogWorld } from "./log-world.ts"
 
 export interface JetStreamWorld extends LogWorld {
@@ -22,11 +23,13 @@ export const logName = (): string => `t${randomBytes(6).toString("hex")}`
 export const makeJetStreamWorld = (options: JetStreamOptions) =>
   Effect.gen(function* () {
     const named = { name: logName(), ...options }
-    const open = Effect.gen(function* () {
+    const openOnce = Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const opened = yield* Scope.provide(openJetStream(named), scope)
-      return { ...opened, end: Scope.close(scope, Exit.void) }
+      const end = Scope.close(scope, Exit.void)
+      const opened = yield* Effect.onError(Scope.provide(openJetStream(named), scope), () => end)
+      return { ...opened, end }
     })
+    const open = insisting(openOnce)
     let now = yield* open
     const world: JetStreamWorld = {
       log: () => now.log,
