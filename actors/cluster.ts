@@ -27,8 +27,8 @@ import { openShards, otherGraph, type PulledBytes } from "./shard-memory.ts"
 import type { World } from "./world.ts"
 
 /**
- * `failed`: it is tried again here or elsewhere, unless the error is `LogDamaged`. `broken`: it was
- * open, and nobody can go on with what was found; it waits for a person.
+ * `failed`: it is tried again here or elsewhere, unless the error is `LogDamaged`. `damaged`: it is
+ * taken over once more, and waits for a person where the same is found again.
  */
 export type ShardEvent =
   | {
@@ -39,7 +39,7 @@ export type ShardEvent =
       readonly millis: Readonly<Record<string, number>>
     }
   | { readonly event: "failed"; readonly shard: number; readonly error: TakeoverFailed }
-  | { readonly event: "broken"; readonly shard: number; readonly error: IntelGraphError }
+  | { readonly event: "damaged"; readonly shard: number; readonly error: IntelGraphError }
   | { readonly event: "closed"; readonly shard: number; readonly why: "given" | "lost" }
 
 /** Among which nodes, and as which of them. */

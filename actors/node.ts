@@ -91,7 +91,7 @@ export const makeNode: (
         }
         if (placement !== undefined && owner !== undefined && isOfShard(error)) {
           const { shard, epoch } = owner
-          options.watch?.shards?.({ event: "broken", shard, error })
+          options.watch?.shards?.({ event: "damaged", shard, error })
           return placement.damaged(shard, epoch)
         }
         Deferred.doneUnsafe(failure, Effect.succeed(error))

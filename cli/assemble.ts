@@ -108,7 +108,7 @@ const logShardEvent =
 
 const levelOf: { readonly [event in ShardEvent["event"]]?: "warn" | "error" } = {
   failed: "warn",
-  broken: "error",
+  damaged: "error",
 }
 
 /** A file that could not be read again waits for its next time: nobody else is there to be told. */

@@ -43,6 +43,8 @@ export class Claim {
   #wanted: Entry | undefined
   #stored: Entry | undefined
   #revision: number | undefined
+  /** The highest that was seen of this place while it was held. */
+  #newest = Number.NEGATIVE_INFINITY
   #asked: (ClaimRequest & { readonly atMillis: number }) | undefined
   #firstMillis: number | undefined
   #confirmedMillis = Number.NEGATIVE_INFINITY
@@ -103,7 +105,7 @@ export class Claim {
     }
     if (answer.kind === "refused") return this.#refused(answer.found, nowMillis)
     if (asked.kind === "remove") return this.#forget("gone")
-    this.#revision = answer.revision
+    this.#at(answer.revision)
     this.#stored = asked.entry
     this.#confirmedMillis = asked.atMillis
     const renewed = same(this.#wanted, this.#stored)
@@ -113,10 +115,12 @@ export class Claim {
 
   /** What a watch saw in this place. It may be older than what is known here. */
   seen({ entry, revision }: Found, nowMillis: number): "lost" | "unknown" {
-    const known = this.#revision
-    if (known === undefined || revision <= known || this.#asked !== undefined) return "unknown"
-    if (entry === undefined && this.#wanted !== undefined) return this.#lapsed(nowMillis)
-    return entry !== undefined && this.#isMine(entry) ? "unknown" : this.#forget("lost")
+    if (this.#stored === undefined || revision <= this.#newest) return "unknown"
+    // What is given back has its answer on the way.
+    if (this.#wanted === undefined && this.#asked !== undefined) return "unknown"
+    if (entry !== undefined) return this.#isMine(entry) ? "unknown" : this.#forget("lost")
+    if (this.#revision === undefined || this.#asked !== undefined) return "unknown"
+    return this.#wanted === undefined ? this.#forget("lost") : this.#lapsed(revision, nowMillis)
   }
 
   /** Too long has passed since it was known to stand. */
@@ -147,23 +151,29 @@ export class Claim {
 
   #refused({ entry, revision }: Found, nowMillis: number): "held" | "lost" | "gone" | "unknown" {
     const isVacant = entry === undefined && this.#stored !== undefined
-    if (isVacant && this.#wanted !== undefined) return this.#lapsed(nowMillis)
+    if (isVacant && this.#wanted !== undefined) return this.#lapsed(revision, nowMillis)
     if (entry === undefined || !this.#isMine(entry)) {
       this.#dueMillis = nowMillis + registerRetryMillis
       return this.#forget(this.#wanted === undefined ? "gone" : "lost")
     }
     // An earlier request was stored and its answer lost; when, is not known. It is written again.
-    this.#revision = revision
+    this.#at(revision)
     this.#stored = entry
     this.#dueMillis = nowMillis
     return "held"
   }
 
   /** It is gone, and nobody was seen in its place. */
-  #lapsed(nowMillis: number): "unknown" {
+  #lapsed(revision: number, nowMillis: number): "unknown" {
+    this.#at(revision)
     this.#revision = undefined
     this.#dueMillis = nowMillis
     return "unknown"
+  }
+
+  #at(revision: number): void {
+    this.#revision = revision
+    this.#newest = Math.max(this.#newest, revision)
   }
 
   #isMine(entry: Entry): boolean {

@@ -53,7 +53,10 @@ export interface RunningPlacement {
   readonly order: (order: Order) => void
   /** A write under this epoch was refused: the shard is closed, and taken again if it still may. */
   readonly fenced: (shard: number, epoch: number) => void
-  /** What was found under this epoch lets no owner go on: the shard is closed and stays so. */
+  /**
+   * What was found under this epoch lets no owner go on: the shard is closed, taken once more, and
+   * stays closed where that is found again.
+   */
   readonly damaged: (shard: number, epoch: number) => void
   readonly view: () => KeeperView
   /** A drain, or a leave, has ended. */

@@ -55,6 +55,8 @@ interface Holding {
   epoch: number
   /** What ended this epoch's work before the takeover was told to have ended. */
   ended: { readonly epoch: number; readonly afterwards: "retake" | "break" } | undefined
+  /** It was found damaged once before. */
+  isDamaged: boolean
   /** When it may be opened, or has taken too long to. */
   untilMillis: number
   /** The lease must have been confirmed after this to be opened under. */
@@ -239,7 +241,10 @@ export class ShardKeeper {
     } else if (input.kind === "not-opened" && holding.phase === "opening") {
       this.#notOpened(holding, input.lasting, nowMillis)
     } else if (input.kind === "fenced" || input.kind === "damaged") {
-      this.#ended(holding, input.epoch, input.kind === "fenced" ? "retake" : "break")
+      // A former owner that does not know it yet may take what is handled for what is lost.
+      const isProven = input.kind === "damaged" && holding.isDamaged
+      holding.isDamaged ||= input.kind === "damaged"
+      this.#ended(holding, input.epoch, isProven ? "break" : "retake")
     } else if (input.kind === "closed" && holding.phase === "closing") {
       this.#closed(holding, nowMillis)
     }
@@ -273,8 +278,9 @@ export class ShardKeeper {
     } else if (holding.afterwards === "break") {
       holding.phase = "broken"
     } else {
-      // A higher epoch was claimed. Whoever did it may have had the lease before this node, and be
-      // late, or has it now: the register says.
+      // A higher epoch was claimed, or what is there looks damaged to one who may be a former
+      // owner. Whoever did it may have had the lease before this node, and be late, or has it now:
+      // the register says.
       holding.epoch = 0
       holding.provenSinceMillis = nowMillis
       holding.claim.want(this.#leaseOf(holding.shard, 0), nowMillis)
@@ -352,6 +358,7 @@ export class ShardKeeper {
         isGiven: false,
         epoch: 0,
         ended: undefined,
+        isDamaged: false,
         untilMillis: nowMillis,
         provenSinceMillis: nowMillis,
         tries: 0,
@@ -421,8 +428,11 @@ export class ShardKeeper {
     }
   }
 
+  /** Whoever was away so long that the lease may have run out asks for it again first. */
   #mayOpen({ phase, claim, provenSinceMillis }: Holding): boolean {
-    return phase === "waiting" && claim.confirmedMillis >= provenSinceMillis
+    const { confirmedMillis } = claim
+    const stands = this.#nowMillis - confirmedMillis <= leaseMillis
+    return phase === "waiting" && stands && confirmedMillis >= provenSinceMillis
   }
 
   #ask(nowMillis: number): void {

@@ -47,7 +47,7 @@ async function openCluster(folder: string) {
     const shards = ({ event, shard }: ShardEvent) => {
       if (event === "opened") open.add(shard)
       if (event === "closed") open.delete(shard)
-      if (event === "broken") broken.add(shard)
+      if (event === "damaged") broken.add(shard)
     }
     const { sink, feed } = shared
     const log: Ports["log"] = {
