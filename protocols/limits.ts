@@ -686,7 +686,7 @@ export const closeMillisMax = 10_000
 
 /** The Neo4j graph store. */
 export const neo4jConnectMillisMax = 5_000
-/** Connections of one process to the server, writer and readers together. */
+/** Connections to the server, of each of a process's three: its writer, its guards, its readers. */
 export const neo4jConnectionsMax = 16
 /**
  * The server ends a transaction that takes longer, whatever its writer does. A new owner need not

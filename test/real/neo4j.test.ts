@@ -109,6 +109,33 @@ describe("a writer that stands still", () => {
     expect(late).toEqual([{ kind: "fenced", current: 5 }])
   })
 
+  it("holds up no guard of a shard that is not its own", async () => {
+    const name = freshName()
+    const store = await opened(name)
+    await run(store.sink.guard("log", [{ shard: 3, epoch: 4 }]))
+    await withSession(async (session) => {
+      const transaction = await session.beginTransaction()
+      await transaction.run("MATCH (s:_Store {name: $name}) SET s._lock = true", { name })
+      const begin = performance.now()
+      await run(store.sink.guard("log", [{ shard: 7, epoch: 1 }]))
+      expect(performance.now() - begin).toBeLessThan(takeoverMillisMax)
+      await transaction.rollback()
+    })
+  })
+
+  it("lets the higher of two epochs of a shard through that come together", async () => {
+    const store = await opened(freshName())
+    const asked = [4, 5, 6].map((epoch) =>
+      store.sink.guard("log", [{ shard: 3, epoch }]).pipe(
+        Effect.as("guarded"),
+        Effect.catch(({ _tag }) => Effect.succeed(_tag)),
+      ),
+    )
+    const [first, second, highest] = await run(Effect.all(asked, { concurrency: "unbounded" }))
+    expect(highest).toBe("guarded")
+    for (const lower of [first, second]) expect(["guarded", "Fenced"]).toContain(lower)
+  })
+
   it("holds up no guard by commits of the new owner that wait for it", async () => {
     const name = freshName()
     const store = await opened(name)

@@ -2,7 +2,7 @@
  * Connections to Neo4j, statements, and what values become on their way there and back: whole
  * numbers are integers there, bytes are byte arrays, everything else stands as it is.
  */
-import neo4j, { type Driver, type QueryResult, type SessionMode } from "neo4j-driver"
+import neo4j, { type Driver, Neo4jError, type QueryResult, type SessionMode } from "neo4j-driver"
 import {
   neo4jConnectionsMax,
   neo4jConnectMillisMax,
@@ -115,6 +115,9 @@ export class Cypher {
    */
   async reason(cause: unknown): Promise<unknown> {
     await Promise.allSettled(this.#sent)
+    // What was read beside a transaction that was ended meanwhile may not fit together.
+    const isOwn = !(cause instanceof Neo4jError)
+    if (isOwn && this.#failures.length === 0) await this.rows("RETURN 1").catch(() => undefined)
     return this.#failures.length === 0 ? cause : this.#failures[0]
   }
 

@@ -4,8 +4,9 @@
  * only a guard ends that owner's transaction.
  *
  * Promises: guards that wait for one another share a transaction, and each has the answer that it
- * would have alone. Transactions of lower epochs that hold one of them are ended again and again
- * until it is through, since a former owner that still runs begins the next one at once. What may
+ * would have alone. Transactions of lower epochs that hold one of them, or of those that wait
+ * behind them, are ended again and again until they are through, since a former owner that still
+ * runs begins the next one at once. Of two epochs of a shard the higher one goes first. What may
  * fail beneath: as of any write; whoever shared the transaction is told.
  */
 
@@ -44,9 +45,14 @@ export class GuardLine {
   async #work(): Promise<void> {
     for (let [next] = this.#waiting; next !== undefined; [next] = this.#waiting) {
       const { logId } = next
-      const group = this.#waiting.filter((one) => one.logId === logId)
-      this.#waiting = this.#waiting.filter((one) => one.logId !== logId)
-      await this.#together(logId, group)
+      const highest = highestOf(this.#waiting)
+      const isNext = ({ logId: of, guards }: GuardRequest) =>
+        of === logId && guards.every(({ shard, epoch }) => epoch === highest.get(shard))
+      const group = this.#waiting.filter(isNext)
+      // Two that name several shards may each be behind in one of them.
+      const taken = group.length > 0 ? group : [next]
+      this.#waiting = this.#waiting.filter((one) => !taken.includes(one))
+      await this.#together(logId, taken)
     }
     this.#working = undefined
   }
@@ -80,7 +86,19 @@ export class GuardLine {
 
   async #endAgain(guards: readonly Guard[], signal: AbortSignal): Promise<void> {
     for (await sleep(neo4jEndAgainMillis); !signal.aborted; await sleep(neo4jEndAgainMillis)) {
-      await this.#writer.endOlder(guards).catch(() => undefined)
+      const own = new Set(guards.map(({ shard }) => shard))
+      const behind = this.#waiting
+        .flatMap((one) => one.guards)
+        .filter(({ shard }) => !own.has(shard))
+      await this.#writer.endOlder([...guards, ...behind]).catch(() => undefined)
     }
   }
+}
+
+function highestOf(requests: readonly GuardRequest[]): ReadonlyMap<number, number> {
+  const highest = new Map<number, number>()
+  for (const { shard, epoch } of requests.flatMap(({ guards }) => guards)) {
+    highest.set(shard, Math.max(epoch, highest.get(shard) ?? 0))
+  }
+  return highest
 }

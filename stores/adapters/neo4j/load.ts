@@ -24,13 +24,19 @@ export interface Loading {
 
 export async function loadGuards(of: Loading, guards: readonly Guard[]): Promise<void> {
   const { cypher, set, store } = of
-  const row = await cypher.row<[log: string | null]>(
-    "MATCH (s:_Store {name: $store}) SET s._lock = true WITH s RETURN s.log",
-    { store },
-  )
-  if (typeof row?.[0] === "string") set.meta.set("log", row[0])
+  // Written once. All guards would wait for whoever locks it and is paused, whatever its shards.
+  const log = (await logOf(cypher, store, "")) ?? (await logOf(cypher, store, lockingStore))
+  if (log !== null) set.meta.set("log", log)
   const shards = guards.map(({ shard }) => shard)
   await lockGuards(of, shards)
+}
+
+const lockingStore = "SET s._lock = true WITH s"
+
+async function logOf(cypher: Cypher, store: string, locking: string): Promise<string | null> {
+  const text = `MATCH (s:_Store {name: $store}) ${locking} RETURN s.log`
+  const row = await cypher.row<[log: string | null]>(text, { store })
+  return row?.[0] ?? null
 }
 
 /** Blocks of lost shards, and those that are applied, are not looked into. */

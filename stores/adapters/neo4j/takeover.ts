@@ -21,7 +21,8 @@ export async function endOlder(
   store: string,
   guards: readonly Guard[],
 ): Promise<void> {
-  const mine = new Map(guards.map(({ shard, epoch }) => [shard, epoch]))
+  const mine = new Map<number, number>()
+  for (const { shard, epoch } of guards) mine.set(shard, Math.max(epoch, mine.get(shard) ?? 0))
   const running = await cypher.command<[id: string, held: string]>(
     `SHOW TRANSACTIONS YIELD transactionId, metaData
      WHERE metaData.intelgraphStore = $store

@@ -60,6 +60,9 @@ const beside = { ...writing, keep: false } as const
 /** Records and links are numbered anew in each. */
 const ofTransaction = { record: 0, link: 0 }
 
+/** Of what makes no rows, and waits for nobody who does. */
+const noNumbers: Numbers = { alias: 0, edge: 0, ...ofTransaction }
+
 export class Neo4jWriter {
   readonly #settings: WriterSettings
   readonly #driver: Driver
@@ -88,6 +91,7 @@ export class Neo4jWriter {
       guards,
       (of) => loadGuards(of, guards),
       (writer) => writer.guard(logId, guards),
+      noNumbers,
     )
   }
 
@@ -131,12 +135,13 @@ export class Neo4jWriter {
     guards: readonly Guard[],
     load: Load,
     decide: (writer: BlockWriter) => A,
+    given?: Numbers,
   ): Promise<A> {
     this.#changed = []
     const metadata = metadataOf(this.#settings.address.store, guards)
     for (let tries = 0; ; tries++) {
       try {
-        const numbers = await this.#takeNumbers()
+        const numbers = given ?? (await this.#takeNumbers())
         return await this.#in({ ...writing, metadata }, (cypher) =>
           this.#once(cypher, numbers, load, decide),
         )
@@ -166,7 +171,7 @@ export class Neo4jWriter {
     this.#changed = writer.finish()
     const types = await this.#namesOfTypes(cypher, set)
     await flush(cypher, set, { store, sender, types, shelf })
-    this.#numbers = set.numbers
+    if (numbers !== noNumbers) this.#numbers = set.numbers
     return answer
   }
 
