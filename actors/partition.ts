@@ -178,13 +178,14 @@ class PartitionActor implements Behavior<PartitionMessage> {
 
   #learn(message: PartitionMessage & { readonly kind: "recipe" }): void {
     const { digest, exit } = message
+    const { owner } = this.#argument
     this.#recipeAsked = undefined
     if (Exit.isFailure(exit)) {
       const error = errorOf(exit.cause)
-      if (error._tag !== "Unavailable") return this.#world.fail(error)
+      if (error._tag !== "Unavailable") return this.#world.failShard(owner, error)
     } else if (exit.value === undefined) {
       const told = `The recipe ${digest} of a block in the log is missing.`
-      return this.#world.fail(new InvariantBroken({ message: told }))
+      return this.#world.failShard(owner, new InvariantBroken({ message: told }))
     } else {
       this.#world.recipes.put(digest, decodeRecipe(exit.value))
     }

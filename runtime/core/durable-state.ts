@@ -121,8 +121,8 @@ export class Durable<S extends Json, E extends Json> {
   /**
    * Stores events that were decided from `state`, all or none. One at a time: a second one would
    * have been decided from a state that is changing, and is refused (`LimitExceeded`). After
-   * `Unavailable` the same events may be persisted again, and happen once; or decide anew from
-   * `state`. No events make sure that nothing is unknown.
+   * `Unavailable` the same events may be persisted again, with no other persist in between, and
+   * happen once; or decide anew from `state`. No events make sure that nothing is unknown.
    */
   persist(events: readonly E[]): Effect.Effect<void, DurableUnwritten> {
     const ended = Effect.sync(() => {

@@ -181,7 +181,12 @@ export class JetStreamLog implements MessageLogShape {
       if (last !== undefined) reader.knows(last.sequence)
       const tails = await this.#tails(shard)
       for (const tail of tails) reader.raiseTail(tail, tail.lastSequence)
-      this.#readers.get(shard)?.end(fencedBy(this.#readers.get(shard)?.owner ?? owner, epoch))
+      const former = this.#readers.get(shard)
+      // Whoever was given up while it was opened comes late.
+      if (former !== undefined && former.owner.epoch > epoch) {
+        throw fencedBy(owner, former.owner.epoch)
+      }
+      former?.end(fencedBy(former.owner, epoch))
       this.#readers.set(shard, reader)
       return tails
     } catch (error) {

@@ -321,7 +321,8 @@ export class ShardReader {
     const current = await this.#parts.writer.epochOf(shard)
     if (current > epoch) return fencedBy(this.owner, current)
     const message = `The consumer of shard ${shard} is gone, and its owner has to make another one.`
-    return new Fenced({ shard, epoch, current, message })
+    const next = "Nothing to do in a cluster; start a node that is alone again."
+    return new Fenced({ shard, epoch, current, message, next })
   }
 
   #feed(): void {
