@@ -19,7 +19,7 @@ import {
   receiptsTrimmedPerWrite,
   retryMillisMax,
 } from "../../protocols/limits.ts"
-import type { Ownership, StateEntry, StatePath } from "../../runtime/index.ts"
+import { type Ownership, type StateEntry, type StatePath, wallMillis } from "../../runtime/index.ts"
 import {
   decodeStored,
   encodeStored,
@@ -36,6 +36,9 @@ import type { RecordMessage, SettleMessage } from "./messages.ts"
 export const keeperKind = "writes"
 
 export const keeperOf = (tenant: string): Address => ({ tenant, kind: keeperKind, key: "" })
+
+/** Up to here it was the clock of a process, as it was stored once, and no wall clock of today. */
+const processClockMillisMax = 1e12
 
 interface Kept {
   readonly turn: Semaphore.Semaphore
@@ -111,7 +114,7 @@ export class WriteKeeper {
       const numbers = yield* this.#numbers(tenant, owner)
       const number = numbers.next
       const trimmed = yield* this.#trim(tenant, key, numbers)
-      const takenAtMillis = this.#world.ports.host.nowMillis()
+      const takenAtMillis = wallMillis(this.#world.ports.host)
       const stored = { number, source, hash, takenAtMillis, given, end: null, node }
       const next = { next: number + 1, oldest: trimmed.oldest }
       // Where it is unknown what becomes of this, the numbers are read anew.
@@ -159,8 +162,10 @@ export class WriteKeeper {
     })
   }
 
+  /** One whose age is not known goes where there are too many. */
   #isOld({ takenAtMillis }: StoredReceipt): boolean {
-    return this.#world.ports.host.nowMillis() - takenAtMillis > receiptsKeptMillisMax
+    const isKnown = takenAtMillis > processClockMillisMax
+    return isKnown && wallMillis(this.#world.ports.host) - takenAtMillis > receiptsKeptMillisMax
   }
 
   #inTurn<A>(

@@ -5,8 +5,9 @@ import { gzipSync } from "node:zlib"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { openSpool, type Ports } from "../../actors/index.ts"
+import type { WriteReceipt } from "../../actors/receipt.ts"
 import { shardCount, spoolWritesPerSourceMax } from "../../protocols/limits.ts"
-import { ingestAll } from "../support/embedded-node.ts"
+import { type EmbeddedNode, ingestAll } from "../support/embedded-node.ts"
 import { CommitGate } from "../support/node-faults.ts"
 import {
   expectDone,
@@ -272,7 +273,7 @@ describe("receipts", () => {
     let days = 0
     const wrap = (ports: Ports): Ports => ({
       ...ports,
-      host: { ...ports.host, nowMillis: () => ports.host.nowMillis() + days * 86_400_000 },
+      host: { ...ports.host, wallMicros: () => ports.host.wallMicros() + days * 86_400e6 },
     })
     await withNode(temporaryFolder(), { ...demo, wrap }, (running) =>
       Effect.gen(function* () {
@@ -301,6 +302,58 @@ describe("receipts", () => {
         expect(yield* receiptOf(running, "k1")).toEqual(again)
       }),
     )
+  })
+})
+
+describe("the age of a receipt", () => {
+  const young = { key: "k", lines: things(2) }
+  const trimming = [1, 2, 3].map((n) => ({ key: `later ${n}`, lines: [thing(n)] }))
+
+  /** A host whose clock of the process has another zero, or whose wall clock does. */
+  const hostAhead = ({ now = 0, wall = 0 }) => ({
+    ...demo,
+    wrap: (ports: Ports): Ports => ({
+      ...ports,
+      host: {
+        ...ports.host,
+        nowMillis: () => ports.host.nowMillis() + now * 86_400_000,
+        wallMicros: () => ports.host.wallMicros() + wall * 86_400e6,
+      },
+    }),
+  })
+
+  const expectKept = (running: EmbeddedNode, first: WriteReceipt) =>
+    Effect.gen(function* () {
+      yield* Effect.forEach(trimming, (one) => wrote(running, one))
+      expect(yield* wrote(running, young)).toEqual(first)
+      const refused = yield* Effect.flip(took(running, { ...young, lines: things(3) }))
+      expect(refused).toMatchObject({ _tag: "Conflict" })
+    })
+
+  it("is the same for processes whose clocks began at other times", async () => {
+    for (const [before, after] of [
+      [0, 30],
+      [30, 0],
+    ]) {
+      const folder = temporaryFolder()
+      const first = await withNode(folder, hostAhead({ now: before }), (running) =>
+        wrote(running, young),
+      )
+      await withNode(folder, hostAhead({ now: after }), (running) => expectKept(running, first))
+      const later = hostAhead({ now: after, wall: 8 })
+      await withNode(folder, later, (running) =>
+        Effect.gen(function* () {
+          expect(yield* writesOf(running).receipt("demo", "k", 0)).toBeUndefined()
+        }),
+      )
+    }
+  })
+
+  it("is unknown where it was stored by the clock of a process, and the receipt is kept", async () => {
+    const folder = temporaryFolder()
+    const wall = -Date.now() / 86_400_000
+    const first = await withNode(folder, hostAhead({ wall }), (running) => wrote(running, young))
+    await withNode(folder, demo, (running) => expectKept(running, first))
   })
 })
 
