@@ -7,7 +7,8 @@
  * is said stands. The receipt names the node that has the bytes; it goes over to another one only
  * when that one says that it has them on stable storage. What may fail beneath: the state. The
  * outcome is unknown then, and whoever asked asks again: the same question has the same answer.
- * Lets old receipts go, a few with each new one; one whose end is not told stays.
+ * Lets old receipts go, a few with each new one, in the order of their numbers; one whose end is not
+ * told stays, with those behind it, until there are too many.
  */
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
@@ -152,8 +153,9 @@ export class WriteKeeper {
         // The key may have been used again, where the bytes of this write were gone.
         const isOwn = stored?.number === oldest
         const tooMany = next - oldest >= receiptsKeptMax
-        if (isOwn && !tooMany && !this.#isOld(stored)) break
-        // Somebody may have its bytes, and holds up the others no longer than its time.
+        // One that is not over holds up the others: passed over, it would never be let go.
+        if (isOwn && !tooMany && (stored.end === null || !this.#isOld(stored))) break
+        // Somebody may have its bytes.
         if (isOwn && stored.end === null) continue
         entries.push({ path, value: undefined })
         if (isOwn && write.idempotencyKey !== coming) entries.push({ path: of, value: undefined })

@@ -6,6 +6,8 @@ import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { openSpool, type Ports } from "../../actors/index.ts"
 import type { WriteReceipt } from "../../actors/receipt.ts"
+import { keeperOf } from "../../actors/write/keeper.ts"
+import { shardOfAddress } from "../../protocols/address.ts"
 import { shardCount, spoolWritesPerSourceMax } from "../../protocols/limits.ts"
 import { type EmbeddedNode, ingestAll } from "../support/embedded-node.ts"
 import { CommitGate } from "../support/node-faults.ts"
@@ -300,6 +302,39 @@ describe("receipts", () => {
         yield* wrote(running, { key: "newest", lines: [thing(1)] })
         expect([...(yield* stored)].sort()).toEqual(["k1", "new", "newer", "newest", "young"])
         expect(yield* receiptOf(running, "k1")).toEqual(again)
+      }),
+    )
+  })
+})
+
+describe("a receipt that waits", () => {
+  it("is let go in its turn when it is over, however old it was before", async () => {
+    const folder = temporaryFolder()
+    let days = 0
+    const gate = new CommitGate()
+    const wrap = (ports: Ports): Ports => ({
+      ...gate.wrap(ports),
+      host: { ...ports.host, wallMicros: () => ports.host.wallMicros() + days * 86_400e6 },
+    })
+    await withNode(folder, { ...demo, wrap }, (running) =>
+      Effect.gen(function* () {
+        const { state } = running.ports
+        const shard = shardOfAddress(keeperOf("demo"))
+        const list = (prefix: "receipt" | "write") =>
+          state.list(shard, [prefix], { after: undefined, limit: 100 })
+        yield* wrote(running, { key: "over", lines: [thing(1)] })
+        gate.close("demo")
+        yield* took(running, { key: "waits", lines: [thing(2)] })
+        days = 8
+        for (let n = 0; n < 3; n++) yield* took(running, { key: `k${n}`, lines: [thing(n)] })
+        expect((yield* list("receipt")).length).toBe(4)
+        gate.open("demo")
+        for (let n = 0; n < 3; n++) yield* receiptOf(running, `k${n}`)
+        days = 16
+        for (let n = 0; n < 3; n++) yield* wrote(running, { key: `new ${n}`, lines: [thing(n)] })
+        const left = yield* list("receipt")
+        expect(left.map(({ path }) => path[2]).sort()).toEqual(["new 0", "new 1", "new 2"])
+        expect((yield* list("write")).length).toBe(3)
       }),
     )
   })
