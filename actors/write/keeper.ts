@@ -170,12 +170,13 @@ export class WriteKeeper {
     return isKnown && wallMillis(this.#world.ports.host) - takenAtMillis > receiptsKeptMillisMax
   }
 
+  /** Whoever waits for the turn may give up; whoever has it goes through with it. */
   #inTurn<A>(
     tenant: string,
     work: (owner: Ownership) => Effect.Effect<A, IntelGraphError>,
   ): Effect.Effect<A, IntelGraphError> {
     const owned = Effect.flatMap(this.#world.owning(shardOfAddress(keeperOf(tenant))), work)
-    return Effect.uninterruptible(this.#of(tenant).turn.withPermits(1)(owned))
+    return this.#of(tenant).turn.withPermits(1)(Effect.uninterruptible(owned))
   }
 
   #of(tenant: string): Kept {

@@ -75,7 +75,10 @@ export class WriteTaker {
 
   /** Where its source is: takes it for good, or finds that it was taken. */
   take(request: WriteRequest, arrived: Arriving): Effect.Effect<void, IntelGraphError> {
-    return this.#inTurn(request.tenant, this.#takeInTurn(request, arrived))
+    const { tenant } = request
+    const taken = this.#inTurn(tenant, this.#takeInTurn(request, arrived))
+    // Before the turn: a tenant that is new may wait long for the node that makes it.
+    return Effect.andThen(this.#parts.ensureTenant(tenant), taken)
   }
 
   /** How far it is here; `undefined` where its bytes are not here. */
@@ -111,7 +114,7 @@ export class WriteTaker {
 
   #takeInTurn(request: WriteRequest, arrived: Arriving): Effect.Effect<void, IntelGraphError> {
     const { tenant, source, idempotencyKey: key } = request
-    const { world, spool, keeper, ensureTenant } = this.#parts
+    const { world, spool, keeper } = this.#parts
     const content = contentHash(request, arrived.hash())
     return Effect.gen({ self: this }, function* () {
       const here = this.#of(tenant).live.get(key)
@@ -123,7 +126,6 @@ export class WriteTaker {
       yield* world.owning(shardOfAddress(sourceOf(tenant, source)))
       const waiting = this.#of(tenant).bySource.get(source) ?? 0
       if (waiting >= spoolWritesPerSourceMax) return yield* Effect.fail(sourceFull(tenant, source))
-      yield* ensureTenant(tenant)
       const isKept = known !== undefined && spool.has({ tenant, number: known.number })
       yield* arrived.flush()
       const asked = this.#recordOf(request, content)
@@ -331,8 +333,9 @@ export class WriteTaker {
     else bySource.delete(source)
   }
 
+  /** Whoever waits for the turn may give up; whoever has it goes through with it. */
   #inTurn<A, E>(tenant: string, work: Effect.Effect<A, E>): Effect.Effect<A, E> {
-    return Effect.uninterruptible(this.#of(tenant).turn.withPermits(1)(work))
+    return this.#of(tenant).turn.withPermits(1)(Effect.uninterruptible(work))
   }
 
   #of(tenant: string): TenantWrites {

@@ -2,7 +2,10 @@
 import { readdirSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import { describe, expect, it } from "vitest"
 import { openSpool, type Ports } from "../../actors/index.ts"
 import type { WriteReceipt } from "../../actors/receipt.ts"
@@ -95,6 +98,38 @@ describe("a write", () => {
         expect((yield* receiptOf(running, "k")).accepted).toBe(2)
         const entity = yield* running.ports.reads.entity("demo", "thing", "thing 0")
         expect(entity?.properties.said).toBe("ours")
+      }),
+    )
+  })
+})
+
+describe("a write of a tenant that cannot be made yet", () => {
+  it("may be given up by its client, as may those behind it, and is taken later", async () => {
+    const held = { isHeld: true, gate: Deferred.makeUnsafe<void>() }
+    const wrap = (ports: Ports): Ports => ({
+      ...ports,
+      state: {
+        ...ports.state,
+        write: (owner, entries) => {
+          const isTenant = entries.some(({ path }) => path[0] === "tenant" && path[1] === "new")
+          const wait = isTenant && held.isHeld ? Deferred.await(held.gate) : Effect.void
+          return Effect.andThen(wait, ports.state.write(owner, entries))
+        },
+      },
+    })
+    const written = { tenant: "new", key: "k", lines: things(2) }
+    await withNode(temporaryFolder(), { ...demo, wrap }, (running) =>
+      Effect.gen(function* () {
+        const waiting = yield* Effect.forEach([1, 2, 3], () =>
+          Effect.forkChild(took(running, written), { startImmediately: true }),
+        )
+        yield* wrote(running, { key: "of another", lines: things(1) })
+        const givenUp = yield* Effect.timeoutOption(Fiber.interruptAll(waiting), 5_000)
+        held.isHeld = false
+        yield* Deferred.succeed(held.gate, undefined)
+        expect(Option.isSome(givenUp)).toBe(true)
+        yield* took(running, written)
+        expect(yield* receiptOf(running, "k", "new")).toMatchObject({ accepted: 2, given: 2 })
       }),
     )
   })
