@@ -4,8 +4,8 @@
  * Promises: what is taken is on stable storage, its bytes in the spool and its receipt with the
  * keeper; writes to one source are read in the order in which they were taken here. What is not
  * over goes on at the next start. Where its source has gone to another node, that one is given the
- * write: its bytes go from here when that node has them on stable storage or the write is over, and
- * for no other reason; while a write is on its way out this node says of no copy that it has it, so
+ * write, one of a source after the other in the order of their numbers: its bytes go from here when
+ * that node has them on stable storage or the write is over, and for no other reason; while a write is on its way out this node says of no copy that it has it, so
  * two that give to each other cannot both let go. It is not read again where another node has read
  * it. What may fail beneath: the spool (nothing is taken), the keeper (whether it was taken is
  * unknown, and the bytes are not read), a connector (the write stays pending until the node starts
@@ -54,13 +54,15 @@ interface Live {
   standing: Standing
   /** Another node is asked to take it. */
   isOnItsWay: boolean
+  /** It stands in the queue of its source here, or waits for the file that is before it there. */
+  isBeingRead: boolean
 }
 
 interface TenantWrites {
   readonly turn: Semaphore.Semaphore
   readonly live: Map<string, Live>
-  /** How many of them each source has. */
-  readonly bySource: Map<string, number>
+  /** Those of each source, in the order of their numbers. */
+  readonly bySource: Map<string, readonly Live[]>
 }
 
 export class WriteTaker {
@@ -124,7 +126,7 @@ export class WriteTaker {
         return known?.hash === content ? undefined : yield* Effect.fail(otherContent(key))
       }
       yield* world.owning(shardOfAddress(sourceOf(tenant, source)))
-      const waiting = this.#of(tenant).bySource.get(source) ?? 0
+      const waiting = this.#ofSource(tenant, source).length
       if (waiting >= spoolWritesPerSourceMax) return yield* Effect.fail(sourceFull(tenant, source))
       const isKept = known !== undefined && spool.has({ tenant, number: known.number })
       yield* arrived.flush()
@@ -171,11 +173,13 @@ export class WriteTaker {
   #begin(write: Pick<Live, "tenant" | "key" | "stored" | "recipe">) {
     return Effect.gen({ self: this }, function* () {
       const rests = yield* Deferred.make<void>()
-      const live: Live = { ...write, rests, standing: notBegun, isOnItsWay: false }
-      const { key, stored } = write
-      const { live: all, bySource } = this.#of(write.tenant)
-      all.set(key, live)
-      bySource.set(stored.source, (bySource.get(stored.source) ?? 0) + 1)
+      const standsFor = { standing: notBegun, isOnItsWay: false, isBeingRead: false }
+      const live: Live = { ...write, ...standsFor, rests }
+      const { tenant, stored } = write
+      const ofSource = [...this.#ofSource(tenant, stored.source), live]
+      ofSource.sort((one, other) => one.stored.number - other.stored.number)
+      this.#of(tenant).live.set(write.key, live)
+      this.#of(tenant).bySource.set(stored.source, ofSource)
       yield* Effect.forkIn(this.#drive(live), this.#scope, { startImmediately: true })
     })
   }
@@ -186,7 +190,14 @@ export class WriteTaker {
     const request = this.#requestOf(live)
     const again: Effect.Effect<void> = Effect.suspend(() => {
       if (!this.#isLive(live)) return Effect.void
-      if (this.#isElsewhere(live)) return Effect.andThen(this.#leave(live), again)
+      const isElsewhere = this.#isElsewhere(live)
+      const before = this.#before(live, isElsewhere)
+      if (before !== undefined) {
+        const gone = Effect.timeoutOption(Deferred.await(before.rests), retryMillisMax)
+        return Effect.andThen(gone, again)
+      }
+      if (isElsewhere) return Effect.andThen(this.#leave(live), again)
+      live.isBeingRead = true
       return Effect.flatMap(
         Effect.andThen(interrupted.wait(request), this.#read(live)),
         (goesOn) => (goesOn ? Effect.andThen(Effect.sleep(retryMillisMax), again) : Effect.void),
@@ -195,16 +206,31 @@ export class WriteTaker {
     return again
   }
 
+  /**
+   * A write of its source that has to go first, the nearest: out of here one is under way at a
+   * time, or one that is refused there would come behind the next; and what came back is read in
+   * the order in which it left. One that rests goes nowhere before the node starts anew.
+   */
+  #before({ tenant, stored }: Live, isElsewhere: boolean): Live | undefined {
+    return this.#ofSource(tenant, stored.source).findLast(
+      (other) =>
+        other.stored.number < stored.number &&
+        (isElsewhere || !other.isBeingRead) &&
+        !Deferred.isDoneUnsafe(other.rests),
+    )
+  }
+
   /** Whether it is to be tried again. */
   #read(live: Live): Effect.Effect<boolean> {
     return Effect.flatMap(this.#parts.ingest(this.#requestOf(live)), ({ phase, error }) => {
+      live.isBeingRead = false
       if (!this.#isLive(live)) return Effect.succeed(false)
       // Too many ingests of the tenant wait: commands brought them, and there will be room.
       if (error?._tag === "LimitExceeded") return Effect.succeed(true)
-      const wasElsewhere = error?._tag === "Unavailable" && this.#parts.world.node !== undefined
-      if (phase === "skipped" || wasElsewhere) {
-        return Effect.as(this.#leave(live), true)
+      if (error?._tag === "Unavailable" && this.#parts.world.node !== undefined) {
+        return Effect.succeed(true)
       }
+      if (phase === "skipped") return Effect.as(this.#leave(live), true)
       live.standing = { ...live.standing, trouble: troubleOf(error) }
       return Effect.as(Deferred.succeed(live.rests, undefined), false)
     })
@@ -221,7 +247,8 @@ export class WriteTaker {
   /** Lets it go where it is over or another node has it; else it stays, and is asked for again. */
   #leave(live: Live): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      const mayGo = (yield* this.#isOver(live)) || (yield* this.#isGivenAway(live))
+      const isFirst = this.#before(live, true) === undefined
+      const mayGo = (yield* this.#isOver(live)) || (isFirst && (yield* this.#isGivenAway(live)))
       // In the turn of its tenant, so that nobody takes it anew meanwhile.
       if (mayGo) yield* this.#inTurn(live.tenant, this.#drop(live))
       else yield* Effect.sleep(retryMillisMax)
@@ -327,10 +354,14 @@ export class WriteTaker {
 
   #forget({ tenant, key, stored: { source } }: Live): void {
     const { live, bySource } = this.#of(tenant)
+    const left = this.#ofSource(tenant, source).filter((other) => other.key !== key)
     live.delete(key)
-    const left = (bySource.get(source) ?? 1) - 1
-    if (left > 0) bySource.set(source, left)
+    if (left.length > 0) bySource.set(source, left)
     else bySource.delete(source)
+  }
+
+  #ofSource(tenant: string, source: string): readonly Live[] {
+    return this.#of(tenant).bySource.get(source) ?? []
   }
 
   /** Whoever waits for the turn may give up; whoever has it goes through with it. */

@@ -1,0 +1,74 @@
+/** Writes that wait while their source goes from one node to another, step by step. */
+import * as Effect from "effect/Effect"
+import { describe, expect, it } from "vitest"
+import type { SpoolShape } from "../../actors/spool.ts"
+import { sourceOf } from "../../actors/write/between.ts"
+import { keeperOf } from "../../actors/write/keeper.ts"
+import { MailboxFull } from "../../protocols/errors.ts"
+import { run } from "../support/run.ts"
+import { temporaryFolder } from "../support/scoped.ts"
+import { until } from "../support/write-cluster.ts"
+import { WriteOwners } from "../support/write-owners.ts"
+import { spooled, thing, took } from "../support/writes.ts"
+
+const source = sourceOf("demo", "api")
+const receipts = keeperOf("demo")
+const write = (n: number) => ({ key: `k${n}`, lines: [thing(1, `said ${n}`)] })
+const named = (count: number) => Array.from({ length: count }, (_, n) => `write:k${n}`)
+
+/** Refuses what arrives as long as `isFull` says so of the arrivals before it. */
+function filling(isFull: (before: number) => boolean) {
+  const cameAtMillis: number[] = []
+  const full = new MailboxFull({
+    mailbox: "demo/spool",
+    limit: "bytes",
+    message: "No room.",
+    retryAfterMillis: 1,
+  })
+  const wrap = ({ spool }: { readonly spool: SpoolShape }) => ({
+    spool: new Proxy(spool, {
+      get: (target, name) =>
+        name !== "receive"
+          ? Reflect.get(target, name).bind(target)
+          : (tenant: string) =>
+              Effect.suspend(() => {
+                cameAtMillis.push(performance.now())
+                return isFull(cameAtMillis.length - 1) ? Effect.fail(full) : target.receive(tenant)
+              }),
+    }),
+  })
+  return { cameAtMillis, wrap }
+}
+
+describe("writes that wait while their source goes to another node", () => {
+  it("are read there in the order in which they were taken, also where one is refused", async () => {
+    const nodes = new WriteOwners(temporaryFolder())
+    const { wrap } = filling((before) => before < 2)
+    const [a, b] = [await nodes.join("a"), await nodes.join("b", wrap)]
+    await nodes.move(receipts, b)
+    await nodes.move(source, a)
+    for (let n = 0; n < 5; n++) await run(took(a, write(n)))
+    b.reads = "yes"
+    await nodes.move(source, b)
+    await until(() => expect(b.read).toHaveLength(5))
+    expect(b.read).toEqual(named(5))
+    await until(() => expect(spooled(nodes.folderOf("a"))).toEqual([]))
+  })
+
+  it("are read in that order where the source comes back before they left", async () => {
+    const nodes = new WriteOwners(temporaryFolder())
+    const { wrap, cameAtMillis } = filling(() => true)
+    const [a, b] = [await nodes.join("a"), await nodes.join("b", wrap)]
+    await nodes.move(receipts, a)
+    await nodes.move(source, a)
+    for (let n = 0; n < 5; n++) await run(took(a, write(n)))
+    await nodes.move(source, b)
+    await until(() => expect(cameAtMillis.length).toBeGreaterThan(0))
+    await nodes.move(source, a)
+    a.reads = "yes"
+    await run(took(a, write(5)))
+    await until(() => expect(a.read).toHaveLength(6))
+    expect(a.read).toEqual(named(6))
+    expect(b.read).toEqual([])
+  })
+})
