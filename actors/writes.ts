@@ -227,6 +227,7 @@ class Writes implements WritesShape {
     }
     return Effect.scoped(
       Effect.gen({ self: this }, function* () {
+        yield* this.#taker.mayBring(tenant, source, key)
         const arriving = yield* spool.receive(tenant)
         if ("here" in bytes) yield* arriving.append(bytes.here)
         else yield* between?.transfers.fetch(bytes.node, bytes.transfer, arriving) ?? Effect.void

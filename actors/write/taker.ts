@@ -20,7 +20,11 @@ import { formatAddress, shardOfAddress } from "../../protocols/address.ts"
 import { canonicalJson, type Json } from "../../protocols/canonical.ts"
 import { type IntelGraphError, MailboxFull, Unavailable } from "../../protocols/errors.ts"
 import type { Run } from "../../protocols/event.ts"
-import { retryMillisMax, spoolWritesPerSourceMax } from "../../protocols/limits.ts"
+import {
+  retryMillisMax,
+  spoolWritesPerSourceMax,
+  writeGiveMillisMax,
+} from "../../protocols/limits.ts"
 import type { IngestReport, IngestRequest } from "../api.ts"
 import type { InterruptedFiles } from "../interrupted-files.ts"
 import { notBegun, type Standing, type StoredReceipt, type StoredWrite } from "../receipt.ts"
@@ -56,6 +60,8 @@ interface Live {
   isOnItsWay: boolean
   /** It stands in the queue of its source here, or waits for the file that is before it there. */
   isBeingRead: boolean
+  /** Until it is given away again, where that was refused or failed. */
+  giveMillis: number
 }
 
 interface TenantWrites {
@@ -81,6 +87,25 @@ export class WriteTaker {
     const taken = this.#inTurn(tenant, this.#takeInTurn(request, arrived))
     // Before the turn: a tenant that is new may wait long for the node that makes it.
     return Effect.andThen(this.#parts.ensureTenant(tenant), taken)
+  }
+
+  /** What it was known as; refused where it would not be taken, whatever its bytes are. */
+  mayBring(
+    tenant: string,
+    source: string,
+    key: string,
+  ): Effect.Effect<StoredReceipt | undefined, IntelGraphError> {
+    const { world, keeper } = this.#parts
+    return Effect.gen({ self: this }, function* () {
+      const here = this.#of(tenant).live.get(key)
+      if (here?.isOnItsWay === true) return yield* Effect.fail(onItsWay())
+      const known = here?.stored ?? (yield* keeper.known(tenant, key))
+      if (here !== undefined || (known !== undefined && known.end !== null)) return known
+      yield* world.owning(shardOfAddress(sourceOf(tenant, source)))
+      const waiting = this.#ofSource(tenant, source).length
+      if (waiting >= spoolWritesPerSourceMax) return yield* Effect.fail(sourceFull(tenant, source))
+      return known
+    })
   }
 
   /** How far it is here; `undefined` where its bytes are not here. */
@@ -116,18 +141,14 @@ export class WriteTaker {
 
   #takeInTurn(request: WriteRequest, arrived: Arriving): Effect.Effect<void, IntelGraphError> {
     const { tenant, source, idempotencyKey: key } = request
-    const { world, spool, keeper } = this.#parts
+    const { spool } = this.#parts
     const content = contentHash(request, arrived.hash())
     return Effect.gen({ self: this }, function* () {
+      const known = yield* this.mayBring(tenant, source, key)
       const here = this.#of(tenant).live.get(key)
-      if (here?.isOnItsWay === true) return yield* Effect.fail(onItsWay())
-      const known = here?.stored ?? (yield* keeper.known(tenant, key))
       if (here !== undefined || (known !== undefined && known.end !== null)) {
         return known?.hash === content ? undefined : yield* Effect.fail(otherContent(key))
       }
-      yield* world.owning(shardOfAddress(sourceOf(tenant, source)))
-      const waiting = this.#ofSource(tenant, source).length
-      if (waiting >= spoolWritesPerSourceMax) return yield* Effect.fail(sourceFull(tenant, source))
       const isKept = known !== undefined && spool.has({ tenant, number: known.number })
       yield* arrived.flush()
       const asked = this.#recordOf(request, content)
@@ -173,8 +194,14 @@ export class WriteTaker {
   #begin(write: Pick<Live, "tenant" | "key" | "stored" | "recipe">) {
     return Effect.gen({ self: this }, function* () {
       const rests = yield* Deferred.make<void>()
-      const standsFor = { standing: notBegun, isOnItsWay: false, isBeingRead: false }
-      const live: Live = { ...write, ...standsFor, rests }
+      const live: Live = {
+        ...write,
+        rests,
+        standing: notBegun,
+        isOnItsWay: false,
+        isBeingRead: false,
+        giveMillis: retryMillisMax,
+      }
       const { tenant, stored } = write
       const ofSource = [...this.#ofSource(tenant, stored.source), live]
       ofSource.sort((one, other) => one.stored.number - other.stored.number)
@@ -251,14 +278,20 @@ export class WriteTaker {
       const mayGo = (yield* this.#isOver(live)) || (isFirst && (yield* this.#isGivenAway(live)))
       // In the turn of its tenant, so that nobody takes it anew meanwhile.
       if (mayGo) yield* this.#inTurn(live.tenant, this.#drop(live))
-      else yield* Effect.sleep(retryMillisMax)
+      return mayGo
     }).pipe(
-      Effect.catch(() => Effect.sleep(retryMillisMax)),
       Effect.ensuring(
         Effect.sync(() => {
           live.isOnItsWay = false
         }),
       ),
+      Effect.flatMap((isGone) => (isGone ? Effect.void : Effect.sleep(retryMillisMax))),
+      // The next time all its bytes go again.
+      Effect.catch(() => {
+        const pause = Effect.sleep(live.giveMillis)
+        live.giveMillis = Math.min(2 * live.giveMillis, writeGiveMillisMax)
+        return pause
+      }),
     )
   }
 

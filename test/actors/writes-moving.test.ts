@@ -5,6 +5,8 @@ import type { SpoolShape } from "../../actors/spool.ts"
 import { sourceOf } from "../../actors/write/between.ts"
 import { keeperOf } from "../../actors/write/keeper.ts"
 import { MailboxFull } from "../../protocols/errors.ts"
+import { retryMillisMax } from "../../protocols/limits.ts"
+import { watched } from "../support/faults.ts"
 import { run } from "../support/run.ts"
 import { temporaryFolder } from "../support/scoped.ts"
 import { until } from "../support/write-cluster.ts"
@@ -40,6 +42,15 @@ function filling(isFull: (before: number) => boolean) {
   return { cameAtMillis, wrap }
 }
 
+/** How often kept bytes were opened to be given away. */
+const counting =
+  (offers: { count: number }) =>
+  ({ spool }: { readonly spool: SpoolShape }) => ({
+    spool: watched("spool", spool, ({ method, when }) => {
+      if (method === "bytesOf" && when === "after") offers.count++
+    }),
+  })
+
 describe("writes that wait while their source goes to another node", () => {
   it("are read there in the order in which they were taken, also where one is refused", async () => {
     const nodes = new WriteOwners(temporaryFolder())
@@ -70,5 +81,38 @@ describe("writes that wait while their source goes to another node", () => {
     await until(() => expect(a.read).toHaveLength(6))
     expect(a.read).toEqual(named(6))
     expect(b.read).toEqual([])
+  })
+
+  it("are offered less and less often to a node that refuses them", async () => {
+    const nodes = new WriteOwners(temporaryFolder())
+    const { wrap, cameAtMillis } = filling((before) => before < 3)
+    const [a, b] = [await nodes.join("a"), await nodes.join("b", wrap)]
+    await nodes.move(receipts, b)
+    await nodes.move(source, a)
+    await run(took(a, write(0)))
+    b.reads = "yes"
+    await nodes.move(source, b)
+    await until(() => expect(b.read).toEqual(named(1)))
+    const [first = 0, second = 0, third = 0, fourth = 0] = cameAtMillis
+    // Timers may end a moment early.
+    expect(third - second).toBeGreaterThan(2 * retryMillisMax - 10)
+    expect(fourth - third).toBeGreaterThan(4 * retryMillisMax - 10)
+    expect(fourth - first).toBeGreaterThan(7 * retryMillisMax - 30)
+  })
+
+  it("do not bring their bytes to a node that cannot take them", async () => {
+    const nodes = new WriteOwners(temporaryFolder())
+    const offers = { count: 0 }
+    const { wrap, cameAtMillis } = filling(() => false)
+    const [a, b] = [await nodes.join("a", counting(offers)), await nodes.join("b", wrap)]
+    await nodes.move(receipts, b)
+    await nodes.move(source, a)
+    await run(took(a, write(0)))
+    await nodes.move(source, b, "seen")
+    await until(() => expect(offers.count).toBeGreaterThan(1))
+    expect(cameAtMillis).toEqual([])
+    b.reads = "yes"
+    await nodes.move(source, b)
+    await until(() => expect(b.read).toEqual(named(1)))
   })
 })
