@@ -5,11 +5,11 @@
  * keeper; writes to one source are read in the order in which they were taken here. What is not
  * over goes on at the next start. Where its source has gone to another node, that one is given the
  * write, one of a source after the other in the order of their numbers: its bytes go from here when
- * that node has them on stable storage or the write is over, and for no other reason; while a write is on its way out this node says of no copy that it has it, so
- * two that give to each other cannot both let go. It is not read again where another node has read
- * it. What may fail beneath: the spool (nothing is taken), the keeper (whether it was taken is
- * unknown, and the bytes are not read), a connector (the write stays pending until the node starts
- * anew, and says why).
+ * that node has them on stable storage or the write is over, and for no other reason. While a write
+ * is on its way out this node says of no copy that it has it, so two that give to each other cannot
+ * both let go; and of none before its receipt names this node. It is not read again where another
+ * node has read it. What may fail beneath: the spool (nothing is taken), the keeper (whether it was
+ * taken is unknown), a connector (the write stays pending until the node starts anew, and says why).
  */
 import { hash } from "node:crypto"
 import * as Deferred from "effect/Deferred"
@@ -143,33 +143,43 @@ export class WriteTaker {
     const { tenant, source, idempotencyKey: key } = request
     const { spool } = this.#parts
     const content = contentHash(request, arrived.hash())
+    const asked = this.#recordOf(request, content)
     return Effect.gen({ self: this }, function* () {
       const known = yield* this.mayBring(tenant, source, key)
       const here = this.#of(tenant).live.get(key)
       if (here !== undefined || (known !== undefined && known.end !== null)) {
-        return known?.hash === content ? undefined : yield* Effect.fail(otherContent(key))
+        if (known?.hash !== content) return yield* Effect.fail(otherContent(key))
+        const isOurs = here === undefined || (yield* this.#isOurs(here, asked))
+        return isOurs ? undefined : yield* Effect.fail(onItsWay())
       }
       const isKept = known !== undefined && spool.has({ tenant, number: known.number })
       yield* arrived.flush()
-      const asked = this.#recordOf(request, content)
       const stored = yield* this.#record(tenant, { ...asked, holds: isKept ? known.number : null })
       if (stored.end !== null) return
+      const write = { tenant, key, stored, recipe: asked.recipe }
       yield* arrived.keep(stored.number)
-      if (holderOfBytes(stored) !== asked.node) yield* this.#takeOver(tenant, asked, stored)
-      yield* this.#begin({ tenant, key, stored, recipe: asked.recipe })
+      // Where the answer is missing the receipt may name this node: its copy stays.
+      const isOurs =
+        holderOfBytes(stored) === asked.node ||
+        (yield* Effect.tapError(this.#isOurs(write, asked), () => this.#begin(write)))
+      if (isOurs) return yield* this.#begin(write)
+      yield* spool.remove({ tenant, number: stored.number })
+      return yield* Effect.fail(onItsWay())
     })
   }
 
-  /** Another node took it, which does not have its source any more, or is gone. */
-  #takeOver(tenant: string, asked: RecordMessage, { number }: StoredReceipt) {
-    return Effect.gen({ self: this }, function* () {
-      // Where the answer is missing the receipt may name this node: its copy stays.
-      const stored = yield* this.#record(tenant, { ...asked, holds: number })
-      const isHere = stored.number === number && stored.end === null
-      if (isHere && holderOfBytes(stored) === asked.node) return
-      yield* this.#parts.spool.remove({ tenant, number })
-      return yield* Effect.fail(onItsWay())
-    })
+  /**
+   * Has the receipt say that the bytes are here. Another node may have taken the write since, which
+   * does not have its source any more, or is gone: it lets its bytes go when this one has them, and
+   * who has none is not to be named.
+   */
+  #isOurs(write: Pick<Live, "tenant" | "stored">, asked: RecordMessage) {
+    const { number } = write.stored
+    if (this.#parts.between === undefined) return Effect.succeed(true)
+    return Effect.map(
+      this.#record(write.tenant, { ...asked, holds: number }),
+      (now) => now.number === number && (now.end !== null || holderOfBytes(now) === asked.node),
+    )
   }
 
   #recordOf(request: WriteRequest, content: string): RecordMessage {

@@ -1,17 +1,18 @@
 /** Writes that wait while their source goes from one node to another, step by step. */
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
+import type { Ports } from "../../actors/index.ts"
 import type { SpoolShape } from "../../actors/spool.ts"
 import { sourceOf } from "../../actors/write/between.ts"
 import { keeperOf } from "../../actors/write/keeper.ts"
-import { MailboxFull } from "../../protocols/errors.ts"
+import { MailboxFull, Unavailable } from "../../protocols/errors.ts"
 import { retryMillisMax } from "../../protocols/limits.ts"
 import { watched } from "../support/faults.ts"
 import { run } from "../support/run.ts"
 import { temporaryFolder } from "../support/scoped.ts"
 import { until } from "../support/write-cluster.ts"
 import { WriteOwners } from "../support/write-owners.ts"
-import { spooled, thing, took } from "../support/writes.ts"
+import { receiptOf, spooled, thing, took } from "../support/writes.ts"
 
 const source = sourceOf("demo", "api")
 const receipts = keeperOf("demo")
@@ -41,6 +42,21 @@ function filling(isFull: (before: number) => boolean) {
   })
   return { cameAtMillis, wrap }
 }
+
+/** The answer to this write of the state is lost; what it said is stored. */
+function losing(at: number) {
+  let writes = 0
+  return ({ state }: { readonly state: Ports["state"] }) => {
+    const write: Ports["state"]["write"] = (owner, entries) =>
+      Effect.andThen(
+        state.write(owner, entries),
+        Effect.suspend(() => (++writes === at ? Effect.fail(noAnswer()) : Effect.void)),
+      )
+    return { state: { ...state, write } }
+  }
+}
+
+const noAnswer = () => new Unavailable({ message: "No answer.", retryAfterMillis: 1 })
 
 /** How often kept bytes were opened to be given away. */
 const counting =
@@ -114,5 +130,43 @@ describe("writes that wait while their source goes to another node", () => {
     b.reads = "yes"
     await nodes.move(source, b)
     await until(() => expect(b.read).toEqual(named(1)))
+  })
+})
+
+describe("a write that two nodes have", () => {
+  it("is named by its receipt where it is when the other one lets it go", async () => {
+    const nodes = new WriteOwners(temporaryFolder())
+    const [a, b, c] = [await nodes.join("a"), await nodes.join("b"), await nodes.join("c")]
+    await nodes.move(receipts, a)
+    await nodes.move(source, c)
+    c.reads = "not"
+    await run(took(c, write(0)))
+    await nodes.move(source, b)
+    await run(took(b, write(0)))
+    await nodes.move(source, c)
+    await until(() => expect(spooled(nodes.folderOf("b"))).toEqual([]))
+    await nodes.move(source, b)
+    expect(await run(receiptOf(b, "k0", "demo", 0))).toMatchObject({ state: "pending" })
+    const other = { ...write(1), key: "k0" }
+    expect(await run(Effect.flip(took(b, other)))).toMatchObject({ _tag: "Conflict" })
+    c.reads = "not yet"
+    b.reads = "yes"
+    await until(() => expect(b.read).toEqual(named(1)))
+  })
+
+  it("is read where it is also when nobody could say that it was taken there", async () => {
+    const nodes = new WriteOwners(temporaryFolder())
+    const a = await nodes.join("a", losing(2))
+    const [b, c] = [await nodes.join("b"), await nodes.join("c")]
+    await nodes.move(receipts, a)
+    await nodes.move(source, c)
+    c.reads = "not"
+    await run(took(c, write(0)))
+    await nodes.move(source, b)
+    expect(await run(Effect.flip(took(b, write(0))))).toMatchObject({ _tag: "Unavailable" })
+    b.reads = "yes"
+    await until(() => expect(b.read).toEqual(named(1)))
+    await until(() => expect(spooled(nodes.folderOf("b"))).toEqual([]))
+    expect(await run(receiptOf(b, "k0"))).toMatchObject({ state: "committed" })
   })
 })
