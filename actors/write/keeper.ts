@@ -7,8 +7,8 @@
  * is said stands. The receipt names the node that has the bytes; it goes over to another one only
  * when that one says that it has them on stable storage. What may fail beneath: the state. The
  * outcome is unknown then, and whoever asked asks again: the same question has the same answer.
- * Lets old receipts go, a few with each new one, in the order of their numbers; one whose end is not
- * told stays, with those behind it, until there are too many.
+ * Lets old receipts go, a few with each new one, in the order of their numbers; one whose end is
+ * not told stays, with those behind it, until there are too many.
  */
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"

@@ -8,14 +8,14 @@
  * that node has them on stable storage or the write is over, and for no other reason. While a write
  * is on its way out this node says of no copy that it has it, so two that give to each other cannot
  * both let go; and of none before its receipt names this node. It is not read again where another
- * node has read it. What may fail beneath: the spool (nothing is taken), the keeper (whether it was
- * taken is unknown), a connector (the write stays pending until the node starts anew, and says why).
+ * node has read it. What may fail beneath: the spool (nothing is taken), the keeper (whether it
+ * was taken is unknown), a connector (the write stays pending until the node starts anew, and says
+ * why).
  */
 import { hash } from "node:crypto"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
 import { formatAddress, shardOfAddress } from "../../protocols/address.ts"
 import { canonicalJson, type Json } from "../../protocols/canonical.ts"
 import { type IntelGraphError, MailboxFull, Unavailable } from "../../protocols/errors.ts"
@@ -27,13 +27,14 @@ import {
 } from "../../protocols/limits.ts"
 import type { IngestReport, IngestRequest } from "../api.ts"
 import type { InterruptedFiles } from "../interrupted-files.ts"
-import { notBegun, type Standing, type StoredReceipt, type StoredWrite } from "../receipt.ts"
+import type { Standing, StoredReceipt } from "../receipt.ts"
 import { writeIncarnation } from "../run-record.ts"
 import type { Arriving, SpoolShape } from "../spool.ts"
 import type { World } from "../world.ts"
 import type { WriteRequest } from "../writes.ts"
 import { type BetweenNodes, sourceOf } from "./between.ts"
 import { holderOfBytes, otherContent, type WriteKeeper } from "./keeper.ts"
+import { type LiveWrite, LiveWrites, type WaitingWrite } from "./live.ts"
 import type { RecordMessage, SettleMessage } from "./messages.ts"
 
 export interface TakerParts {
@@ -47,34 +48,10 @@ export interface TakerParts {
   readonly between: BetweenNodes | undefined
 }
 
-/** A write that is not over, and whose bytes are here. */
-interface Live {
-  readonly tenant: string
-  readonly key: string
-  readonly stored: StoredReceipt
-  readonly recipe: NonNullable<StoredWrite["recipe"]>
-  /** Over, gone to another node, or not to go on before the node starts anew. */
-  readonly rests: Deferred.Deferred<void>
-  standing: Standing
-  /** Another node is asked to take it. */
-  isOnItsWay: boolean
-  /** It stands in the queue of its source here, or waits for the file that is before it there. */
-  isBeingRead: boolean
-  /** Until it is given away again, where that was refused or failed. */
-  giveMillis: number
-}
-
-interface TenantWrites {
-  readonly turn: Semaphore.Semaphore
-  readonly live: Map<string, Live>
-  /** Those of each source, in the order of their numbers. */
-  readonly bySource: Map<string, readonly Live[]>
-}
-
 export class WriteTaker {
   readonly #parts: TakerParts
   readonly #scope: Scope.Scope
-  readonly #tenants = new Map<string, TenantWrites>()
+  readonly #live = new LiveWrites()
 
   constructor(parts: TakerParts, scope: Scope.Scope) {
     this.#parts = parts
@@ -84,7 +61,7 @@ export class WriteTaker {
   /** Where its source is: takes it for good, or finds that it was taken. */
   take(request: WriteRequest, arrived: Arriving): Effect.Effect<void, IntelGraphError> {
     const { tenant } = request
-    const taken = this.#inTurn(tenant, this.#takeInTurn(request, arrived))
+    const taken = this.#live.inTurn(tenant, this.#takeInTurn(request, arrived))
     // Before the turn: a tenant that is new may wait long for the node that makes it.
     return Effect.andThen(this.#parts.ensureTenant(tenant), taken)
   }
@@ -97,12 +74,12 @@ export class WriteTaker {
   ): Effect.Effect<StoredReceipt | undefined, IntelGraphError> {
     const { world, keeper } = this.#parts
     return Effect.gen({ self: this }, function* () {
-      const here = this.#of(tenant).live.get(key)
+      const here = this.#live.get(tenant, key)
       if (here?.isOnItsWay === true) return yield* Effect.fail(onItsWay())
       const known = here?.stored ?? (yield* keeper.known(tenant, key))
       if (here !== undefined || (known !== undefined && known.end !== null)) return known
       yield* world.owning(shardOfAddress(sourceOf(tenant, source)))
-      const waiting = this.#ofSource(tenant, source).length
+      const waiting = this.#live.count(tenant, source)
       if (waiting >= spoolWritesPerSourceMax) return yield* Effect.fail(sourceFull(tenant, source))
       return known
     })
@@ -110,12 +87,12 @@ export class WriteTaker {
 
   /** How far it is here; `undefined` where its bytes are not here. */
   standing(tenant: string, key: string): Standing | undefined {
-    return this.#of(tenant).live.get(key)?.standing
+    return this.#live.get(tenant, key)?.standing
   }
 
   /** Over here, or not to go on; `undefined` where that was so already. */
   rests(tenant: string, key: string): Effect.Effect<void> | undefined {
-    const live = this.#of(tenant).live.get(key)
+    const live = this.#live.get(tenant, key)
     if (live === undefined || Deferred.isDoneUnsafe(live.rests)) return undefined
     return Deferred.await(live.rests)
   }
@@ -146,7 +123,7 @@ export class WriteTaker {
     const asked = this.#recordOf(request, content)
     return Effect.gen({ self: this }, function* () {
       const known = yield* this.mayBring(tenant, source, key)
-      const here = this.#of(tenant).live.get(key)
+      const here = this.#live.get(tenant, key)
       if (here !== undefined || (known !== undefined && known.end !== null)) {
         if (known?.hash !== content) return yield* Effect.fail(otherContent(key))
         const isOurs = here === undefined || (yield* this.#isOurs(here, asked))
@@ -173,7 +150,7 @@ export class WriteTaker {
    * does not have its source any more, or is gone: it lets its bytes go when this one has them, and
    * who has none is not to be named.
    */
-  #isOurs(write: Pick<Live, "tenant" | "stored">, asked: RecordMessage) {
+  #isOurs(write: Pick<WaitingWrite, "tenant" | "stored">, asked: RecordMessage) {
     const { number } = write.stored
     if (this.#parts.between === undefined) return Effect.succeed(true)
     return Effect.map(
@@ -201,34 +178,21 @@ export class WriteTaker {
   }
 
   /** Reads in the background; begun at once, so that writes of a source keep their order. */
-  #begin(write: Pick<Live, "tenant" | "key" | "stored" | "recipe">) {
-    return Effect.gen({ self: this }, function* () {
-      const rests = yield* Deferred.make<void>()
-      const live: Live = {
-        ...write,
-        rests,
-        standing: notBegun,
-        isOnItsWay: false,
-        isBeingRead: false,
-        giveMillis: retryMillisMax,
-      }
-      const { tenant, stored } = write
-      const ofSource = [...this.#ofSource(tenant, stored.source), live]
-      ofSource.sort((one, other) => one.stored.number - other.stored.number)
-      this.#of(tenant).live.set(write.key, live)
-      this.#of(tenant).bySource.set(stored.source, ofSource)
-      yield* Effect.forkIn(this.#drive(live), this.#scope, { startImmediately: true })
+  #begin(write: WaitingWrite): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const driven = this.#drive(this.#live.add(write))
+      return Effect.asVoid(Effect.forkIn(driven, this.#scope, { startImmediately: true }))
     })
   }
 
   /** Until it is over, gone, or cannot go on. */
-  #drive(live: Live): Effect.Effect<void> {
+  #drive(live: LiveWrite): Effect.Effect<void> {
     const { interrupted } = this.#parts
     const request = this.#requestOf(live)
     const again: Effect.Effect<void> = Effect.suspend(() => {
-      if (!this.#isLive(live)) return Effect.void
+      if (!this.#live.has(live)) return Effect.void
       const isElsewhere = this.#isElsewhere(live)
-      const before = this.#before(live, isElsewhere)
+      const before = this.#live.before(live, isElsewhere)
       if (before !== undefined) {
         const gone = Effect.timeoutOption(Deferred.await(before.rests), retryMillisMax)
         return Effect.andThen(gone, again)
@@ -243,25 +207,11 @@ export class WriteTaker {
     return again
   }
 
-  /**
-   * A write of its source that has to go first, the nearest: out of here one is under way at a
-   * time, or one that is refused there would come behind the next; and what came back is read in
-   * the order in which it left. One that rests goes nowhere before the node starts anew.
-   */
-  #before({ tenant, stored }: Live, isElsewhere: boolean): Live | undefined {
-    return this.#ofSource(tenant, stored.source).findLast(
-      (other) =>
-        other.stored.number < stored.number &&
-        (isElsewhere || !other.isBeingRead) &&
-        !Deferred.isDoneUnsafe(other.rests),
-    )
-  }
-
   /** Whether it is to be tried again. */
-  #read(live: Live): Effect.Effect<boolean> {
+  #read(live: LiveWrite): Effect.Effect<boolean> {
     return Effect.flatMap(this.#parts.ingest(this.#requestOf(live)), ({ phase, error }) => {
       live.isBeingRead = false
-      if (!this.#isLive(live)) return Effect.succeed(false)
+      if (!this.#live.has(live)) return Effect.succeed(false)
       // Too many ingests of the tenant wait: commands brought them, and there will be room.
       if (error?._tag === "LimitExceeded") return Effect.succeed(true)
       if (error?._tag === "Unavailable" && this.#parts.world.node !== undefined) {
@@ -273,7 +223,7 @@ export class WriteTaker {
     })
   }
 
-  #isElsewhere({ tenant, stored: { source } }: Live): boolean {
+  #isElsewhere({ tenant, stored: { source } }: LiveWrite): boolean {
     const { world } = this.#parts
     return (
       world.node !== undefined &&
@@ -282,12 +232,12 @@ export class WriteTaker {
   }
 
   /** Lets it go where it is over or another node has it; else it stays, and is asked for again. */
-  #leave(live: Live): Effect.Effect<void> {
+  #leave(live: LiveWrite): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      const isFirst = this.#before(live, true) === undefined
+      const isFirst = this.#live.before(live, true) === undefined
       const mayGo = (yield* this.#isOver(live)) || (isFirst && (yield* this.#isGivenAway(live)))
       // In the turn of its tenant, so that nobody takes it anew meanwhile.
-      if (mayGo) yield* this.#inTurn(live.tenant, this.#drop(live))
+      if (mayGo) yield* this.#live.inTurn(live.tenant, this.#drop(live))
       return mayGo
     }).pipe(
       Effect.ensuring(
@@ -306,14 +256,14 @@ export class WriteTaker {
   }
 
   /** Somebody has read it, or its key is another write's by now. */
-  #isOver({ tenant, stored: { number } }: Live): Effect.Effect<boolean, IntelGraphError> {
+  #isOver({ tenant, stored: { number } }: LiveWrite): Effect.Effect<boolean, IntelGraphError> {
     return Effect.map(
       this.#parts.keeper.numbered(tenant, number),
       (pending) => pending === undefined,
     )
   }
 
-  #isGivenAway(live: Live): Effect.Effect<boolean, IntelGraphError> {
+  #isGivenAway(live: LiveWrite): Effect.Effect<boolean, IntelGraphError> {
     const { tenant, key, stored, recipe } = live
     const { between, spool, world } = this.#parts
     const { source, number, given } = stored
@@ -323,7 +273,7 @@ export class WriteTaker {
       Effect.gen({ self: this }, function* () {
         const holder = yield* between.holderOf(tenant, source)
         if (holder === undefined) return false
-        yield* this.#inTurn(
+        yield* this.#live.inTurn(
           tenant,
           Effect.sync(() => {
             live.isOnItsWay = true
@@ -336,22 +286,18 @@ export class WriteTaker {
     )
   }
 
-  #drop(live: Live) {
+  #drop(live: LiveWrite) {
     const { tenant, stored, rests } = live
     return Effect.gen({ self: this }, function* () {
-      if (!this.#isLive(live)) return
-      this.#forget(live)
+      if (!this.#live.has(live)) return
+      this.#live.remove(live)
       // A file that stays is looked at when the node starts anew.
       yield* Effect.ignore(this.#parts.spool.remove({ tenant, number: stored.number }))
       yield* Deferred.succeed(rests, undefined)
     })
   }
 
-  #isLive(live: Live): boolean {
-    return this.#of(live.tenant).live.get(live.key) === live
-  }
-
-  #requestOf(live: Live): IngestRequest {
+  #requestOf(live: LiveWrite): IngestRequest {
     const { tenant, key, stored, recipe } = live
     const { number, source, hash: content } = stored
     const { spool, world } = this.#parts
@@ -379,11 +325,11 @@ export class WriteTaker {
     }
   }
 
-  #settle(live: Live, report: IngestReport, run: Run | undefined) {
+  #settle(live: LiveWrite, report: IngestReport, run: Run | undefined) {
     const { tenant, key, stored } = live
     const { between, keeper } = this.#parts
     return Effect.gen({ self: this }, function* () {
-      if (!this.#isLive(live)) return
+      if (!this.#live.has(live)) return
       const { counters, error, phase } = report
       const state = phase === "failed" ? ("failed" as const) : ("committed" as const)
       const end = { state, counters, run: run ?? null, error: error?.message ?? null }
@@ -393,31 +339,6 @@ export class WriteTaker {
         : Effect.mapError(between.settle(tenant, said), saidAgain)
       yield* this.#drop(live)
     })
-  }
-
-  #forget({ tenant, key, stored: { source } }: Live): void {
-    const { live, bySource } = this.#of(tenant)
-    const left = this.#ofSource(tenant, source).filter((other) => other.key !== key)
-    live.delete(key)
-    if (left.length > 0) bySource.set(source, left)
-    else bySource.delete(source)
-  }
-
-  #ofSource(tenant: string, source: string): readonly Live[] {
-    return this.#of(tenant).bySource.get(source) ?? []
-  }
-
-  /** Whoever waits for the turn may give up; whoever has it goes through with it. */
-  #inTurn<A, E>(tenant: string, work: Effect.Effect<A, E>): Effect.Effect<A, E> {
-    return this.#of(tenant).turn.withPermits(1)(Effect.uninterruptible(work))
-  }
-
-  #of(tenant: string): TenantWrites {
-    const known = this.#tenants.get(tenant)
-    if (known !== undefined) return known
-    const own = { turn: Semaphore.makeUnsafe(1), live: new Map(), bySource: new Map() }
-    this.#tenants.set(tenant, own)
-    return own
   }
 }
 

@@ -68,7 +68,7 @@ const counting =
   })
 
 describe("writes that wait while their source goes to another node", () => {
-  it("are read there in the order in which they were taken, also where one is refused", async () => {
+  it("are read there in the order in which they were taken, even if one is refused", async () => {
     const nodes = new WriteOwners(temporaryFolder())
     const { wrap } = filling((before) => before < 2)
     const [a, b] = [await nodes.join("a"), await nodes.join("b", wrap)]

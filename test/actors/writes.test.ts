@@ -419,7 +419,7 @@ describe("the age of a receipt", () => {
     }
   })
 
-  it("is unknown where it was stored by the clock of a process, and the receipt is kept", async () => {
+  it("is unknown where it is by the clock of a process, and the receipt is kept", async () => {
     const folder = temporaryFolder()
     const wall = -Date.now() / 86_400_000
     const first = await withNode(folder, hostAhead({ wall }), (running) => wrote(running, young))
