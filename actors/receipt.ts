@@ -39,6 +39,7 @@ export interface StoredReceipt {
   readonly source: string
   /** SHA-256, hex, of all that the write is. */
   readonly hash: string
+  /** By the wall clock of the node that kept it. */
   readonly takenAtMillis: number
   /** `null` where it shows only as it is read. */
   readonly given: number | null

@@ -13,8 +13,9 @@
  * Any node of a cluster takes any write: it passes it on to the node that has the source, which
  * records it with the keeper of the tenant's receipts, wherever that is, and any node tells of it.
  * Where the source goes to another node before the write was read, that one is given it, as soon as
- * the node with the bytes is there; such a write has no order among those that the other takes
- * meanwhile. A client that repeats it brings the bytes again, and it goes on with these.
+ * the node with the bytes is there; those that are given keep their order, and have none among
+ * those that the other takes meanwhile or is given by a third. A client that repeats it brings the
+ * bytes again, and it goes on with these.
  *
  * What may fail beneath: the spool (the write is refused), the state or another node (the outcome
  * is unknown; the client asks again under the same key), a connector (the write stays pending until
@@ -227,6 +228,7 @@ class Writes implements WritesShape {
     }
     return Effect.scoped(
       Effect.gen({ self: this }, function* () {
+        yield* this.#taker.mayBring(tenant, source, key)
         const arriving = yield* spool.receive(tenant)
         if ("here" in bytes) yield* arriving.append(bytes.here)
         else yield* between?.transfers.fetch(bytes.node, bytes.transfer, arriving) ?? Effect.void

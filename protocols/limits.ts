@@ -819,6 +819,8 @@ export const writeInlineBytesMax = 384 * 1024
 export const writePartBytes = 120 * 1024
 /** Until a write that goes with its message is taken: others of its tenant, slow disks. */
 export const writeTakeMillisMax = 30_000
+/** The longest time between two tries to give a write away: each sends all its bytes. */
+export const writeGiveMillisMax = 4_000
 /** The time between two looks at a write that is read elsewhere, at first and at last. */
 export const writeLookMillisMin = 25
 export const writeLookMillisMax = 250

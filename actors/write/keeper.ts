@@ -7,7 +7,8 @@
  * is said stands. The receipt names the node that has the bytes; it goes over to another one only
  * when that one says that it has them on stable storage. What may fail beneath: the state. The
  * outcome is unknown then, and whoever asked asks again: the same question has the same answer.
- * Lets old receipts go, a few with each new one; one whose end is not told stays.
+ * Lets old receipts go, a few with each new one, in the order of their numbers; one whose end is
+ * not told stays, with those behind it, until there are too many.
  */
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
@@ -19,7 +20,7 @@ import {
   receiptsTrimmedPerWrite,
   retryMillisMax,
 } from "../../protocols/limits.ts"
-import type { Ownership, StateEntry, StatePath } from "../../runtime/index.ts"
+import { type Ownership, type StateEntry, type StatePath, wallMillis } from "../../runtime/index.ts"
 import {
   decodeStored,
   encodeStored,
@@ -36,6 +37,9 @@ import type { RecordMessage, SettleMessage } from "./messages.ts"
 export const keeperKind = "writes"
 
 export const keeperOf = (tenant: string): Address => ({ tenant, kind: keeperKind, key: "" })
+
+/** Up to here it was the clock of a process, as it was stored once, and no wall clock of today. */
+const processClockMillisMax = 1e12
 
 interface Kept {
   readonly turn: Semaphore.Semaphore
@@ -111,7 +115,7 @@ export class WriteKeeper {
       const numbers = yield* this.#numbers(tenant, owner)
       const number = numbers.next
       const trimmed = yield* this.#trim(tenant, key, numbers)
-      const takenAtMillis = this.#world.ports.host.nowMillis()
+      const takenAtMillis = wallMillis(this.#world.ports.host)
       const stored = { number, source, hash, takenAtMillis, given, end: null, node }
       const next = { next: number + 1, oldest: trimmed.oldest }
       // Where it is unknown what becomes of this, the numbers are read anew.
@@ -149,8 +153,9 @@ export class WriteKeeper {
         // The key may have been used again, where the bytes of this write were gone.
         const isOwn = stored?.number === oldest
         const tooMany = next - oldest >= receiptsKeptMax
-        if (isOwn && !tooMany && !this.#isOld(stored)) break
-        // Somebody may have its bytes, and holds up the others no longer than its time.
+        // One that is not over holds up the others: passed over, it would never be let go.
+        if (isOwn && !tooMany && (stored.end === null || !this.#isOld(stored))) break
+        // Somebody may have its bytes.
         if (isOwn && stored.end === null) continue
         entries.push({ path, value: undefined })
         if (isOwn && write.idempotencyKey !== coming) entries.push({ path: of, value: undefined })
@@ -159,16 +164,19 @@ export class WriteKeeper {
     })
   }
 
+  /** One whose age is not known goes where there are too many. */
   #isOld({ takenAtMillis }: StoredReceipt): boolean {
-    return this.#world.ports.host.nowMillis() - takenAtMillis > receiptsKeptMillisMax
+    const isKnown = takenAtMillis > processClockMillisMax
+    return isKnown && wallMillis(this.#world.ports.host) - takenAtMillis > receiptsKeptMillisMax
   }
 
+  /** Whoever waits for the turn may give up; whoever has it goes through with it. */
   #inTurn<A>(
     tenant: string,
     work: (owner: Ownership) => Effect.Effect<A, IntelGraphError>,
   ): Effect.Effect<A, IntelGraphError> {
     const owned = Effect.flatMap(this.#world.owning(shardOfAddress(keeperOf(tenant))), work)
-    return Effect.uninterruptible(this.#of(tenant).turn.withPermits(1)(owned))
+    return this.#of(tenant).turn.withPermits(1)(Effect.uninterruptible(owned))
   }
 
   #of(tenant: string): Kept {

@@ -4,32 +4,37 @@
  * Promises: what is taken is on stable storage, its bytes in the spool and its receipt with the
  * keeper; writes to one source are read in the order in which they were taken here. What is not
  * over goes on at the next start. Where its source has gone to another node, that one is given the
- * write: its bytes go from here when that node has them on stable storage or the write is over, and
- * for no other reason; while a write is on its way out this node says of no copy that it has it, so
- * two that give to each other cannot both let go. It is not read again where another node has read
- * it. What may fail beneath: the spool (nothing is taken), the keeper (whether it was taken is
- * unknown, and the bytes are not read), a connector (the write stays pending until the node starts
- * anew, and says why).
+ * write, one of a source after the other in the order of their numbers: its bytes go from here when
+ * that node has them on stable storage or the write is over, and for no other reason. While a write
+ * is on its way out this node says of no copy that it has it, so two that give to each other cannot
+ * both let go; and of none before its receipt names this node. It is not read again where another
+ * node has read it. What may fail beneath: the spool (nothing is taken), the keeper (whether it
+ * was taken is unknown), a connector (the write stays pending until the node starts anew, and says
+ * why).
  */
 import { hash } from "node:crypto"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
 import { formatAddress, shardOfAddress } from "../../protocols/address.ts"
 import { canonicalJson, type Json } from "../../protocols/canonical.ts"
 import { type IntelGraphError, MailboxFull, Unavailable } from "../../protocols/errors.ts"
 import type { Run } from "../../protocols/event.ts"
-import { retryMillisMax, spoolWritesPerSourceMax } from "../../protocols/limits.ts"
+import {
+  retryMillisMax,
+  spoolWritesPerSourceMax,
+  writeGiveMillisMax,
+} from "../../protocols/limits.ts"
 import type { IngestReport, IngestRequest } from "../api.ts"
 import type { InterruptedFiles } from "../interrupted-files.ts"
-import { notBegun, type Standing, type StoredReceipt, type StoredWrite } from "../receipt.ts"
+import type { Standing, StoredReceipt } from "../receipt.ts"
 import { writeIncarnation } from "../run-record.ts"
 import type { Arriving, SpoolShape } from "../spool.ts"
 import type { World } from "../world.ts"
 import type { WriteRequest } from "../writes.ts"
 import { type BetweenNodes, sourceOf } from "./between.ts"
 import { holderOfBytes, otherContent, type WriteKeeper } from "./keeper.ts"
+import { type LiveWrite, LiveWrites, type WaitingWrite } from "./live.ts"
 import type { RecordMessage, SettleMessage } from "./messages.ts"
 
 export interface TakerParts {
@@ -43,30 +48,10 @@ export interface TakerParts {
   readonly between: BetweenNodes | undefined
 }
 
-/** A write that is not over, and whose bytes are here. */
-interface Live {
-  readonly tenant: string
-  readonly key: string
-  readonly stored: StoredReceipt
-  readonly recipe: NonNullable<StoredWrite["recipe"]>
-  /** Over, gone to another node, or not to go on before the node starts anew. */
-  readonly rests: Deferred.Deferred<void>
-  standing: Standing
-  /** Another node is asked to take it. */
-  isOnItsWay: boolean
-}
-
-interface TenantWrites {
-  readonly turn: Semaphore.Semaphore
-  readonly live: Map<string, Live>
-  /** How many of them each source has. */
-  readonly bySource: Map<string, number>
-}
-
 export class WriteTaker {
   readonly #parts: TakerParts
   readonly #scope: Scope.Scope
-  readonly #tenants = new Map<string, TenantWrites>()
+  readonly #live = new LiveWrites()
 
   constructor(parts: TakerParts, scope: Scope.Scope) {
     this.#parts = parts
@@ -75,17 +60,39 @@ export class WriteTaker {
 
   /** Where its source is: takes it for good, or finds that it was taken. */
   take(request: WriteRequest, arrived: Arriving): Effect.Effect<void, IntelGraphError> {
-    return this.#inTurn(request.tenant, this.#takeInTurn(request, arrived))
+    const { tenant } = request
+    const taken = this.#live.inTurn(tenant, this.#takeInTurn(request, arrived))
+    // Before the turn: a tenant that is new may wait long for the node that makes it.
+    return Effect.andThen(this.#parts.ensureTenant(tenant), taken)
+  }
+
+  /** What it was known as; refused where it would not be taken, whatever its bytes are. */
+  mayBring(
+    tenant: string,
+    source: string,
+    key: string,
+  ): Effect.Effect<StoredReceipt | undefined, IntelGraphError> {
+    const { world, keeper } = this.#parts
+    return Effect.gen({ self: this }, function* () {
+      const here = this.#live.get(tenant, key)
+      if (here?.isOnItsWay === true) return yield* Effect.fail(onItsWay())
+      const known = here?.stored ?? (yield* keeper.known(tenant, key))
+      if (here !== undefined || (known !== undefined && known.end !== null)) return known
+      yield* world.owning(shardOfAddress(sourceOf(tenant, source)))
+      const waiting = this.#live.count(tenant, source)
+      if (waiting >= spoolWritesPerSourceMax) return yield* Effect.fail(sourceFull(tenant, source))
+      return known
+    })
   }
 
   /** How far it is here; `undefined` where its bytes are not here. */
   standing(tenant: string, key: string): Standing | undefined {
-    return this.#of(tenant).live.get(key)?.standing
+    return this.#live.get(tenant, key)?.standing
   }
 
   /** Over here, or not to go on; `undefined` where that was so already. */
   rests(tenant: string, key: string): Effect.Effect<void> | undefined {
-    const live = this.#of(tenant).live.get(key)
+    const live = this.#live.get(tenant, key)
     if (live === undefined || Deferred.isDoneUnsafe(live.rests)) return undefined
     return Deferred.await(live.rests)
   }
@@ -111,40 +118,45 @@ export class WriteTaker {
 
   #takeInTurn(request: WriteRequest, arrived: Arriving): Effect.Effect<void, IntelGraphError> {
     const { tenant, source, idempotencyKey: key } = request
-    const { world, spool, keeper, ensureTenant } = this.#parts
+    const { spool } = this.#parts
     const content = contentHash(request, arrived.hash())
+    const asked = this.#recordOf(request, content)
     return Effect.gen({ self: this }, function* () {
-      const here = this.#of(tenant).live.get(key)
-      if (here?.isOnItsWay === true) return yield* Effect.fail(onItsWay())
-      const known = here?.stored ?? (yield* keeper.known(tenant, key))
+      const known = yield* this.mayBring(tenant, source, key)
+      const here = this.#live.get(tenant, key)
       if (here !== undefined || (known !== undefined && known.end !== null)) {
-        return known?.hash === content ? undefined : yield* Effect.fail(otherContent(key))
+        if (known?.hash !== content) return yield* Effect.fail(otherContent(key))
+        const isOurs = here === undefined || (yield* this.#isOurs(here, asked))
+        return isOurs ? undefined : yield* Effect.fail(onItsWay())
       }
-      yield* world.owning(shardOfAddress(sourceOf(tenant, source)))
-      const waiting = this.#of(tenant).bySource.get(source) ?? 0
-      if (waiting >= spoolWritesPerSourceMax) return yield* Effect.fail(sourceFull(tenant, source))
-      yield* ensureTenant(tenant)
       const isKept = known !== undefined && spool.has({ tenant, number: known.number })
       yield* arrived.flush()
-      const asked = this.#recordOf(request, content)
       const stored = yield* this.#record(tenant, { ...asked, holds: isKept ? known.number : null })
       if (stored.end !== null) return
+      const write = { tenant, key, stored, recipe: asked.recipe }
       yield* arrived.keep(stored.number)
-      if (holderOfBytes(stored) !== asked.node) yield* this.#takeOver(tenant, asked, stored)
-      yield* this.#begin({ tenant, key, stored, recipe: asked.recipe })
+      // Where the answer is missing the receipt may name this node: its copy stays.
+      const isOurs =
+        holderOfBytes(stored) === asked.node ||
+        (yield* Effect.tapError(this.#isOurs(write, asked), () => this.#begin(write)))
+      if (isOurs) return yield* this.#begin(write)
+      yield* spool.remove({ tenant, number: stored.number })
+      return yield* Effect.fail(onItsWay())
     })
   }
 
-  /** Another node took it, which does not have its source any more, or is gone. */
-  #takeOver(tenant: string, asked: RecordMessage, { number }: StoredReceipt) {
-    return Effect.gen({ self: this }, function* () {
-      // Where the answer is missing the receipt may name this node: its copy stays.
-      const stored = yield* this.#record(tenant, { ...asked, holds: number })
-      const isHere = stored.number === number && stored.end === null
-      if (isHere && holderOfBytes(stored) === asked.node) return
-      yield* this.#parts.spool.remove({ tenant, number })
-      return yield* Effect.fail(onItsWay())
-    })
+  /**
+   * Has the receipt say that the bytes are here. Another node may have taken the write since, which
+   * does not have its source any more, or is gone: it lets its bytes go when this one has them, and
+   * who has none is not to be named.
+   */
+  #isOurs(write: Pick<WaitingWrite, "tenant" | "stored">, asked: RecordMessage) {
+    const { number } = write.stored
+    if (this.#parts.between === undefined) return Effect.succeed(true)
+    return Effect.map(
+      this.#record(write.tenant, { ...asked, holds: number }),
+      (now) => now.number === number && (now.end !== null || holderOfBytes(now) === asked.node),
+    )
   }
 
   #recordOf(request: WriteRequest, content: string): RecordMessage {
@@ -166,25 +178,27 @@ export class WriteTaker {
   }
 
   /** Reads in the background; begun at once, so that writes of a source keep their order. */
-  #begin(write: Pick<Live, "tenant" | "key" | "stored" | "recipe">) {
-    return Effect.gen({ self: this }, function* () {
-      const rests = yield* Deferred.make<void>()
-      const live: Live = { ...write, rests, standing: notBegun, isOnItsWay: false }
-      const { key, stored } = write
-      const { live: all, bySource } = this.#of(write.tenant)
-      all.set(key, live)
-      bySource.set(stored.source, (bySource.get(stored.source) ?? 0) + 1)
-      yield* Effect.forkIn(this.#drive(live), this.#scope, { startImmediately: true })
+  #begin(write: WaitingWrite): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const driven = this.#drive(this.#live.add(write))
+      return Effect.asVoid(Effect.forkIn(driven, this.#scope, { startImmediately: true }))
     })
   }
 
   /** Until it is over, gone, or cannot go on. */
-  #drive(live: Live): Effect.Effect<void> {
+  #drive(live: LiveWrite): Effect.Effect<void> {
     const { interrupted } = this.#parts
     const request = this.#requestOf(live)
     const again: Effect.Effect<void> = Effect.suspend(() => {
-      if (!this.#isLive(live)) return Effect.void
-      if (this.#isElsewhere(live)) return Effect.andThen(this.#leave(live), again)
+      if (!this.#live.has(live)) return Effect.void
+      const isElsewhere = this.#isElsewhere(live)
+      const before = this.#live.before(live, isElsewhere)
+      if (before !== undefined) {
+        const gone = Effect.timeoutOption(Deferred.await(before.rests), retryMillisMax)
+        return Effect.andThen(gone, again)
+      }
+      if (isElsewhere) return Effect.andThen(this.#leave(live), again)
+      live.isBeingRead = true
       return Effect.flatMap(
         Effect.andThen(interrupted.wait(request), this.#read(live)),
         (goesOn) => (goesOn ? Effect.andThen(Effect.sleep(retryMillisMax), again) : Effect.void),
@@ -194,21 +208,22 @@ export class WriteTaker {
   }
 
   /** Whether it is to be tried again. */
-  #read(live: Live): Effect.Effect<boolean> {
+  #read(live: LiveWrite): Effect.Effect<boolean> {
     return Effect.flatMap(this.#parts.ingest(this.#requestOf(live)), ({ phase, error }) => {
-      if (!this.#isLive(live)) return Effect.succeed(false)
+      live.isBeingRead = false
+      if (!this.#live.has(live)) return Effect.succeed(false)
       // Too many ingests of the tenant wait: commands brought them, and there will be room.
       if (error?._tag === "LimitExceeded") return Effect.succeed(true)
-      const wasElsewhere = error?._tag === "Unavailable" && this.#parts.world.node !== undefined
-      if (phase === "skipped" || wasElsewhere) {
-        return Effect.as(this.#leave(live), true)
+      if (error?._tag === "Unavailable" && this.#parts.world.node !== undefined) {
+        return Effect.succeed(true)
       }
+      if (phase === "skipped") return Effect.as(this.#leave(live), true)
       live.standing = { ...live.standing, trouble: troubleOf(error) }
       return Effect.as(Deferred.succeed(live.rests, undefined), false)
     })
   }
 
-  #isElsewhere({ tenant, stored: { source } }: Live): boolean {
+  #isElsewhere({ tenant, stored: { source } }: LiveWrite): boolean {
     const { world } = this.#parts
     return (
       world.node !== undefined &&
@@ -217,31 +232,38 @@ export class WriteTaker {
   }
 
   /** Lets it go where it is over or another node has it; else it stays, and is asked for again. */
-  #leave(live: Live): Effect.Effect<void> {
+  #leave(live: LiveWrite): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      const mayGo = (yield* this.#isOver(live)) || (yield* this.#isGivenAway(live))
+      const isFirst = this.#live.before(live, true) === undefined
+      const mayGo = (yield* this.#isOver(live)) || (isFirst && (yield* this.#isGivenAway(live)))
       // In the turn of its tenant, so that nobody takes it anew meanwhile.
-      if (mayGo) yield* this.#inTurn(live.tenant, this.#drop(live))
-      else yield* Effect.sleep(retryMillisMax)
+      if (mayGo) yield* this.#live.inTurn(live.tenant, this.#drop(live))
+      return mayGo
     }).pipe(
-      Effect.catch(() => Effect.sleep(retryMillisMax)),
       Effect.ensuring(
         Effect.sync(() => {
           live.isOnItsWay = false
         }),
       ),
+      Effect.flatMap((isGone) => (isGone ? Effect.void : Effect.sleep(retryMillisMax))),
+      // The next time all its bytes go again.
+      Effect.catch(() => {
+        const pause = Effect.sleep(live.giveMillis)
+        live.giveMillis = Math.min(2 * live.giveMillis, writeGiveMillisMax)
+        return pause
+      }),
     )
   }
 
   /** Somebody has read it, or its key is another write's by now. */
-  #isOver({ tenant, stored: { number } }: Live): Effect.Effect<boolean, IntelGraphError> {
+  #isOver({ tenant, stored: { number } }: LiveWrite): Effect.Effect<boolean, IntelGraphError> {
     return Effect.map(
       this.#parts.keeper.numbered(tenant, number),
       (pending) => pending === undefined,
     )
   }
 
-  #isGivenAway(live: Live): Effect.Effect<boolean, IntelGraphError> {
+  #isGivenAway(live: LiveWrite): Effect.Effect<boolean, IntelGraphError> {
     const { tenant, key, stored, recipe } = live
     const { between, spool, world } = this.#parts
     const { source, number, given } = stored
@@ -251,7 +273,7 @@ export class WriteTaker {
       Effect.gen({ self: this }, function* () {
         const holder = yield* between.holderOf(tenant, source)
         if (holder === undefined) return false
-        yield* this.#inTurn(
+        yield* this.#live.inTurn(
           tenant,
           Effect.sync(() => {
             live.isOnItsWay = true
@@ -264,22 +286,18 @@ export class WriteTaker {
     )
   }
 
-  #drop(live: Live) {
+  #drop(live: LiveWrite) {
     const { tenant, stored, rests } = live
     return Effect.gen({ self: this }, function* () {
-      if (!this.#isLive(live)) return
-      this.#forget(live)
+      if (!this.#live.has(live)) return
+      this.#live.remove(live)
       // A file that stays is looked at when the node starts anew.
       yield* Effect.ignore(this.#parts.spool.remove({ tenant, number: stored.number }))
       yield* Deferred.succeed(rests, undefined)
     })
   }
 
-  #isLive(live: Live): boolean {
-    return this.#of(live.tenant).live.get(live.key) === live
-  }
-
-  #requestOf(live: Live): IngestRequest {
+  #requestOf(live: LiveWrite): IngestRequest {
     const { tenant, key, stored, recipe } = live
     const { number, source, hash: content } = stored
     const { spool, world } = this.#parts
@@ -307,11 +325,11 @@ export class WriteTaker {
     }
   }
 
-  #settle(live: Live, report: IngestReport, run: Run | undefined) {
+  #settle(live: LiveWrite, report: IngestReport, run: Run | undefined) {
     const { tenant, key, stored } = live
     const { between, keeper } = this.#parts
     return Effect.gen({ self: this }, function* () {
-      if (!this.#isLive(live)) return
+      if (!this.#live.has(live)) return
       const { counters, error, phase } = report
       const state = phase === "failed" ? ("failed" as const) : ("committed" as const)
       const end = { state, counters, run: run ?? null, error: error?.message ?? null }
@@ -321,26 +339,6 @@ export class WriteTaker {
         : Effect.mapError(between.settle(tenant, said), saidAgain)
       yield* this.#drop(live)
     })
-  }
-
-  #forget({ tenant, key, stored: { source } }: Live): void {
-    const { live, bySource } = this.#of(tenant)
-    live.delete(key)
-    const left = (bySource.get(source) ?? 1) - 1
-    if (left > 0) bySource.set(source, left)
-    else bySource.delete(source)
-  }
-
-  #inTurn<A, E>(tenant: string, work: Effect.Effect<A, E>): Effect.Effect<A, E> {
-    return Effect.uninterruptible(this.#of(tenant).turn.withPermits(1)(work))
-  }
-
-  #of(tenant: string): TenantWrites {
-    const known = this.#tenants.get(tenant)
-    if (known !== undefined) return known
-    const own = { turn: Semaphore.makeUnsafe(1), live: new Map(), bySource: new Map() }
-    this.#tenants.set(tenant, own)
-    return own
   }
 }
 

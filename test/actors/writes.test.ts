@@ -2,11 +2,17 @@
 import { readdirSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import { describe, expect, it } from "vitest"
 import { openSpool, type Ports } from "../../actors/index.ts"
+import type { WriteReceipt } from "../../actors/receipt.ts"
+import { keeperOf } from "../../actors/write/keeper.ts"
+import { shardOfAddress } from "../../protocols/address.ts"
 import { shardCount, spoolWritesPerSourceMax } from "../../protocols/limits.ts"
-import { ingestAll } from "../support/embedded-node.ts"
+import { type EmbeddedNode, ingestAll } from "../support/embedded-node.ts"
 import { CommitGate } from "../support/node-faults.ts"
 import {
   expectDone,
@@ -92,6 +98,38 @@ describe("a write", () => {
         expect((yield* receiptOf(running, "k")).accepted).toBe(2)
         const entity = yield* running.ports.reads.entity("demo", "thing", "thing 0")
         expect(entity?.properties.said).toBe("ours")
+      }),
+    )
+  })
+})
+
+describe("a write of a tenant that cannot be made yet", () => {
+  it("may be given up by its client, as may those behind it, and is taken later", async () => {
+    const held = { isHeld: true, gate: Deferred.makeUnsafe<void>() }
+    const wrap = (ports: Ports): Ports => ({
+      ...ports,
+      state: {
+        ...ports.state,
+        write: (owner, entries) => {
+          const isTenant = entries.some(({ path }) => path[0] === "tenant" && path[1] === "new")
+          const wait = isTenant && held.isHeld ? Deferred.await(held.gate) : Effect.void
+          return Effect.andThen(wait, ports.state.write(owner, entries))
+        },
+      },
+    })
+    const written = { tenant: "new", key: "k", lines: things(2) }
+    await withNode(temporaryFolder(), { ...demo, wrap }, (running) =>
+      Effect.gen(function* () {
+        const waiting = yield* Effect.forEach([1, 2, 3], () =>
+          Effect.forkChild(took(running, written), { startImmediately: true }),
+        )
+        yield* wrote(running, { key: "of another", lines: things(1) })
+        const givenUp = yield* Effect.timeoutOption(Fiber.interruptAll(waiting), 5_000)
+        held.isHeld = false
+        yield* Deferred.succeed(held.gate, undefined)
+        expect(Option.isSome(givenUp)).toBe(true)
+        yield* took(running, written)
+        expect(yield* receiptOf(running, "k", "new")).toMatchObject({ accepted: 2, given: 2 })
       }),
     )
   })
@@ -272,7 +310,7 @@ describe("receipts", () => {
     let days = 0
     const wrap = (ports: Ports): Ports => ({
       ...ports,
-      host: { ...ports.host, nowMillis: () => ports.host.nowMillis() + days * 86_400_000 },
+      host: { ...ports.host, wallMicros: () => ports.host.wallMicros() + days * 86_400e6 },
     })
     await withNode(temporaryFolder(), { ...demo, wrap }, (running) =>
       Effect.gen(function* () {
@@ -301,6 +339,91 @@ describe("receipts", () => {
         expect(yield* receiptOf(running, "k1")).toEqual(again)
       }),
     )
+  })
+})
+
+describe("a receipt that waits", () => {
+  it("is let go in its turn when it is over, however old it was before", async () => {
+    const folder = temporaryFolder()
+    let days = 0
+    const gate = new CommitGate()
+    const wrap = (ports: Ports): Ports => ({
+      ...gate.wrap(ports),
+      host: { ...ports.host, wallMicros: () => ports.host.wallMicros() + days * 86_400e6 },
+    })
+    await withNode(folder, { ...demo, wrap }, (running) =>
+      Effect.gen(function* () {
+        const { state } = running.ports
+        const shard = shardOfAddress(keeperOf("demo"))
+        const list = (prefix: "receipt" | "write") =>
+          state.list(shard, [prefix], { after: undefined, limit: 100 })
+        yield* wrote(running, { key: "over", lines: [thing(1)] })
+        gate.close("demo")
+        yield* took(running, { key: "waits", lines: [thing(2)] })
+        days = 8
+        for (let n = 0; n < 3; n++) yield* took(running, { key: `k${n}`, lines: [thing(n)] })
+        expect((yield* list("receipt")).length).toBe(4)
+        gate.open("demo")
+        for (let n = 0; n < 3; n++) yield* receiptOf(running, `k${n}`)
+        days = 16
+        for (let n = 0; n < 3; n++) yield* wrote(running, { key: `new ${n}`, lines: [thing(n)] })
+        const left = yield* list("receipt")
+        expect(left.map(({ path }) => path[2]).sort()).toEqual(["new 0", "new 1", "new 2"])
+        expect((yield* list("write")).length).toBe(3)
+      }),
+    )
+  })
+})
+
+describe("the age of a receipt", () => {
+  const young = { key: "k", lines: things(2) }
+  const trimming = [1, 2, 3].map((n) => ({ key: `later ${n}`, lines: [thing(n)] }))
+
+  /** A host whose clock of the process has another zero, or whose wall clock does. */
+  const hostAhead = ({ now = 0, wall = 0 }) => ({
+    ...demo,
+    wrap: (ports: Ports): Ports => ({
+      ...ports,
+      host: {
+        ...ports.host,
+        nowMillis: () => ports.host.nowMillis() + now * 86_400_000,
+        wallMicros: () => ports.host.wallMicros() + wall * 86_400e6,
+      },
+    }),
+  })
+
+  const expectKept = (running: EmbeddedNode, first: WriteReceipt) =>
+    Effect.gen(function* () {
+      yield* Effect.forEach(trimming, (one) => wrote(running, one))
+      expect(yield* wrote(running, young)).toEqual(first)
+      const refused = yield* Effect.flip(took(running, { ...young, lines: things(3) }))
+      expect(refused).toMatchObject({ _tag: "Conflict" })
+    })
+
+  it("is the same for processes whose clocks began at other times", async () => {
+    for (const [before, after] of [
+      [0, 30],
+      [30, 0],
+    ]) {
+      const folder = temporaryFolder()
+      const first = await withNode(folder, hostAhead({ now: before }), (running) =>
+        wrote(running, young),
+      )
+      await withNode(folder, hostAhead({ now: after }), (running) => expectKept(running, first))
+      const later = hostAhead({ now: after, wall: 8 })
+      await withNode(folder, later, (running) =>
+        Effect.gen(function* () {
+          expect(yield* writesOf(running).receipt("demo", "k", 0)).toBeUndefined()
+        }),
+      )
+    }
+  })
+
+  it("is unknown where it is by the clock of a process, and the receipt is kept", async () => {
+    const folder = temporaryFolder()
+    const wall = -Date.now() / 86_400_000
+    const first = await withNode(folder, hostAhead({ wall }), (running) => wrote(running, young))
+    await withNode(folder, demo, (running) => expectKept(running, first))
   })
 })
 

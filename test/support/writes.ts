@@ -24,7 +24,12 @@ export interface Written {
   readonly bytes?: Uint8Array
 }
 
-export const writesOf = ({ node }: EmbeddedNode): WritesShape => {
+/** A node, or as much of it as takes writes. */
+interface Writing {
+  readonly node: Pick<EmbeddedNode["node"], "writes">
+}
+
+export const writesOf = ({ node }: Writing): WritesShape => {
   if (node.writes === undefined) throw new Error("the node has no spool")
   return node.writes
 }
@@ -34,7 +39,7 @@ export const things = (count: number, said?: string) =>
   Array.from({ length: count }, (_, n) => thing(n, said))
 
 /** Takes the lines, without waiting for what becomes of them. */
-export const took = (running: EmbeddedNode, written: Written) => {
+export const took = (running: Writing, written: Written) => {
   const { key, lines, tenant = "demo", source = "api", format = "ndjson" } = written
   const plain = written.text ?? lines?.map((line) => `${JSON.stringify(line)}\n`).join("") ?? ""
   const text = written.mapping === undefined && format !== "retract" ? mapping : written.mapping
@@ -57,13 +62,13 @@ export const took = (running: EmbeddedNode, written: Written) => {
 }
 
 export const wrote = (
-  running: EmbeddedNode,
+  running: Writing,
   written: Written,
 ): Effect.Effect<WriteReceipt, IntelGraphError> =>
   Effect.andThen(took(running, written), receiptOf(running, written.key, written.tenant))
 
 export const receiptOf = (
-  running: EmbeddedNode,
+  running: Writing,
   key: string,
   tenant = "demo",
   waitMillis = 20_000,
