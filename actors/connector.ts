@@ -16,11 +16,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { formatAddress, shardOf } from "../protocols/address.ts"
 import { noSourceCounters, type SourceCounters } from "../protocols/counters.ts"
-import { type IntelGraphError, TooManyBad, Unavailable } from "../protocols/errors.ts"
+import { type IntelGraphError, TooManyBad } from "../protocols/errors.ts"
 import type { Run } from "../protocols/event.ts"
 import {
   countMillis,
-  followLooksMin,
   followMillis,
   maxBadJudgedFromRecords,
   retryMillisMax,
@@ -34,6 +33,7 @@ import {
   type IngestRequest,
   isWrite,
 } from "./api.ts"
+import { Follower } from "./follower.ts"
 import type { ConnectorMessage } from "./messages.ts"
 import { Outbox, type Sealed } from "./outbox.ts"
 import { shardOfConnector } from "./partition.ts"
@@ -87,6 +87,7 @@ class Connector implements Behavior<ConnectorMessage> {
   readonly #world: World
   readonly #sender: string
   readonly #owner: Ownership | undefined
+  readonly #follower: Follower
   readonly #bucket: TokenBucket | undefined
   #phase: ConnectorPhase = "waiting"
   #source: OpenSource | undefined
@@ -101,9 +102,6 @@ class Connector implements Behavior<ConnectorMessage> {
   #failure: IntelGraphError | undefined
   #counters: SourceCounters = noSourceCounters
   #fileBytesRead = 0
-  /** As a follower: how often it looked, and the failed run that was there before. */
-  #looks = 0
-  #firstSeen: string | undefined
   #positionWriting = false
   #positionWritten = 0
   readonly #attempts = new Map<number, number>()
@@ -114,6 +112,7 @@ class Connector implements Behavior<ConnectorMessage> {
     this.#world = argument.world
     this.#sender = formatAddress(context.address)
     this.#owner = argument.owner
+    this.#follower = new Follower(argument.world, argument.request, this.#sender)
     const { ratePerSecondMax } = argument.request
     const now = context.host.nowMillis()
     argument.board.startedAtMillis ??= now
@@ -221,32 +220,13 @@ class Connector implements Behavior<ConnectorMessage> {
   #follow(source: OpenSource, before: RunRecord | undefined): void {
     const { board } = this.#argument
     if (board.interrupted) return this.#end("interrupted")
-    this.#looks += 1
-    this.#failure = this.#isInVain(source, before)
+    this.#failure = this.#follower.isInVain(source.contentHash, before)
     if (this.#failure !== undefined) return this.#end("failed")
     this.#record = before
     this.#enter("waiting")
     this.#context.pipe(Effect.sleep(followMillis), () =>
       this.#step(() => this.#readRun((record) => this.#begin(source, record))),
     )
-  }
-
-  /**
-   * A file that somebody hands to this node is for this node to read, and a run that began since
-   * this looks and failed will not be read again. A write goes to the node that has the source.
-   */
-  #isInVain(source: OpenSource, before: RunRecord | undefined): IntelGraphError | undefined {
-    const { request } = this.#argument
-    const holder = this.#world.holderElsewhere(shardOfConnector(this.#sender))
-    const isHeld = request.write === undefined && this.#looks <= followLooksMin
-    if (isHandedHere(request) && holder !== undefined && !isHeld) {
-      return readElsewhere(request, holder)
-    }
-    const run = before === undefined ? "" : `${before.run.epoch} ${before.run.count}`
-    this.#firstSeen ??= before?.state === "failed" ? run : ""
-    const isSame = before?.contentHash === source.contentHash
-    const hasFailed = before?.state === "failed" && isSame && run !== this.#firstSeen
-    return hasFailed ? failedElsewhere(request) : undefined
   }
 
   #start(record: RunRecord, { epoch }: Ownership): void {
@@ -519,23 +499,6 @@ class Connector implements Behavior<ConnectorMessage> {
     )
   }
 }
-
-const isHandedHere = ({ again, write }: IngestRequest): boolean =>
-  again === "always" || write !== undefined
-
-const readElsewhere = ({ tenant, source }: IngestRequest, holder: string): Unavailable =>
-  new Unavailable({
-    message: `The source ${source} of ${tenant} is node ${holder}'s to read.`,
-    retryAfterMillis: retryMillisMax,
-    next: `Give the file to node ${holder}.`,
-  })
-
-const failedElsewhere = ({ tenant, source }: IngestRequest): Unavailable =>
-  new Unavailable({
-    message: `Another node read the source ${source} of ${tenant}, and its run failed.`,
-    retryAfterMillis: retryMillisMax,
-    next: "See the log of that node.",
-  })
 
 /** The same content by the same recipe, not read to its end: it goes on as the same run. */
 const goesOn = (
