@@ -1,6 +1,6 @@
 /**
  * A connector as a follower: where another node has the source, it reads nothing and sees from the
- * source's record how far that one is.
+ * source's record how far that one is. Writes are not followed (`tenant.ts`).
  */
 import { type IntelGraphError, Unavailable } from "../protocols/errors.ts"
 import { followLooksMin, retryMillisMax } from "../protocols/limits.ts"
@@ -26,17 +26,14 @@ export class Follower {
 
   /**
    * Why it is in vain to look again. A file that somebody hands to this node is for this node to
-   * read, and a run that began since this looks and failed will not be read again. A write goes to
-   * the node that has the source.
+   * read, and a run that began since this looks and failed will not be read again.
    */
   isInVain(contentHash: string, record: RunRecord | undefined): IntelGraphError | undefined {
     this.#looks += 1
     const request = this.#request
     const holder = this.#world.holderElsewhere(this.#shard)
-    const isHeld = request.write === undefined && this.#looks <= followLooksMin
-    if (isHandedHere(request) && holder !== undefined && !isHeld) {
-      return readElsewhere(request, holder)
-    }
+    const isHandedHere = request.again === "always" && this.#looks > followLooksMin
+    if (isHandedHere && holder !== undefined) return readElsewhere(request, holder)
     const run = record === undefined ? "" : `${record.run.epoch} ${record.run.count}`
     this.#firstSeen ??= record?.state === "failed" ? run : ""
     const isSame = record?.contentHash === contentHash
@@ -44,9 +41,6 @@ export class Follower {
     return hasFailed ? failedElsewhere(request) : undefined
   }
 }
-
-const isHandedHere = ({ again, write }: IngestRequest): boolean =>
-  again === "always" || write !== undefined
 
 const readElsewhere = ({ tenant, source }: IngestRequest, holder: string): Unavailable =>
   new Unavailable({

@@ -1,4 +1,5 @@
 /** What a node makes of sources that other nodes have: files are followed, writes are not. */
+import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { shardOfConnector } from "../../actors/partition.ts"
 import { shardCount } from "../../protocols/limits.ts"
@@ -7,7 +8,7 @@ import { requestOf } from "../support/embedded-node.ts"
 import { source } from "../support/node-world.ts"
 import { run } from "../support/run.ts"
 import { temporaryFolder } from "../support/scoped.ts"
-import { until, WriteCluster, type WriteNode } from "../support/write-cluster.ts"
+import { sharedOut, until, WriteCluster, type WriteNode } from "../support/write-cluster.ts"
 import { receiptOf, spooled, things, took } from "../support/writes.ts"
 
 const shardOfSource = (name: string) => shardOfConnector(`demo/connector/${name}`)
@@ -43,4 +44,26 @@ describe("a write to a source that another node has", () => {
     await b.close()
     expect((await following).phase).toBe("interrupted")
   }, 90_000)
+
+  it("is not judged here, where its bytes cannot be read", async () => {
+    const cluster = new WriteCluster(temporaryFolder())
+    const name = sourceOfNode("a", "b")
+    const nodes = await Promise.all([cluster.join("a"), cluster.join("b")])
+    await sharedOut(nodes)
+    const [a, b] = nodes
+    await until(() => expect(a.open.has(shardOfSource(name))).toBe(true))
+    const judged: string[] = []
+    const report = await run(
+      b.node.ingest({
+        ...requestOf({ source: name, format: "ndjson", file: "write:k" }),
+        write: { path: "/nowhere/to/be/read", incarnation: "write:1:k" },
+        watch: {
+          seen: () => undefined,
+          settle: ({ phase }) => Effect.sync(() => void judged.push(phase)),
+        },
+      }),
+    )
+    expect(report).toMatchObject({ phase: "failed", error: { _tag: "Unavailable" } })
+    expect(judged).toEqual([])
+  }, 60_000)
 })
