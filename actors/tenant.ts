@@ -120,8 +120,6 @@ class TenantActor implements Behavior<TenantMessage> {
     this.#sink = context.spawn(graphSinkType, "graph", { world, memory: memory.sink })
     this.#need(this.#sink)
     this.#spawnPartitions()
-    // The end of a job that has reported may still be under way to here.
-    memory.jobs = memory.jobs.filter((job) => !job.asked.isAnswered)
     for (const job of memory.jobs) job.connector = undefined
     this.#next()
   }
@@ -234,6 +232,7 @@ class TenantActor implements Behavior<TenantMessage> {
   /** Begins the jobs whose source has no connector running, as long as there is room. */
   #next(): void {
     if (this.#memory.stopped) return this.#dropJobs()
+    this.#forgetAnswered()
     this.#turnWritesAway()
     const running = new Set<string>()
     for (const job of this.#memory.jobs) {
@@ -255,6 +254,14 @@ class TenantActor implements Behavior<TenantMessage> {
       job.connector = connector
       this.#context.watch(connector, (reason) => ({ kind: "ended", job, connector, reason }))
     }
+  }
+
+  /** Withdrawn, or reported: word of the end of a connector may still be under way to here. */
+  #forgetAnswered(): void {
+    const { memory } = this.#argument
+    memory.jobs = memory.jobs.filter(
+      ({ asked, connector }) => connector !== undefined || !asked.isAnswered,
+    )
   }
 
   /** A write that is to be read and whose source is not here. */

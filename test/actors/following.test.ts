@@ -3,9 +3,10 @@ import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { shardOfConnector } from "../../actors/partition.ts"
 import { shardCount } from "../../protocols/limits.ts"
+import { everySchedule } from "../../protocols/schedule.ts"
 import { shareOut } from "../../runtime/index.ts"
 import { requestOf } from "../support/embedded-node.ts"
-import { source } from "../support/node-world.ts"
+import { actorsOf, source } from "../support/node-world.ts"
 import { run } from "../support/run.ts"
 import { temporaryFolder } from "../support/scoped.ts"
 import { sharedOut, until, WriteCluster, type WriteNode } from "../support/write-cluster.ts"
@@ -66,4 +67,22 @@ describe("a write to a source that another node has", () => {
     expect(report).toMatchObject({ phase: "failed", error: { _tag: "Unavailable" } })
     expect(judged).toEqual([])
   }, 60_000)
+})
+
+describe("a reading by schedule", () => {
+  it("is not followed by the node that began it, where the source goes to another", async () => {
+    const folder = temporaryFolder()
+    const cluster = new WriteCluster(folder)
+    const name = sourceOfNode("a", "b")
+    const b = await cluster.join("b", { reads: "nothing" })
+    await until(() => expect(b.open.size).toBe(shardCount))
+    const request = requestOf(source(folder, name, { records: 3 }))
+    const schedule = everySchedule(1_000, "1s")
+    await run(Effect.orDie(b.node.schedules?.begin([{ request, schedule }]) ?? Effect.void))
+    await until(() => expect(phaseAt(b, name)).toBe("reading"))
+    const a = await cluster.join("a")
+    await until(() => expect(a.open.has(shardOfSource(name))).toBe(true))
+    await until(() => expect(actorsOf(b.node.actors("demo"), "connector")).toEqual([]))
+    expect(phaseAt(b, name)).toBe("interrupted")
+  }, 90_000)
 })
