@@ -8,9 +8,9 @@
  * reading stops while a partition refuses, with at most one read buffer and two blocks per
  * partition held. After a crash the same content goes on from its position, as the same run with
  * the same counters. Where another node owns the source it reads nothing and follows that one's
- * record, until the content is read to its end there. What may fail beneath: the source (what came
- * before stands, the run fails), the log or the state (unavailable: tried again; broken: the node
- * ends; fenced: so, too, or its shard is closed).
+ * record, until the content, or what came after it, is read to its end there. What may fail
+ * beneath: the source (what came before stands, the run fails), the log or the state (unavailable:
+ * tried again; broken: the node ends; fenced: so, too, or its shard is closed).
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -42,6 +42,7 @@ import { encodeRecipe } from "./recipes.ts"
 import {
   decodeRun,
   encodeRun,
+  type FileRead,
   fileReadBy,
   type RunRecord,
   type RunState,
@@ -177,8 +178,7 @@ class Connector implements Behavior<ConnectorMessage> {
       read?.contentHash === source.contentHash &&
       read.recipeDigest === digest
     ) {
-      this.#record = { ...before, run: read.run }
-      return this.#count(() => this.#end("skipped"))
+      return this.#skip(before, read)
     }
     const owner = this.#owner
     if (owner === undefined) return this.#follow(source, before)
@@ -186,6 +186,11 @@ class Connector implements Behavior<ConnectorMessage> {
     const { isOver } = request.watch ?? {}
     if (isOver === undefined) return record()
     this.#then(isOver, (over) => (over ? this.#end("skipped") : record()))
+  }
+
+  #skip(before: RunRecord, { run }: FileRead): void {
+    this.#record = { ...before, run }
+    this.#count(() => this.#end("skipped"))
   }
 
   #recordRun(source: OpenSource, before: RunRecord | undefined, owner: Ownership): void {
@@ -220,6 +225,8 @@ class Connector implements Behavior<ConnectorMessage> {
   #follow(source: OpenSource, before: RunRecord | undefined): void {
     const { board } = this.#argument
     if (board.interrupted) return this.#end("interrupted")
+    const read = this.#follower.readSince(before)
+    if (before !== undefined && read !== undefined) return this.#skip(before, read)
     this.#failure = this.#follower.isInVain(source.contentHash, before)
     if (this.#failure !== undefined) return this.#end("failed")
     this.#record = before

@@ -3,22 +3,24 @@
  * source's record how far that one is. Writes are not followed (`tenant.ts`).
  */
 import { type IntelGraphError, Unavailable } from "../protocols/errors.ts"
+import type { Run } from "../protocols/event.ts"
 import { followLooksMin, retryMillisMax } from "../protocols/limits.ts"
 import type { IngestRequest } from "./api.ts"
 import { shardOfConnector } from "./partition.ts"
-import type { RunRecord } from "./run-record.ts"
+import { type FileRead, fileReadBy, isOfFile, type RunRecord } from "./run-record.ts"
 import type { World } from "./world.ts"
 
 export class Follower {
-  readonly #world: World
+  readonly #world: Pick<World, "holderElsewhere">
   readonly #request: IngestRequest
   readonly #shard: number
   #looks = 0
-  /** The failed run that was there before. */
+  /** What was there before: the newest run where it had failed, and all runs. */
   #firstSeen: string | undefined
+  #runsBefore: ReadonlySet<string> | undefined
 
   /** `sender`: the connector's name. */
-  constructor(world: World, request: IngestRequest, sender: string) {
+  constructor(world: Pick<World, "holderElsewhere">, request: IngestRequest, sender: string) {
     this.#world = world
     this.#request = request
     this.#shard = shardOfConnector(sender)
@@ -34,13 +36,27 @@ export class Follower {
     const holder = this.#world.holderElsewhere(this.#shard)
     const isHandedHere = request.again === "always" && this.#looks > followLooksMin
     if (isHandedHere && holder !== undefined) return readElsewhere(request, holder)
-    const run = record === undefined ? "" : `${record.run.epoch} ${record.run.count}`
+    const run = nameOf(record?.run)
     this.#firstSeen ??= record?.state === "failed" ? run : ""
     const isSame = record?.contentHash === contentHash
     const hasFailed = record?.state === "failed" && isSame && run !== this.#firstSeen
     return hasFailed ? failedElsewhere(request) : undefined
   }
+
+  /**
+   * What the owner has read to its end in a run that began since this looks. Where that is not the
+   * content that was found here, the file has changed meanwhile, and that content never comes.
+   */
+  readSince(record: RunRecord | undefined): FileRead | undefined {
+    const read = fileReadBy(record)
+    this.#runsBefore ??= new Set([nameOf(record?.run), nameOf(read?.run)])
+    const isNew = read !== undefined && isOfFile(read) && !this.#runsBefore.has(nameOf(read.run))
+    return isNew && this.#request.again === "once" ? read : undefined
+  }
 }
+
+const nameOf = (run: Run | undefined): string =>
+  run === undefined ? "" : `${run.epoch} ${run.count}`
 
 const readElsewhere = ({ tenant, source }: IngestRequest, holder: string): Unavailable =>
   new Unavailable({
