@@ -270,15 +270,17 @@ class TenantActor implements Behavior<TenantMessage> {
     return isWaiting && this.#argument.world.ownerOf(shard) === undefined
   }
 
-  /** Back to who asked, where another node has the source; until then they keep their order here. */
+  /** Back to who asked, where another node has the source; until then they keep their order. */
   #turnWritesAway(): void {
     const { world } = this.#argument
     const away = new Map<Job, string>()
-    for (const job of this.#memory.jobs) {
-      if (!this.#isAwayWrite(job)) continue
+    const waiting = this.#memory.jobs.filter((job) => this.#isAwayWrite(job))
+    for (const job of waiting) {
       const holder = world.holderElsewhere(job.shard)
       if (holder !== undefined) away.set(job, holder)
-      else this.#context.startTimer("look", retryMillisMax, { kind: "look" })
+    }
+    if (away.size < waiting.length) {
+      this.#context.startTimer("look", retryMillisMax, { kind: "look" })
     }
     if (away.size === 0) return
     this.#memory.jobs = this.#memory.jobs.filter((job) => !away.has(job))

@@ -1,4 +1,4 @@
-/** The end of a node that was told to drain: others have its shards, and the writes that it took. */
+/** The end of a node that was told to drain: others have its shards, and its writes. */
 import * as Effect from "effect/Effect"
 import type { IntelNode, Ports } from "../actors/index.ts"
 import { drainedWritesMillisMax, writeLookMillisMax } from "../protocols/limits.ts"
