@@ -44,6 +44,12 @@ export class AskedIngest {
     this.report(report)
   }
 
+  /** Nobody wants it any more: what was read of it stands, and the rest is not begun. */
+  withdraw(): void {
+    this.board.interrupted = true
+    this.end("interrupted", undefined)
+  }
+
   fail(error: IntelGraphError): void {
     this.end("failed", error)
   }

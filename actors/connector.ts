@@ -8,19 +8,18 @@
  * reading stops while a partition refuses, with at most one read buffer and two blocks per
  * partition held. After a crash the same content goes on from its position, as the same run with
  * the same counters. Where another node owns the source it reads nothing and follows that one's
- * record, until the content is read to its end there. What may fail beneath: the source (what came
- * before stands, the run fails), the log or the state (unavailable: tried again; broken: the node
- * ends; fenced: so, too, or its shard is closed).
+ * record, until the content, or what came after it, is read to its end there. What may fail
+ * beneath: the source (what came before stands, the run fails), the log or the state (unavailable:
+ * tried again; broken: the node ends; fenced: so, too, or its shard is closed).
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { formatAddress, shardOf } from "../protocols/address.ts"
 import { noSourceCounters, type SourceCounters } from "../protocols/counters.ts"
-import { type IntelGraphError, TooManyBad, Unavailable } from "../protocols/errors.ts"
+import { type IntelGraphError, TooManyBad } from "../protocols/errors.ts"
 import type { Run } from "../protocols/event.ts"
 import {
   countMillis,
-  followLooksMin,
   followMillis,
   maxBadJudgedFromRecords,
   retryMillisMax,
@@ -34,6 +33,7 @@ import {
   type IngestRequest,
   isWrite,
 } from "./api.ts"
+import { Follower } from "./follower.ts"
 import type { ConnectorMessage } from "./messages.ts"
 import { Outbox, type Sealed } from "./outbox.ts"
 import { shardOfConnector } from "./partition.ts"
@@ -42,6 +42,7 @@ import { encodeRecipe } from "./recipes.ts"
 import {
   decodeRun,
   encodeRun,
+  type FileRead,
   fileReadBy,
   type RunRecord,
   type RunState,
@@ -87,6 +88,7 @@ class Connector implements Behavior<ConnectorMessage> {
   readonly #world: World
   readonly #sender: string
   readonly #owner: Ownership | undefined
+  readonly #follower: Follower
   readonly #bucket: TokenBucket | undefined
   #phase: ConnectorPhase = "waiting"
   #source: OpenSource | undefined
@@ -101,9 +103,6 @@ class Connector implements Behavior<ConnectorMessage> {
   #failure: IntelGraphError | undefined
   #counters: SourceCounters = noSourceCounters
   #fileBytesRead = 0
-  /** As a follower: how often it looked, and the failed run that was there before. */
-  #looks = 0
-  #firstSeen: string | undefined
   #positionWriting = false
   #positionWritten = 0
   readonly #attempts = new Map<number, number>()
@@ -114,6 +113,7 @@ class Connector implements Behavior<ConnectorMessage> {
     this.#world = argument.world
     this.#sender = formatAddress(context.address)
     this.#owner = argument.owner
+    this.#follower = new Follower(argument.world, argument.request, this.#sender)
     const { ratePerSecondMax } = argument.request
     const now = context.host.nowMillis()
     argument.board.startedAtMillis ??= now
@@ -178,8 +178,7 @@ class Connector implements Behavior<ConnectorMessage> {
       read?.contentHash === source.contentHash &&
       read.recipeDigest === digest
     ) {
-      this.#record = { ...before, run: read.run }
-      return this.#count(() => this.#end("skipped"))
+      return this.#skip(before, read)
     }
     const owner = this.#owner
     if (owner === undefined) return this.#follow(source, before)
@@ -187,6 +186,11 @@ class Connector implements Behavior<ConnectorMessage> {
     const { isOver } = request.watch ?? {}
     if (isOver === undefined) return record()
     this.#then(isOver, (over) => (over ? this.#end("skipped") : record()))
+  }
+
+  #skip(before: RunRecord, { run }: FileRead): void {
+    this.#record = { ...before, run }
+    this.#count(() => this.#end("skipped"))
   }
 
   #recordRun(source: OpenSource, before: RunRecord | undefined, owner: Ownership): void {
@@ -221,32 +225,15 @@ class Connector implements Behavior<ConnectorMessage> {
   #follow(source: OpenSource, before: RunRecord | undefined): void {
     const { board } = this.#argument
     if (board.interrupted) return this.#end("interrupted")
-    this.#looks += 1
-    this.#failure = this.#isInVain(source, before)
+    const read = this.#follower.readSince(before)
+    if (before !== undefined && read !== undefined) return this.#skip(before, read)
+    this.#failure = this.#follower.isInVain(source.contentHash, before)
     if (this.#failure !== undefined) return this.#end("failed")
     this.#record = before
     this.#enter("waiting")
     this.#context.pipe(Effect.sleep(followMillis), () =>
       this.#step(() => this.#readRun((record) => this.#begin(source, record))),
     )
-  }
-
-  /**
-   * A file that somebody hands to this node is for this node to read, and a run that began since
-   * this looks and failed will not be read again. A write goes to the node that has the source.
-   */
-  #isInVain(source: OpenSource, before: RunRecord | undefined): IntelGraphError | undefined {
-    const { request } = this.#argument
-    const holder = this.#world.holderElsewhere(shardOfConnector(this.#sender))
-    const isHeld = request.write === undefined && this.#looks <= followLooksMin
-    if (isHandedHere(request) && holder !== undefined && !isHeld) {
-      return readElsewhere(request, holder)
-    }
-    const run = before === undefined ? "" : `${before.run.epoch} ${before.run.count}`
-    this.#firstSeen ??= before?.state === "failed" ? run : ""
-    const isSame = before?.contentHash === source.contentHash
-    const hasFailed = before?.state === "failed" && isSame && run !== this.#firstSeen
-    return hasFailed ? failedElsewhere(request) : undefined
   }
 
   #start(record: RunRecord, { epoch }: Ownership): void {
@@ -519,23 +506,6 @@ class Connector implements Behavior<ConnectorMessage> {
     )
   }
 }
-
-const isHandedHere = ({ again, write }: IngestRequest): boolean =>
-  again === "always" || write !== undefined
-
-const readElsewhere = ({ tenant, source }: IngestRequest, holder: string): Unavailable =>
-  new Unavailable({
-    message: `The source ${source} of ${tenant} is node ${holder}'s to read.`,
-    retryAfterMillis: retryMillisMax,
-    next: `Give the file to node ${holder}.`,
-  })
-
-const failedElsewhere = ({ tenant, source }: IngestRequest): Unavailable =>
-  new Unavailable({
-    message: `Another node read the source ${source} of ${tenant}, and its run failed.`,
-    retryAfterMillis: retryMillisMax,
-    next: "See the log of that node.",
-  })
 
 /** The same content by the same recipe, not read to its end: it goes on as the same run. */
 const goesOn = (

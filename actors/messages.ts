@@ -127,6 +127,8 @@ export type TenantMessage =
   | { readonly kind: "stop-reading" }
   /** This node works on the shard from now on, or no more; `heard` once that is so here. */
   | { readonly kind: "opened" | "closed"; readonly shard: number; readonly heard: () => void }
+  /** Time to see who has the sources of writes that wait. */
+  | { readonly kind: "look" }
 
 /** A child that its parent cannot do without has ended. */
 export interface Lost {

@@ -184,7 +184,8 @@ class RunningNode implements IntelNode {
   readonly #parts: NodeParts
 
   constructor(parts: NodeParts, onRead: (reading: ScheduledReading) => void) {
-    const ingest = (request: IngestRequest) => this.ingest(request)
+    // Whoever has the source next reads it again; here the job would only follow that one.
+    const ingest = (request: IngestRequest) => this.#ingest(request, (job) => job.withdraw())
     this.#parts = parts
     this.schedules = openSchedules({ ...parts, ingest, onRead })
     this.placement = parts.placement
@@ -192,6 +193,13 @@ class RunningNode implements IntelNode {
   }
 
   ingest(request: IngestRequest): Effect.Effect<IngestReport> {
+    return this.#ingest(request, () => undefined)
+  }
+
+  #ingest(
+    request: IngestRequest,
+    onInterrupt: (job: AskedIngest) => void,
+  ): Effect.Effect<IngestReport> {
     const { root, tenants, ended, interrupted } = this.#parts
     return Effect.gen({ self: this }, function* () {
       const answered = yield* Deferred.make<IngestReport>()
@@ -210,10 +218,11 @@ class RunningNode implements IntelNode {
       )
       const broken = Effect.map(this.failed, (error) => job.fail(error))
       const over = Effect.map(Deferred.await(ended), () => job.end("interrupted", undefined))
-      return yield* Effect.raceFirst(
+      const report = Effect.raceFirst(
         Deferred.await(answered),
         Effect.andThen(Effect.raceAllFirst([told, broken, over]), Deferred.await(answered)),
       )
+      return yield* Effect.onInterrupt(report, () => Effect.sync(() => onInterrupt(job)))
     })
   }
 

@@ -80,7 +80,7 @@ const plainFileRead = ({ run, contentHash, recipeDigest }: FileRead): Json => ({
 export const writeIncarnation = "write:"
 
 /** Of a file, not of a write over the edge. */
-export const isOfFile = ({ contentHash }: RunRecord): boolean =>
+export const isOfFile = ({ contentHash }: Pick<FileRead, "contentHash">): boolean =>
   !contentHash.startsWith(writeIncarnation)
 
 /** The file that need not be read again. */

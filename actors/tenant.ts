@@ -1,7 +1,9 @@
 /**
  * A tenant: its sink, the partitions that this node owns now, and its connectors, one at a time per
  * source. A connector reads where the shard of its source is owned, and elsewhere follows what the
- * owner has recorded; it begins anew, from the recorded position, when its shard comes or goes.
+ * owner has recorded; it begins anew, from the recorded position, when its shard comes or goes. A
+ * write is read where its source is, and nowhere followed: one that waits here while another node
+ * has the source goes back to who asked, behind whatever it waits.
  *
  * Supervises one-for-one. A restart of the tenant keeps what its actors remember and begins the
  * connectors that were running again; they go on from their positions. Where its sink or a
@@ -9,8 +11,13 @@
  * other tenants go on.
  */
 import { type Address, formatAddress, type Partition, shardOf } from "../protocols/address.ts"
-import { InvariantBroken, LimitExceeded, Quarantined } from "../protocols/errors.ts"
-import { connectorsMax, ingestsWaitingMax, sourcesShownMax } from "../protocols/limits.ts"
+import { InvariantBroken, LimitExceeded, Quarantined, Unavailable } from "../protocols/errors.ts"
+import {
+  connectorsMax,
+  ingestsWaitingMax,
+  retryMillisMax,
+  sourcesShownMax,
+} from "../protocols/limits.ts"
 import type {
   ActorContext,
   ActorRef,
@@ -35,6 +42,8 @@ import type { World } from "./world.ts"
 
 export interface Job {
   readonly source: string
+  /** Whoever owns it reads the source. */
+  readonly shard: number
   readonly asked: AskedIngest
   connector: ActorRef<ConnectorMessage> | undefined
 }
@@ -111,8 +120,6 @@ class TenantActor implements Behavior<TenantMessage> {
     this.#sink = context.spawn(graphSinkType, "graph", { world, memory: memory.sink })
     this.#need(this.#sink)
     this.#spawnPartitions()
-    // The end of a job that has reported may still be under way to here.
-    memory.jobs = memory.jobs.filter((job) => !job.asked.isAnswered)
     for (const job of memory.jobs) job.connector = undefined
     this.#next()
   }
@@ -141,13 +148,17 @@ class TenantActor implements Behavior<TenantMessage> {
         this.#stopPartitions()
         this.#beginAnew(message.shard)
         return message.heard()
+      case "look":
+        return this.#next()
     }
   }
 
   #ingest(asked: AskedIngest): void {
     const refused = this.#memory.broken ?? tooManyJobs(this.#memory.jobs.length)
     if (refused !== undefined) return asked.fail(refused)
-    this.#memory.jobs.push({ source: asked.request.source, asked, connector: undefined })
+    const { tenant, source } = asked.request
+    const shard = shardOfConnector(formatAddress({ tenant, kind: connectorType.kind, key: source }))
+    this.#memory.jobs.push({ source, shard, asked, connector: undefined })
     this.#next()
   }
 
@@ -210,8 +221,7 @@ class TenantActor implements Behavior<TenantMessage> {
   #beginAnew(shard: number): void {
     for (const job of this.#memory.jobs) {
       const { connector } = job
-      if (connector === undefined || shardOfConnector(formatAddress(connector.address)) !== shard)
-        continue
+      if (connector === undefined || job.shard !== shard) continue
       job.connector = undefined
       this.#context.unwatch(connector)
       this.#context.stop(connector)
@@ -222,6 +232,8 @@ class TenantActor implements Behavior<TenantMessage> {
   /** Begins the jobs whose source has no connector running, as long as there is room. */
   #next(): void {
     if (this.#memory.stopped) return this.#dropJobs()
+    this.#forgetAnswered()
+    this.#turnWritesAway()
     const running = new Set<string>()
     for (const job of this.#memory.jobs) {
       if (job.connector !== undefined) running.add(job.source)
@@ -229,20 +241,50 @@ class TenantActor implements Behavior<TenantMessage> {
     for (const job of this.#memory.jobs) {
       const { source } = job
       if (running.size >= connectorsMax) return
-      if (job.connector !== undefined || running.has(source)) continue
+      if (job.connector !== undefined || running.has(source) || this.#isAwayWrite(job)) continue
       running.add(source)
       const { world, partitions } = this.#argument
       const { asked } = job
       const { request, board } = asked
       this.#memory.show(source, board)
       const report = (answer: IngestReport) => asked.report(answer)
-      const address: Address = { tenant: request.tenant, kind: connectorType.kind, key: source }
-      const owner = world.ownerOf(shardOfConnector(formatAddress(address)))
+      const owner = world.ownerOf(job.shard)
       const argument = { world, request, owner, partitions, report, board }
       const connector = this.#context.spawn(connectorType, source, argument)
       job.connector = connector
       this.#context.watch(connector, (reason) => ({ kind: "ended", job, connector, reason }))
     }
+  }
+
+  /** Withdrawn, or reported: word of the end of a connector may still be under way to here. */
+  #forgetAnswered(): void {
+    const { memory } = this.#argument
+    memory.jobs = memory.jobs.filter(
+      ({ asked, connector }) => connector !== undefined || !asked.isAnswered,
+    )
+  }
+
+  /** A write that is to be read and whose source is not here. */
+  #isAwayWrite({ shard, asked, connector }: Job): boolean {
+    const isWaiting = asked.request.write !== undefined && connector === undefined
+    return isWaiting && this.#argument.world.ownerOf(shard) === undefined
+  }
+
+  /** Back to who asked, where another node has the source; until then they keep their order. */
+  #turnWritesAway(): void {
+    const { world } = this.#argument
+    const away = new Map<Job, string>()
+    const waiting = this.#memory.jobs.filter((job) => this.#isAwayWrite(job))
+    for (const job of waiting) {
+      const holder = world.holderElsewhere(job.shard)
+      if (holder !== undefined) away.set(job, holder)
+    }
+    if (away.size < waiting.length) {
+      this.#context.startTimer("look", retryMillisMax, { kind: "look" })
+    }
+    if (away.size === 0) return
+    this.#memory.jobs = this.#memory.jobs.filter((job) => !away.has(job))
+    for (const [{ source, asked }, holder] of away) asked.fail(isElsewhere(source, holder))
   }
 
   /** Jobs without a connector end here; the next start of the node goes on with their sources. */
@@ -252,6 +294,12 @@ class TenantActor implements Behavior<TenantMessage> {
     for (const { asked } of waiting) asked.end("interrupted", undefined)
   }
 }
+
+const isElsewhere = (source: string, holder: string): Unavailable =>
+  new Unavailable({
+    message: `The source ${source} is node ${holder}'s now.`,
+    retryAfterMillis: retryMillisMax,
+  })
 
 function tooManyJobs(waiting: number): LimitExceeded | undefined {
   if (waiting < ingestsWaitingMax) return undefined

@@ -851,3 +851,7 @@ export const durableTimerLookMillisMax = 60_000
 /** The shortest and the longest `every` of a source: its file is hashed each time. */
 export const scheduleMillisMin = 1_000
 export const scheduleMillisMax = 366 * 86_400_000
+
+/** The end of a node that was told to drain. */
+/** How long it waits, when others have its shards, until they have the writes that it took. */
+export const drainedWritesMillisMax = 60_000

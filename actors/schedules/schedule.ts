@@ -6,8 +6,9 @@
  * records that the timer fired and a reading is owed, then reads, then records that it was read.
  * The reading is that of a start: a file that did not change is skipped, one that was interrupted
  * goes on. What may fail beneath: the state (unavailable: tried again; broken: the node ends;
- * fenced: so, too, or its shard is closed), the reading (told; the next one comes at its time), a
- * record that cannot be read (this schedule ends in quarantine, the others go on).
+ * fenced: so, too, or its shard is closed), the reading (told; the next one comes at its time; one
+ * that goes on when this ends is withdrawn, and stays owed), a record that cannot be read (this
+ * schedule ends in quarantine, the others go on).
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -48,6 +49,7 @@ export interface ScheduleArgument {
   readonly world: World
   readonly owner: Ownership
   readonly source: ScheduledSource
+  /** Withdraws the reading where it is interrupted. */
   readonly ingest: (request: IngestRequest) => Effect.Effect<IngestReport>
   readonly onRead: (reading: ScheduledReading) => void
 }

@@ -4,6 +4,7 @@ import { type Gateway, startGateway } from "../../gateway/index.ts"
 import { type AssembledNode, assemble } from "../assemble.ts"
 import { loadSettings, type Settings } from "../configuration.ts"
 import { beginSchedule, configuredSources } from "../configured-sources.ts"
+import { drained } from "../drained.ts"
 import { sentenceOf } from "../failure.ts"
 import type { Io } from "../io.ts"
 import { openNodeSocket } from "../node-socket.ts"
@@ -22,15 +23,6 @@ export const run: RunVerb = (given, io) =>
     yield* openNodeSocket(assembled)
     return yield* Effect.raceFirst(work(settings, assembled, given, io), drained(assembled, io))
   })
-
-/** A node that was told to drain ends when others have its shards. */
-const drained = ({ node: { placement } }: AssembledNode, io: Io): Effect.Effect<number> => {
-  if (placement === undefined) return Effect.never
-  return Effect.map(placement.left, () => {
-    io.tell("intelgraph: Drained: others have what this node had. It ends.")
-    return exit.done
-  })
-}
 
 const work = (settings: Settings, assembled: AssembledNode, given: Given, io: Io) =>
   Effect.gen(function* () {
