@@ -55,6 +55,15 @@ export const sharedOut = (nodes: readonly WriteNode[]) =>
     expect(least).toBeGreaterThan(shardCount / nodes.length / 2)
   })
 
+/** Nodes of the test that runs. One that was killed takes its time: they end together. */
+const ending = new Set<() => Promise<void>>()
+
+async function endAll(): Promise<void> {
+  const all = [...ending]
+  ending.clear()
+  await Promise.all(all.map((end) => end()))
+}
+
 export class WriteCluster {
   readonly #folder: string
   readonly #lines = new MemoryLines(makeNodeHost())
@@ -106,10 +115,11 @@ export class WriteCluster {
     }
     const scope = openScope()
     // What hangs has files open.
-    onTestFinished(() => {
+    ending.add(() => {
       Deferred.doneUnsafe(forgotten, Effect.void)
       return closeScope(scope)
     })
+    onTestFinished(endAll)
     const host = makeNodeHost()
     const made = Effect.gen({ self: this }, function* () {
       const peers = yield* this.#lines.open({ own, host })
