@@ -164,18 +164,26 @@ interface Counted {
   readonly sources: readonly { readonly source: string; readonly accepted: number }[]
 }
 
+/** Where writes may be sent now, and what the nodes have logged. */
+interface Nodes {
+  urls: readonly string[]
+  readonly logged: string[]
+}
+
 /** As a client does: whoever does not answer for good is followed by the next, under one key. */
-async function write(n: number, urls: () => readonly string[]): Promise<Told> {
+async function write(n: number, nodes: Nodes): Promise<Told> {
   const source = `w${n % writtenSources}`
   const records = Array.from({ length: recordsOfWrite }, (_, r) => ({ id: `${n} ${r}` }))
   for (let turn = n; ; turn++) {
-    const url = urls()[turn % urls().length] ?? ""
+    const url = nodes.urls[turn % nodes.urls.length] ?? ""
     const variables = { source, key: `write ${n}`, records }
     const answer = await query(url, writeDocument, variables).catch(() => undefined)
     const told = answer?.json().data?.ingest as Told | null | undefined
     if (told?.state === "COMMITTED") return told
     const [error] = answer?.json().errors ?? []
-    if (error !== undefined) expect(error.extensions?.code).toBe("UNAVAILABLE")
+    if (error !== undefined) {
+      expect(error.extensions?.code, nodes.logged.join("")).toBe("UNAVAILABLE")
+    }
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
 }
@@ -186,20 +194,23 @@ it("takes each write to either once, also those that a killed node had taken", a
   const [a, b] = [serve("writes-a"), serve("writes-b")]
   const urlA = await a.says(/GraphQL: (\S+)/)
   const urlB = await b.says(/GraphQL: (\S+)/)
-  let urls: readonly string[] = [urlA, urlB]
+  const nodes: Nodes = { urls: [urlA, urlB], logged: [] }
+  for (const { child } of [a, b]) {
+    child.stderr?.on("data", (text: string) => nodes.logged.push(text))
+  }
   let committed = 0
   let isKilled = false
   const written = async (n: number) => {
     // Some are sent to both at the same time.
     const all = await Promise.all(
-      Array.from({ length: n % 3 === 0 ? 2 : 1 }, () => write(n, () => urls)),
+      Array.from({ length: n % 3 === 0 ? 2 : 1 }, () => write(n, nodes)),
     )
     committed += 1
     if (committed > writes / 3 && !isKilled) {
       isKilled = true
       a.child.kill("SIGKILL")
       await a.ended
-      urls = [urlB]
+      nodes.urls = [urlB]
     }
     return all
   }
