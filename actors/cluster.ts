@@ -80,6 +80,7 @@ function workOf({ world, root, pulled, onEvent }: ClusterParts): ShardWork {
   const { log, state, sink, host } = world.ports
   const { mailboxes } = world
   return {
+    isNeeded: (shard) => world.isNeeded(shard),
     open: (shard) =>
       Effect.gen(function* () {
         const laps = new Laps(host)

@@ -158,6 +158,7 @@ class TenantActor implements Behavior<TenantMessage> {
     if (refused !== undefined) return asked.fail(refused)
     const { tenant, source } = asked.request
     const shard = shardOfConnector(formatAddress({ tenant, kind: connectorType.kind, key: source }))
+    this.#argument.world.needs(shard)
     this.#memory.jobs.push({ source, shard, asked, connector: undefined })
     this.#next()
   }
@@ -194,6 +195,7 @@ class TenantActor implements Behavior<TenantMessage> {
     const { world, tenant, partitions, readerOf } = this.#argument
     for (let n = 0; n < partitions; n++) {
       const shard = shardOf(tenant, n)
+      world.needs(shard)
       const [owner, reader] = [world.ownerOf(shard), readerOf(shard)]
       if (owner === undefined || reader === undefined || this.#partitions.has(n)) continue
       const memory = this.#memory.partitions.get(n) ?? new PartitionMemory()

@@ -40,6 +40,7 @@ export class World {
   readonly recipes: RecipeBook
   readonly latency: LatencyBoard
   readonly #owned = new Map<number, Ownership>()
+  readonly #needed = new Set<number>()
   #starts = 0
   readonly #onFailure: OnFailure
   readonly #onUnknownTenant: (tenant: string) => void
@@ -95,6 +96,15 @@ export class World {
 
   disowns(shard: number): void {
     this.#owned.delete(shard)
+  }
+
+  /** Partitions or sources of a tenant that runs here live on this shard, whoever owns it. */
+  needs(shard: number): void {
+    this.#needed.add(shard)
+  }
+
+  isNeeded(shard: number): boolean {
+    return this.#needed.has(shard)
   }
 
   /**

@@ -39,6 +39,8 @@ export interface ShardWork {
    * at once.
    */
   readonly close: (shard: number, why: "given" | "lost") => Effect.Effect<void>
+  /** Somebody waits for this shard's actors: it is opened before others. */
+  readonly isNeeded?: (shard: number) => boolean
 }
 
 export interface PlacementOptions extends Who {
@@ -109,8 +111,8 @@ class Driver {
   constructor(options: PlacementOptions, ends: Ends) {
     this.#options = options
     this.#ends = ends
-    const { node, incarnation, weight } = options
-    this.#keeper = new ShardKeeper({ node, incarnation }, weight)
+    const { node, incarnation, weight, work } = options
+    this.#keeper = new ShardKeeper({ node, incarnation }, weight, work.isNeeded)
   }
 
   start(): void {

@@ -8,8 +8,8 @@
  * node whose share they are, and after `takePatienceMillis` for each that was to come before by the
  * next; a node that was not known to be here itself leaves whoever had them as much time to come
  * back; a node gives what is another's share `shardsGivenAtOnceMax` at a time and waits for the new
- * owner to work; it opens `shardsOpenedAtOnceMax` at a time. A drain ends, also where nobody is
- * there to take over.
+ * owner to work; it opens `shardsOpenedAtOnceMax` at a time, those that somebody waits for are
+ * taken and opened before others. A drain ends, also where nobody is there to take over.
  *
  * What may fail beneath: requests of unknown outcome, a watch that is behind, a takeover that fails
  * or hangs, time that jumps because the process was paused. Does not promise that no other node
@@ -67,6 +67,7 @@ interface Holding {
 export class ShardKeeper {
   readonly #who: Who
   readonly #weight: number
+  readonly #isNeeded: (shard: number) => boolean
   readonly #sight = new Sight()
   readonly #presence: Claim
   readonly #holdings = new Map<number, Holding>()
@@ -88,9 +89,11 @@ export class ShardKeeper {
   #rivalSinceMillis: number | undefined
   #hasLeft = false
 
-  constructor(who: Who, weight: number) {
+  /** `isNeeded`: such a shard is opened before others. */
+  constructor(who: Who, weight: number, isNeeded = (_shard: number): boolean => false) {
     this.#who = who
     this.#weight = weight
+    this.#isNeeded = isNeeded
     this.#presence = new Claim(nodePlace(who.node), who)
   }
 
@@ -123,9 +126,7 @@ export class ShardKeeper {
       const opens = hasRoom && this.#mayOpen(holding)
       if (opens || holding.phase === "opening") waits.push(holding.untilMillis)
     }
-    if (this.#mayTake) {
-      for (let shard = 0; shard < shardCount; shard++) waits.push(this.#takesAtMillis(shard))
-    }
+    if (this.#mayTake) for (const shard of shards) waits.push(this.#takesAtMillis(shard))
     return Math.min(...waits)
   }
 
@@ -135,7 +136,7 @@ export class ShardKeeper {
     return {
       standing: this.#standing,
       nodes: members.all(),
-      shards: Array.from({ length: shardCount }, (_, shard) => ({
+      shards: shards.map((shard) => ({
         shard,
         holder: this.#sight.holderOf(shard),
         share: members.ownerOf(shard),
@@ -346,8 +347,8 @@ export class ShardKeeper {
 
   #takeFree(nowMillis: number): void {
     if (!this.#mayTake) return
-    for (let shard = 0; shard < shardCount; shard++) {
-      if (nowMillis < this.#takesAtMillis(shard)) continue
+    const free = shards.filter((shard) => nowMillis >= this.#takesAtMillis(shard))
+    for (const shard of free.sort(this.#byNeed)) {
       const claim = new Claim(shardPlace(shard), this.#who)
       claim.want(this.#leaseOf(shard, 0), nowMillis)
       this.#holdings.set(shard, {
@@ -417,11 +418,13 @@ export class ShardKeeper {
   }
 
   #openNext(nowMillis: number): void {
-    let opening = this.#count("opening")
-    for (const holding of this.#holdings.values()) {
-      if (opening >= shardsOpenedAtOnceMax) return
-      if (!this.#mayOpen(holding) || nowMillis < holding.untilMillis) continue
-      opening++
+    const room = shardsOpenedAtOnceMax - this.#count("opening")
+    if (room <= 0) return
+    const ready = [...this.#holdings.values()].filter(
+      (one) => this.#mayOpen(one) && nowMillis >= one.untilMillis,
+    )
+    const first = ready.sort((a, b) => this.#byNeed(a.shard, b.shard)).slice(0, room)
+    for (const holding of first) {
       holding.phase = "opening"
       holding.untilMillis = nowMillis + openMillisMax
       this.#commands.push({ kind: "open", shard: holding.shard })
@@ -446,6 +449,9 @@ export class ShardKeeper {
     }
   }
 
+  readonly #byNeed = (one: number, other: number): number =>
+    Number(this.#isNeeded(other)) - Number(this.#isNeeded(one))
+
   #count(phase: Phase): number {
     let count = 0
     for (const holding of this.#holdings.values()) if (holding.phase === phase) count++
@@ -460,6 +466,8 @@ export class ShardKeeper {
     return node === this.#who.node && incarnation === this.#who.incarnation
   }
 }
+
+const shards: readonly number[] = Array.from({ length: shardCount }, (_, shard) => shard)
 
 const standingOf: Readonly<Record<Order, Standing | undefined>> = {
   serve: undefined,

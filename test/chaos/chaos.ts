@@ -100,8 +100,12 @@ const aftermathMillis = 15_000
 const readyMillisMax = 30_000
 const nodeAgainMillis = 500
 const fallsAtStartMax = 5
-/** So much faster than the events need do the sources offer. */
-const haste = 1.3
+/**
+ * So much faster than the events need do the sources offer: they stand still most of the time, for
+ * each of them waits as long as any of its partitions has no owner, or its part of the log no
+ * leader.
+ */
+const haste = 5
 
 export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const { flow, say } = options

@@ -90,6 +90,21 @@ describe("a node that dies", () => {
     expect(model.servers.broken).toEqual([])
   })
 
+  test("is replaced first where somebody waits for it", () => {
+    const { model, nodes } = settled(1, "a", "b", "c")
+    const [lost, ...others] = nodes
+    for (const { line } of others) line.delayMillisMax = 0
+    const before = others.map(({ open }) => open)
+    lost?.kill()
+    expect(model.runUntil(() => model.isAllOwned, 30_000)).toBeDefined()
+    for (const [i, { open }] of others.entries()) {
+      const taken = open.filter((shard) => !before[i]?.includes(shard))
+      const needed = taken.filter(model.isNeeded)
+      expect(needed.length).toBeGreaterThan(0)
+      expect(taken.slice(0, needed.length)).toEqual(needed)
+    }
+  })
+
   test("comes back under its name, once its former self is forgotten", () => {
     const { model, nodes } = settled(2, "a", "b")
     nodes[0]?.kill()

@@ -8,13 +8,17 @@ import { createServer } from "node:net"
 const lowest = 16_000
 const count = 16_000
 const triesMax = 100
+/** A server takes up to ten seconds until it listens: what one was given, no other gets. */
+const given = new Set<number>()
 
 /** Free loopback ports, all different; another process may take one before the server does. */
 export async function freePorts(wanted: number): Promise<readonly number[]> {
   const found = new Set<number>()
   for (let tries = 0; tries < triesMax && found.size < wanted; tries++) {
     const port = lowest + Math.floor(Math.random() * count)
-    if (!found.has(port) && (await isFree(port))) found.add(port)
+    if (given.has(port) || !(await isFree(port)) || given.has(port)) continue
+    given.add(port)
+    found.add(port)
   }
   if (found.size < wanted) throw new Error(`no ${wanted} free ports above ${lowest} on 127.0.0.1`)
   return [...found]

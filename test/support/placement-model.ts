@@ -21,6 +21,8 @@ export class PlacementModel {
     this.#send()
   }
 
+  readonly isNeeded = (shard: number): boolean => busyShards.includes(shard)
+
   start(node: string, weight = 1): ModelNode {
     this.#incarnations += 1
     const incarnation = `i${this.#incarnations}`

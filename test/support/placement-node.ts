@@ -58,12 +58,16 @@ export class ModelNode {
 
   constructor(
     who: Who & { readonly weight: number },
-    parts: { readonly clock: ModelClock; readonly servers: ModelServers },
+    parts: {
+      readonly clock: ModelClock
+      readonly servers: ModelServers
+      readonly isNeeded?: (shard: number) => boolean
+    },
   ) {
     this.name = who.node
     this.#clock = parts.clock
     this.#servers = parts.servers
-    this.keeper = new ShardKeeper(who, who.weight)
+    this.keeper = new ShardKeeper(who, who.weight, parts.isNeeded)
     this.#watch()
     this.tell({ kind: "time" })
   }
