@@ -804,3 +804,10 @@ export const shardsToldMax = 16
  * room, and how long a store that was put back to an older copy could be answered for.
  */
 export const keptAnswerMillis = 5 * 60_000
+
+/** Graph stores that are reached over a network. */
+/**
+ * Up to so many records, what they name is looked for together with the records: a way to the
+ * server less. Of more, those that say nothing new may be most, and are left out first.
+ */
+export const recordsAskedAheadMax = 512
