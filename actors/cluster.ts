@@ -12,6 +12,7 @@ import type { IntelGraphError } from "../protocols/errors.ts"
 import { leaveMillisMax } from "../protocols/limits.ts"
 import {
   type ActorRef,
+  type Host,
   type Register,
   type RunningPlacement,
   runPlacement,
@@ -24,10 +25,20 @@ import type { RootMessage } from "./root.ts"
 import { openShards, otherGraph, type PulledBytes } from "./shard-memory.ts"
 import type { World } from "./world.ts"
 
-/** `failed`: it is tried again here or elsewhere, unless the error is `LogDamaged`. */
+/**
+ * `failed`: it is tried again here or elsewhere, unless the error is `LogDamaged`. `broken`: it was
+ * open, and nobody can go on with what was found; it waits for a person.
+ */
 export type ShardEvent =
-  | { readonly event: "opened"; readonly shard: number; readonly epoch: number }
+  | {
+      readonly event: "opened"
+      readonly shard: number
+      readonly epoch: number
+      /** How long each step of the takeover took. */
+      readonly millis: Readonly<Record<string, number>>
+    }
   | { readonly event: "failed"; readonly shard: number; readonly error: TakeoverFailed }
+  | { readonly event: "broken"; readonly shard: number; readonly error: IntelGraphError }
   | { readonly event: "closed"; readonly shard: number; readonly why: "given" | "lost" }
 
 /** Among which nodes, and as which of them. */
@@ -63,19 +74,24 @@ export const joinCluster = (
   })
 
 function workOf({ world, root, pulled, onEvent }: ClusterParts): ShardWork {
-  const { log, state, sink } = world.ports
+  const { log, state, sink, host } = world.ports
   const { mailboxes } = world
   return {
     open: (shard) =>
       Effect.gen(function* () {
-        const taken = yield* takeOver({ log, state, sinks: sink.each ?? [sink], shards: [shard] })
+        const laps = new Laps(host)
+        const onStep = (step: string) => laps.done(step)
+        const sinks = sink.each ?? [sink]
+        const taken = yield* takeOver({ log, state, sinks, shards: [shard], onStep })
         const memories = yield* openShards(taken, state, { mailboxes, pulled })
+        laps.done("parked")
         const [owner, memory] = [taken.owners[0], memories.get(shard)]
         if (owner === undefined || memory === undefined) return yield* Effect.die(shard)
         yield* toRoot(root, (done) => ({ kind: "open", shard: { owner, memory }, done }))
         // What is parked comes from no log: nothing else tells of a tenant that another node made.
         for (const { partition } of memory.lanes.values()) world.unknownTenant(partition.tenant)
-        onEvent({ event: "opened", ...owner })
+        laps.done("actors")
+        onEvent({ event: "opened", ...owner, millis: laps.millis })
         return owner.epoch
       }).pipe(
         Effect.onInterrupt(() => Effect.sync(() => mailboxes.disowns(shard))),
@@ -94,6 +110,28 @@ function workOf({ world, root, pulled, onEvent }: ClusterParts): ShardWork {
           onEvent({ event: "closed", shard, why })
         }),
       ),
+  }
+}
+
+/** How long each of several steps took that came one after the other. */
+class Laps {
+  readonly #host: Pick<Host, "nowMillis">
+  readonly #millis = new Map<string, number>()
+  #atMillis: number
+
+  constructor(host: Pick<Host, "nowMillis">) {
+    this.#host = host
+    this.#atMillis = host.nowMillis()
+  }
+
+  done(step: string): void {
+    const now = this.#host.nowMillis()
+    this.#millis.set(step, (this.#millis.get(step) ?? 0) + now - this.#atMillis)
+    this.#atMillis = now
+  }
+
+  get millis(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#millis].map(([step, of]) => [step, Math.round(of)]))
   }
 }
 

@@ -79,9 +79,15 @@ export const makeNode: (
       mailboxes,
       recipes: new RecipeBook(),
       effectOf: options.effectOf,
-      onFailure: (error) => {
-        if (error._tag === "Fenced" && later.placement !== undefined) {
-          return later.placement.fenced(error.shard, error.epoch)
+      onFailure: (error, owner) => {
+        const { placement } = later
+        if (placement !== undefined && error._tag === "Fenced") {
+          return placement.fenced(error.shard, error.epoch)
+        }
+        if (placement !== undefined && owner !== undefined && isOfShard(error)) {
+          const { shard, epoch } = owner
+          options.watch?.shards?.({ event: "broken", shard, error })
+          return placement.damaged(shard, epoch)
         }
         Deferred.doneUnsafe(failure, Effect.succeed(error))
       },
@@ -124,6 +130,10 @@ export const makeNode: (
     return node
   },
 )
+
+/** What lies in one shard's log or actor, and would meet every other owner as well. */
+const isOfShard = ({ _tag }: IntelGraphError): boolean =>
+  _tag === "LogDamaged" || _tag === "InvariantBroken" || _tag === "Quarantined"
 
 /** Above the root there is nobody: where it cannot go on, the node cannot. */
 const watching = (

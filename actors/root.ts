@@ -191,7 +191,10 @@ class RootActor implements Behavior<RootMessage> {
     if (reason !== "quarantined") return
     const { world, memory } = this.#argument
     const error = quarantinedError(address)
-    if (address.kind === shardType.kind) return world.fail(error)
+    if (address.kind === shardType.kind) {
+      const open = memory.shards.get(Number(address.key))
+      return open === undefined ? undefined : world.failShard(open.owner, error)
+    }
     memory.tenants.get(address.key)?.memory.break(error)
     for (const wait of this.#waits) this.#heard(wait, address.key)
   }

@@ -183,7 +183,7 @@ class ShardReader implements Behavior<ShardMessage> {
   #handedBack({ back, pullAgain, exit }: ShardMessage & { readonly kind: "handed-back" }): void {
     if (Exit.isSuccess(exit)) return pullAgain ? this.#pull() : this.#later()
     const error = errorOf(exit.cause)
-    if (error._tag !== "Unavailable") return this.#world.fail(error)
+    if (error._tag !== "Unavailable") return this.#world.failShard(this.#owner, error)
     this.#handBack(back, pullAgain, retryMillisMax)
   }
 
@@ -236,7 +236,7 @@ class ShardReader implements Behavior<ShardMessage> {
     if (lane.fetching !== sequence) return
     if (Exit.isFailure(exit)) {
       const error = errorOf(exit.cause)
-      if (error._tag !== "Unavailable") return this.#world.fail(error)
+      if (error._tag !== "Unavailable") return this.#world.failShard(this.#owner, error)
       return this.#fetch(lane, sequence, retryMillisMax)
     }
     lane.fetching = undefined
@@ -245,7 +245,7 @@ class ShardReader implements Behavior<ShardMessage> {
       this.#deliver(lane, { ...lane.partition, sequence, attempt: 1, block })
     } else if (sequence > lane.covered) {
       const told = `Block ${sequence} of ${lane.name} is parked, and its bytes are gone.`
-      return this.#world.fail(new InvariantBroken({ message: told }))
+      return this.#world.failShard(this.#owner, new InvariantBroken({ message: told }))
     }
     this.#give(lane)
   }
@@ -362,7 +362,8 @@ class ShardReader implements Behavior<ShardMessage> {
     if (Exit.isFailure(exit)) {
       const error = errorOf(exit.cause)
       // Whether it was written is not known; where it was, it is found and removed at takeover.
-      if (error._tag !== "Unavailable" && error._tag !== "LimitExceeded") this.#world.fail(error)
+      if (error._tag !== "Unavailable" && error._tag !== "LimitExceeded")
+        this.#world.failShard(this.#owner, error)
       return
     }
     if (sequence <= lane.covered) {
@@ -380,7 +381,7 @@ class ShardReader implements Behavior<ShardMessage> {
   #failed(cause: Cause.Cause<unknown>): void {
     const error = errorOf(cause)
     if (error._tag !== "Unavailable" && error._tag !== "LimitExceeded") {
-      return this.#world.fail(error)
+      return this.#world.failShard(this.#owner, error)
     }
     this.#later()
   }

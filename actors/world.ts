@@ -30,6 +30,9 @@ export interface Ports {
   readonly spool?: SpoolShape
 }
 
+/** `owner`: of the shard whose work it was. */
+type OnFailure = (error: IntelGraphError, owner: Ownership | undefined) => void
+
 export class World {
   readonly ports: Ports
   readonly effectOf: EffectOf
@@ -38,7 +41,7 @@ export class World {
   readonly latency: LatencyBoard
   readonly #owned = new Map<number, Ownership>()
   #starts = 0
-  readonly #onFailure: (error: IntelGraphError) => void
+  readonly #onFailure: OnFailure
   readonly #onUnknownTenant: (tenant: string) => void
   readonly #holderOf: (shard: number) => string | undefined
   /** This node's name in its cluster. */
@@ -48,7 +51,7 @@ export class World {
     readonly ports: Ports
     readonly mailboxes: DurableMailboxes
     readonly recipes: RecipeBook
-    readonly onFailure: (error: IntelGraphError) => void
+    readonly onFailure: OnFailure
     readonly onUnknownTenant: (tenant: string) => void
     readonly node: string | undefined
     /** The node that is known to hold a shard. */
@@ -124,7 +127,12 @@ export class World {
    * concerned go on until then; the fence, not this, keeps them from doing harm.
    */
   fail(error: IntelGraphError): void {
-    this.#onFailure(error)
+    this.#onFailure(error, undefined)
+  }
+
+  /** Likewise, for what is of one shard: in a cluster the others go on without it. */
+  failShard(owner: Ownership, error: IntelGraphError): void {
+    this.#onFailure(error, owner)
   }
 }
 

@@ -102,7 +102,12 @@ export const assemble = (
 const logShardEvent =
   (logger: Logger) =>
   ({ event, ...fields }: ShardEvent): void =>
-    logger[event === "failed" ? "warn" : "info"](`shard ${event}`, fields)
+    logger[levelOf[event] ?? "info"](`shard ${event}`, fields)
+
+const levelOf: { readonly [event in ShardEvent["event"]]?: "warn" | "error" } = {
+  failed: "warn",
+  broken: "error",
+}
 
 /** Spans only where somebody named a file for them and a share of turns above none. */
 const spansOf = Effect.fnUntraced(function* ({ sampleRate, spansFile }: Settings) {

@@ -6,7 +6,13 @@ export type { TokenRecord } from "./access/records.ts"
 export { viewAccess } from "./access/sqlite-store.ts"
 export type { Sources } from "./context.ts"
 export type { OnMasked } from "./errors.ts"
-export { executeQuery, type QueryAnswer, type QueryRequest } from "./execute.ts"
 export { knownResumeKey, resumeKeyOf } from "./feed/resume-key.ts"
 export { decodeResume, encodeResume, type ResumeScope } from "./feed/resume-token.ts"
-export { type Gateway, type GatewayOptions, startGateway } from "./start.ts"
+export {
+  executeQuery,
+  type Gateway,
+  type GatewayOptions,
+  type QueryAnswer,
+  type QueryRequest,
+  startGateway,
+} from "./lazy.ts"

@@ -566,8 +566,11 @@ export const shardShareSlack = 0.1
  */
 export const leaseMillis = 3_000
 export const leaseRenewMillis = 1_000
-/** A lease that was not confirmed for this much longer is given up for lost by its holder. */
-export const leaseGraceMillis = 1_000
+/**
+ * A lease that was not confirmed for this much longer is given up for lost by its holder. Servers
+ * that replicate take 4 to 9 s to agree on a new leader, and nobody renews or takes one meanwhile.
+ */
+export const leaseGraceMillis = 9_000
 /** How long an answer of the register is waited for, and until it is asked again. */
 export const registerMillisMax = 2_000
 export const registerRetryMillis = 250
@@ -804,6 +807,10 @@ export const shardsToldMax = 16
  * room, and how long a store that was put back to an older copy could be answered for.
  */
 export const keptAnswerMillis = 5 * 60_000
+
+/** Takeovers. */
+/** How often, while a guard waits, transactions of former owners that hold it are ended again. */
+export const neo4jEndAgainMillis = 250
 
 /** Graph stores that are reached over a network. */
 /**

@@ -113,6 +113,9 @@ export interface MessageLogShape {
   /** Tails of all partitions that ever had a block. */
   readonly tails: Effect.Effect<readonly Tail[], LogBroken>
 
+  /** The same of one shard. */
+  readonly tailsOf: (shard: number) => Effect.Effect<readonly Tail[], LogBroken>
+
   /**
    * `use` runs while no acknowledged block is removed from storage, so that a copy of the sinks
    * made first and a copy of the log made after it fit together. Bounded by `logBytesMax`.

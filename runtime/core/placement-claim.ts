@@ -6,7 +6,9 @@
  * another wrote in between is found out and not overwritten; what is held was stored after
  * `confirmedMillis`, by the clock of this node, so it stands at least until `leaseMillis` later.
  * What may fail beneath: any request may end without its outcome being known. It is then made
- * again, and where the earlier one was stored after all, what it stored is taken for one's own.
+ * again, and where the earlier one was stored after all, what it stored is taken for one's own. An
+ * entry that vanished and that nobody replaced is written anew: a register that is away lets all
+ * entries vanish, and they are still those of whoever comes first.
  * Does not promise that the entry stands still: a node that was paused finds out afterwards.
  */
 import {
@@ -71,6 +73,8 @@ export class Claim {
     if (same(entry, this.#wanted)) return
     this.#wanted = entry
     this.#dueMillis = nowMillis
+    const isNowhere = this.#revision === undefined && this.#asked === undefined
+    if (entry === undefined && isNowhere) this.#stored = undefined
   }
 
   /** It is to be written again now, whether or not it is time. */
@@ -108,9 +112,10 @@ export class Claim {
   }
 
   /** What a watch saw in this place. It may be older than what is known here. */
-  seen({ entry, revision }: Found): "lost" | "unknown" {
+  seen({ entry, revision }: Found, nowMillis: number): "lost" | "unknown" {
     const known = this.#revision
     if (known === undefined || revision <= known || this.#asked !== undefined) return "unknown"
+    if (entry === undefined && this.#wanted !== undefined) return this.#lapsed(nowMillis)
     return entry !== undefined && this.#isMine(entry) ? "unknown" : this.#forget("lost")
   }
 
@@ -140,7 +145,9 @@ export class Claim {
     return { kind: "remove", request, place: this.place, expected }
   }
 
-  #refused({ entry, revision }: Found, nowMillis: number): "held" | "lost" | "gone" {
+  #refused({ entry, revision }: Found, nowMillis: number): "held" | "lost" | "gone" | "unknown" {
+    const isVacant = entry === undefined && this.#stored !== undefined
+    if (isVacant && this.#wanted !== undefined) return this.#lapsed(nowMillis)
     if (entry === undefined || !this.#isMine(entry)) {
       this.#dueMillis = nowMillis + registerRetryMillis
       return this.#forget(this.#wanted === undefined ? "gone" : "lost")
@@ -150,6 +157,13 @@ export class Claim {
     this.#stored = entry
     this.#dueMillis = nowMillis
     return "held"
+  }
+
+  /** It is gone, and nobody was seen in its place. */
+  #lapsed(nowMillis: number): "unknown" {
+    this.#revision = undefined
+    this.#dueMillis = nowMillis
+    return "unknown"
   }
 
   #isMine(entry: Entry): boolean {

@@ -53,6 +53,8 @@ export interface RunningPlacement {
   readonly order: (order: Order) => void
   /** A write under this epoch was refused: the shard is closed, and taken again if it still may. */
   readonly fenced: (shard: number, epoch: number) => void
+  /** What was found under this epoch lets no owner go on: the shard is closed and stays so. */
+  readonly damaged: (shard: number, epoch: number) => void
   readonly view: () => KeeperView
   /** A drain, or a leave, has ended. */
   readonly left: Effect.Effect<void>
@@ -78,6 +80,7 @@ export const runPlacement: (
     return {
       order: (order) => driver.tell({ kind: "order", order }),
       fenced: (shard, epoch) => driver.tell({ kind: "fenced", shard, epoch }),
+      damaged: (shard, epoch) => driver.tell({ kind: "damaged", shard, epoch }),
       view: () => driver.view(),
       left: Deferred.await(left),
       failed: Deferred.await(failure),

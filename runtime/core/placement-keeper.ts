@@ -3,11 +3,13 @@
  * what happened and when, and says what is to be done.
  *
  * Promises: a shard is opened only under a lease that was stored for this node, and closed before
- * the lease is given back or sought again; a lease that is lost, or was not confirmed for longer
- * than it lasts, closes its shard; free shards are taken at once by the node whose share they are,
- * and after `takePatienceMillis` for each that was to come before by the next; a node gives what is
- * another's share `shardsGivenAtOnceMax` at a time and waits for the new owner to work; it opens
- * `shardsOpenedAtOnceMax` at a time. A drain ends, also where nobody is there to take over.
+ * the lease is given back or sought again; a lease that another has, or that was not confirmed for
+ * `leaseGraceMillis` longer than it lasts, closes its shard; free shards are taken at once by the
+ * node whose share they are, and after `takePatienceMillis` for each that was to come before by the
+ * next; a node that was not known to be here itself leaves whoever had them as much time to come
+ * back; a node gives what is another's share `shardsGivenAtOnceMax` at a time and waits for the new
+ * owner to work; it opens `shardsOpenedAtOnceMax` at a time. A drain ends, also where nobody is
+ * there to take over.
  *
  * What may fail beneath: requests of unknown outcome, a watch that is behind, a takeover that fails
  * or hangs, time that jumps because the process was paused. Does not promise that no other node
@@ -16,6 +18,7 @@
 import {
   handOverAllMillisMax,
   handOverMillisMax,
+  leaseMillis,
   openMillisMax,
   openRetryMillis,
   openTriesMax,
@@ -46,12 +49,12 @@ interface Holding {
   readonly claim: Claim
   phase: Phase
   /** What comes after `closing`. */
-  afterwards: "release" | "retake" | "forget"
+  afterwards: "release" | "retake" | "forget" | "break"
   /** It is handed over to another: one of `shardsGivenAtOnceMax`. */
   isGiven: boolean
   epoch: number
-  /** A write of this epoch was refused before the takeover was told to have ended. */
-  fencedEpoch: number
+  /** What ended this epoch's work before the takeover was told to have ended. */
+  ended: { readonly epoch: number; readonly afterwards: "retake" | "break" } | undefined
   /** When it may be opened, or has taken too long to. */
   untilMillis: number
   /** The lease must have been confirmed after this to be opened under. */
@@ -75,6 +78,8 @@ export class ShardKeeper {
   #order: Order = "serve"
   /** When it goes, whoever takes over. */
   #goesAtMillis = Number.POSITIVE_INFINITY
+  /** From when on it takes what is free. */
+  #takesFromMillis = Number.POSITIVE_INFINITY
   #standing: Standing = "serves"
   #troubledUntilMillis = Number.NEGATIVE_INFINITY
   #troubleMillis = troubleMillisMin
@@ -178,11 +183,11 @@ export class ShardKeeper {
     if (news.kind !== "found") return
     const { place, entry } = news
     if (place === this.#presence.place) {
-      if (this.#presence.seen(news) === "lost") this.#presence.prove(nowMillis)
+      if (this.#presence.seen(news, nowMillis) === "lost") this.#presence.prove(nowMillis)
     }
     for (const holding of this.#holdings.values()) {
       if (holding.claim.place !== place) continue
-      if (holding.claim.seen(news) === "lost") this.#lose(holding, nowMillis)
+      if (holding.claim.seen(news, nowMillis) === "lost") this.#lose(holding, nowMillis)
     }
     if (entry?.kind !== "lease" || entry.epoch === 0 || this.#isMine(entry)) return
     this.#handedOver.delete(entry.shard)
@@ -190,8 +195,11 @@ export class ShardKeeper {
 
   #answer(request: number, answer: ClaimAnswer, nowMillis: number): void {
     if (this.#presence.asked === request) {
+      const { confirmedMillis } = this.#presence
       const outcome = this.#presence.answer(answer, nowMillis)
+      const wasAway = this.#presence.confirmedMillis - confirmedMillis > leaseMillis
       if (outcome === "held") this.#rivalSinceMillis = undefined
+      if (outcome === "held" && wasAway) this.#takesFromMillis = nowMillis + takePatienceMillis
       if (outcome === "lost") this.#meetRival(answer, nowMillis)
       return
     }
@@ -225,15 +233,23 @@ export class ShardKeeper {
       this.#troubleMillis = troubleMillisMin
       this.#troubledUntilMillis = Number.NEGATIVE_INFINITY
       holding.claim.want(this.#leaseOf(holding.shard, input.epoch), nowMillis)
-      if (holding.fencedEpoch === input.epoch) this.#close(holding, "lost", "retake")
+      if (holding.ended?.epoch === input.epoch) {
+        this.#close(holding, "lost", holding.ended.afterwards)
+      }
     } else if (input.kind === "not-opened" && holding.phase === "opening") {
       this.#notOpened(holding, input.lasting, nowMillis)
-    } else if (input.kind === "fenced" && holding.phase === "open") {
-      if (input.epoch === holding.epoch) this.#close(holding, "lost", "retake")
-    } else if (input.kind === "fenced" && holding.phase === "opening") {
-      holding.fencedEpoch = Math.max(holding.fencedEpoch, input.epoch)
+    } else if (input.kind === "fenced" || input.kind === "damaged") {
+      this.#ended(holding, input.epoch, input.kind === "fenced" ? "retake" : "break")
     } else if (input.kind === "closed" && holding.phase === "closing") {
       this.#closed(holding, nowMillis)
+    }
+  }
+
+  #ended(holding: Holding, epoch: number, afterwards: "retake" | "break"): void {
+    if (holding.phase === "open" && epoch === holding.epoch) {
+      this.#close(holding, "lost", afterwards)
+    } else if (holding.phase === "opening" && epoch > (holding.ended?.epoch ?? 0)) {
+      holding.ended = { epoch, afterwards }
     }
   }
 
@@ -254,6 +270,8 @@ export class ShardKeeper {
       this.#holdings.delete(holding.shard)
     } else if (holding.afterwards === "release") {
       this.#release(holding, nowMillis)
+    } else if (holding.afterwards === "break") {
+      holding.phase = "broken"
     } else {
       // A higher epoch was claimed. Whoever did it may have had the lease before this node, and be
       // late, or has it now: the register says.
@@ -333,7 +351,7 @@ export class ShardKeeper {
         afterwards: "forget",
         isGiven: false,
         epoch: 0,
-        fencedEpoch: 0,
+        ended: undefined,
         untilMillis: nowMillis,
         provenSinceMillis: nowMillis,
         tries: 0,
@@ -343,7 +361,8 @@ export class ShardKeeper {
 
   get #mayTake(): boolean {
     const takes = this.#standing === "serves" || this.#standing === "troubled"
-    return takes && this.#sight.isComplete && this.#presence.stored !== undefined
+    const isHere = this.#nowMillis - this.#presence.confirmedMillis <= leaseMillis
+    return takes && isHere && this.#sight.isComplete && this.#presence.stored !== undefined
   }
 
   /** When a free shard is this node's to take; infinity where it is not, or not free. */
@@ -357,7 +376,8 @@ export class ShardKeeper {
     if (rank === undefined) return Number.POSITIVE_INFINITY
     // Those that come before it have known as long that they do.
     const since = rank === 0 ? freeSinceMillis : Math.max(freeSinceMillis, members.sharedAtMillis)
-    return Math.max(since + rank * takePatienceMillis, this.#shunned.get(shard) ?? 0)
+    const fromMillis = Math.max(this.#shunned.get(shard) ?? 0, this.#takesFromMillis)
+    return Math.max(since + rank * takePatienceMillis, fromMillis)
   }
 
   #give(nowMillis: number): void {

@@ -19,6 +19,8 @@ export type KeeperInput =
   | { readonly kind: "closed"; readonly shard: number }
   /** A write of this epoch was refused. */
   | { readonly kind: "fenced"; readonly shard: number; readonly epoch: number }
+  /** Whoever worked on the shard under this epoch found what no owner can go on from. */
+  | { readonly kind: "damaged"; readonly shard: number; readonly epoch: number }
   | { readonly kind: "order"; readonly order: Order }
 
 export type KeeperCommand =

@@ -4,6 +4,7 @@
  * has them all.
  */
 import * as Effect from "effect/Effect"
+import { shardOf } from "../../protocols/address.ts"
 import type {
   DiskFull,
   Fenced,
@@ -13,7 +14,13 @@ import type {
 } from "../../protocols/errors.ts"
 import type { LogBroken, MessageLogShape, Ownership } from "./log.ts"
 import type { ActorStateShape } from "./state.ts"
-import { type SinkCursor, type Taken, Takeover, type TakeoverAnswer } from "./takeover.ts"
+import {
+  type SinkCursor,
+  type Taken,
+  Takeover,
+  type TakeoverAnswer,
+  type TakeoverStep,
+} from "./takeover.ts"
 
 /** What of a sink a takeover needs. */
 export interface Guarded {
@@ -39,11 +46,13 @@ export const soleLease: Lease = {
 }
 
 export interface Placement {
-  readonly log: Pick<MessageLogShape, "id" | "open" | "tails">
+  readonly log: Pick<MessageLogShape, "id" | "open" | "tailsOf">
   readonly state: Pick<ActorStateShape, "claim">
   readonly sinks: readonly Guarded[]
   readonly shards: readonly number[]
   readonly lease?: Lease
+  /** Told of each step that is done, so that it can be seen where the time goes. */
+  readonly onStep?: (step: TakeoverStep["kind"]) => void
 }
 
 export type TakeoverFailed = Fenced | LogBroken
@@ -60,6 +69,7 @@ export const takeOver: (placement: Placement) => Effect.Effect<Taken, TakeoverFa
     if (step.kind === "owned") return step.taken
     if (step.kind === "refused") return yield* step.error
     takeover.answer(yield* perform(placement, takeover))
+    placement.onStep?.(step.kind)
   }
 })
 
@@ -68,7 +78,7 @@ export const giveUp = (placement: Placement): Effect.Effect<void, Unavailable> =
   (placement.lease ?? soleLease).release(placement.shards)
 
 function perform(
-  { log, state, sinks, lease = soleLease }: Placement,
+  { log, state, sinks, shards: wanted, lease = soleLease }: Placement,
   { step }: Takeover,
 ): Effect.Effect<TakeoverAnswer, TakeoverFailed> {
   switch (step.kind) {
@@ -82,10 +92,16 @@ function perform(
     }
     case "read-cursors": {
       const read = sinks[step.sink]?.cursors() ?? Effect.succeed([])
-      return Effect.map(read, (cursors) => ({ kind: "cursors", cursors }))
+      // A sink tells those of all: what others own moves on, and is held against nothing here.
+      return Effect.map(read, (all) => {
+        const cursors = all.filter((at) => wanted.includes(shardOf(at.tenant, at.partition)))
+        return { kind: "cursors", cursors }
+      })
     }
-    case "read-tails":
-      return Effect.map(log.tails, (tails) => ({ kind: "tails", tails }))
+    case "read-tails": {
+      const read = Effect.forEach(wanted, log.tailsOf, { concurrency: "unbounded" })
+      return Effect.map(read, (tails) => ({ kind: "tails", tails: tails.flat() }))
+    }
     case "open": {
       // All at once: the log may make one transaction of them.
       const opened = Effect.forEach(step.owners, log.open, { concurrency: "unbounded" })

@@ -7,7 +7,7 @@ import { fileSource } from "../../actors/adapters/file-source.ts"
 import { makeNode, openSpool, type Ports, type ShardEvent } from "../../actors/index.ts"
 import { shardOfConnector } from "../../actors/partition.ts"
 import { formatAddress } from "../../protocols/address.ts"
-import { Unavailable } from "../../protocols/errors.ts"
+import { LogDamaged, Unavailable } from "../../protocols/errors.ts"
 import { shardCount } from "../../protocols/limits.ts"
 import { makeNodeHost, openDataDirectory, openEmbeddedLog, shareOut } from "../../runtime/index.ts"
 import { openGraphStore } from "../../stores/index.ts"
@@ -21,6 +21,8 @@ import { receiptOf, things, took, wrote } from "../support/writes.ts"
 interface Joined extends EmbeddedNode {
   /** Shards whose actors work here. */
   readonly open: ReadonlySet<number>
+  /** Shards that were given up for good. */
+  readonly broken: ReadonlySet<number>
   readonly close: () => Promise<void>
 }
 
@@ -35,16 +37,24 @@ async function openCluster(folder: string) {
     }),
   )
   const register = new MemoryRegister()
+  const damaged: { shard: number | undefined } = { shard: undefined }
   let incarnations = 0
   /** `reads`: what it reads of the bytes of writes; `away`: reads of the state that fail first. */
   const joined = async (node: string, reads?: "nothing", away = 0): Promise<Joined> => {
     const scope = openScope()
     const open = new Set<number>()
+    const broken = new Set<number>()
     const shards = ({ event, shard }: ShardEvent) => {
       if (event === "opened") open.add(shard)
       if (event === "closed") open.delete(shard)
+      if (event === "broken") broken.add(shard)
     }
-    const { log, sink, feed } = shared
+    const { sink, feed } = shared
+    const log: Ports["log"] = {
+      ...shared.log,
+      pull: (owner, most) =>
+        owner.shard === damaged.shard ? Effect.fail(isDamaged) : shared.log.pull(owner, most),
+    }
     let failures = away
     const state: Ports["state"] = {
       ...shared.state,
@@ -75,13 +85,17 @@ async function openCluster(folder: string) {
     return {
       ...(await run(Scope.provide(made, scope))),
       open,
+      broken,
       close: () => closeScope(scope),
     }
   }
-  return { join: joined }
+  return { join: joined, damaged }
 }
 
+const isDamaged = new LogDamaged({ partition: "", sequence: 0, message: "It is damaged." })
 const isAway = new Unavailable({ message: "It is away.", retryAfterMillis: 1 })
+
+const byNumber = (a: number, b: number) => a - b
 
 const until = (hold: () => void) => vi.waitFor(hold, { timeout: 30_000, interval: 10 })
 
@@ -122,6 +136,25 @@ describe("nodes that share the shards", () => {
     const { node, open } = await cluster.join("a", undefined, 5)
     await until(() => expect(open.size).toBe(shardCount))
     expect(node.actors("demo").children).toHaveLength(1)
+  }, 60_000)
+
+  it("go on without a shard whose log is damaged, until somebody has mended it", async () => {
+    const folder = temporaryFolder()
+    const cluster = await openCluster(folder)
+    cluster.damaged.shard = 7
+    const others = Array.from({ length: shardCount }, (_, shard) => shard).filter((n) => n !== 7)
+    const a = await cluster.join("a")
+    await until(() => expect([...a.open].sort(byNumber)).toEqual(others))
+    const b = await cluster.join("b")
+    await until(() => expect(b.open.size).toBeGreaterThan(shardCount / 3))
+    await until(() => expect([...a.open, ...b.open].sort(byNumber)).toEqual(others))
+    expect([[...a.broken], [...b.broken]]).toEqual([[7], []])
+    await a.close()
+    await until(() => expect([...b.open].sort(byNumber)).toEqual(others))
+    await until(() => expect([...b.broken]).toEqual([7]))
+    cluster.damaged.shard = undefined
+    b.node.placement?.order("serve")
+    await until(() => expect(b.open.size).toBe(shardCount))
   }, 60_000)
 
   it("take a write where all that it needs is, and elsewhere say where", async () => {

@@ -10,7 +10,8 @@ import type { Comparison } from "./checker.ts"
 import { answerOf } from "./child-answer.ts"
 import { begin, end, isReady, linkTool, sentenceOf } from "./faults.ts"
 import { judge } from "./judge.ts"
-import { quantile } from "./leases.ts"
+import { quantile, type Takeover } from "./leases.ts"
+import { openingsIn, type PhaseMillis, phasesOf } from "./phases.ts"
 import { type Flow, type Written, writeFlow } from "./records.ts"
 import { type Fault, type Scheduled, scheduleOf } from "./schedule.ts"
 import { Tally } from "./tally.ts"
@@ -64,7 +65,11 @@ export interface ChaosReport {
   readonly faultsWhileUnacknowledged: number
   readonly faultsWithTakeover: number
   readonly shardsTakenOver: number
-  readonly millisToNewOwner: { readonly p50: number | undefined; readonly p99: number | undefined }
+  readonly millisToNewOwner: Spread
+  /** Of them the takeovers with which no fault of a server was at the same time, or just before. */
+  readonly whileServersWereWhole: Spread
+  /** Where that time went, in the order in which it passes. */
+  readonly phases: readonly PhaseMillis[]
   readonly sends: { readonly offered: number; readonly refused: number }
   readonly recordsPerSecond: number
   readonly comparison: Comparison
@@ -76,9 +81,18 @@ export interface ChaosReport {
   readonly verdicts: readonly Verdict[]
 }
 
+/** Milliseconds over so many takeovers. */
+interface Spread {
+  readonly count: number
+  readonly p50: number | undefined
+  readonly p99: number | undefined
+}
+
 const startMillisMax = 240_000
 /** A fault waits so long for a block that is not acknowledged where it will land. */
 const armMillisMax = 3_000
+/** Servers that lost one take up to 9 s to agree on who leads, and answer nobody meanwhile. */
+const electionMillis = 10_000
 /** What moves later than this after a fault moves for another reason. */
 const aftermathMillis = 15_000
 const readyMillisMax = 30_000
@@ -245,18 +259,8 @@ class Run {
     const checked = await answerOf("checker.ts", this.#written.expected, url, user, password)
     await this.#watcher.end()
     const { leases } = this.#watcher
-    const events = this.#landed.map(({ node, affected, atMillis, ...landed }) => ({
-      ...landed,
-      millisToNewOwner:
-        node === undefined || landed.kind === "slow-node"
-          ? []
-          : leases
-              .millisToNewOwner(node, affected, atMillis)
-              .filter((millis) => millis <= landed.seconds * 1_000 + aftermathMillis),
-    }))
-    // Of the others a shard may also have been given away meanwhile.
-    const lost = events.filter(({ kind }) => kind === "kill-node" || kind === "pause-node")
-    const times = lost.flatMap(({ millisToNewOwner }) => millisToNewOwner)
+    const { events, lost } = this.#takeovers()
+    const said = this.#world.nodes.flatMap((node) => openingsIn(node.said()))
     const messages = (outcome: string) =>
       new RegExp(`^intelgraph_mailbox_messages_total\\{.*"partition".*"${outcome}"`)
     return {
@@ -270,7 +274,9 @@ class Run {
       faultsWithTakeover: events.filter(({ millisToNewOwner }) => millisToNewOwner.length > 0)
         .length,
       shardsTakenOver: leases.takeovers.length,
-      millisToNewOwner: { p50: quantile(times, 0.5), p99: quantile(times, 0.99) },
+      millisToNewOwner: spreadOf(lost),
+      whileServersWereWhole: spreadOf(lost.filter((one) => !this.#meetsServers(one))),
+      phases: phasesOf(lost, said),
       sends: {
         offered: this.#tally.sum(messages("offered")),
         refused: this.#tally.sum(/^intelgraph_blocks_refused_total\{/),
@@ -284,6 +290,32 @@ class Run {
       equationsBroken,
       fell: this.#world.nodes.flatMap(({ name, fell }) => fell.map((how) => `${name}: ${how}`)),
     }
+  }
+
+  /** What became of each event, and the takeovers from nodes that died or hung. */
+  #takeovers() {
+    const lost: Lost[] = []
+    const events = this.#landed.map(({ node, affected, atMillis, ...landed }) => {
+      if (node === undefined || landed.kind === "slow-node") {
+        return { ...landed, millisToNewOwner: [] }
+      }
+      const until = atMillis + landed.seconds * 1_000 + aftermathMillis
+      const all = this.#watcher.leases.takenFrom(node, affected, atMillis)
+      const own = all.filter((taken) => taken.atMillis <= until)
+      // Of the others a shard may also have been given away meanwhile.
+      if (landed.kind === "kill-node" || landed.kind === "pause-node") {
+        lost.push(...own.map((taken) => ({ fromMillis: atMillis, taken })))
+      }
+      return { ...landed, millisToNewOwner: own.map((taken) => taken.atMillis - atMillis) }
+    })
+    return { events, lost }
+  }
+
+  #meetsServers({ fromMillis, taken }: Lost): boolean {
+    return this.#landed.some(({ node, atMillis, seconds }) => {
+      const until = atMillis + seconds * 1_000 + electionMillis
+      return node === undefined && atMillis < taken.atMillis && until > fromMillis
+    })
   }
 
   /** What each node says of each tenant. */
@@ -304,6 +336,16 @@ class Run {
     if (this.#tally.broken > 0) broken.push(`${this.#tally.broken} seen while they ran`)
     return broken
   }
+}
+
+interface Lost {
+  readonly fromMillis: number
+  readonly taken: Takeover
+}
+
+function spreadOf(lost: readonly Lost[]): Spread {
+  const times = lost.map(({ fromMillis, taken }) => taken.atMillis - fromMillis)
+  return { count: times.length, p50: quantile(times, 0.5), p99: quantile(times, 0.99) }
 }
 
 const yes = (): boolean => true

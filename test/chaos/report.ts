@@ -21,6 +21,8 @@ const verdictTable = (verdicts: readonly Verdict[]): readonly string[] => [
 const seconds = (millis: number | undefined): string =>
   millis === undefined ? "" : (millis / 1_000).toFixed(1)
 
+const millis = (value: number): string => `${Math.round(value)} ms`
+
 function chaosText(report: ChaosReport): string {
   const { comparison, pastFence, sends } = report
   const lines = [
@@ -40,6 +42,13 @@ function chaosText(report: ChaosReport): string {
     ),
     ...pastFence.samples.slice(0, 10).map((sample) => `- ${sample}`),
     ...report.fell.map((how) => `- a node ended by itself, ${how}`),
+    "",
+    "| of the time to a new owner | shards | min | p50 | p99 |",
+    "| --- | --- | --- | --- | --- |",
+    ...report.phases.map(
+      ({ phase, count, min, p50, p99 }) =>
+        `| ${phase} | ${count} | ${[min, p50, p99].map(millis).join(" | ")} |`,
+    ),
     "",
     "| s | event | for s | blocks held | shards | taken over | s to the last new owner |",
     "| --- | --- | --- | --- | --- | --- | --- |",

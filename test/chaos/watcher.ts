@@ -51,6 +51,7 @@ export class Watcher {
 
   #heard(seen: Seen): void {
     if (seen.kind === "lease") this.leases.heard(seen)
+    else if (seen.kind === "vacant") this.leases.vacated(seen)
     else if (seen.kind === "held") this.#held = seen
     else if (seen.kind === "looked") this.looked = seen
     else if (seen.kind === "graph") {

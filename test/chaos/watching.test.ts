@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest"
 import { shardOf } from "../../protocols/address.ts"
 import { FenceWatch } from "./fence-watch.ts"
 import { type LeaseSeen, Leases, quantile } from "./leases.ts"
+import { openingsIn, phasesOf } from "./phases.ts"
 
 describe("a watch on fences", () => {
   const shard = shardOf("t", 0)
@@ -52,12 +53,23 @@ describe("leases as they were heard", () => {
     leases.heard(lease("a", 1, 100))
     expect(leases.shardsOf("a")).toEqual([4])
     leases.heard(lease("a", 1, 1_100))
+    leases.vacated({ kind: "vacant", shard: 4, atMillis: 3_900 })
     leases.heard(lease("b", 0, 4_000))
+    leases.heard(lease("b", 0, 4_300))
     leases.heard(lease("b", 2, 4_500))
     expect(leases.shardsOf("a")).toEqual([])
-    expect(leases.millisToNewOwner("a", [4], 1_000)).toEqual([3_500])
-    expect(leases.millisToNewOwner("a", [5], 1_000)).toEqual([])
+    const times = { vacantMillis: 3_900, leasedMillis: 4_000, atMillis: 4_500 }
+    expect(leases.takenFrom("a", [4], 1_000)).toMatchObject([times])
+    expect(leases.takenFrom("a", [5], 1_000)).toEqual([])
     expect(leases.fallen).toEqual([])
+  })
+
+  it("leave aside a former owner that names itself once more", () => {
+    const leases = new Leases()
+    leases.heard(lease("a", 1, 100))
+    leases.heard(lease("b", 2, 200))
+    leases.heard(lease("a", 1, 300))
+    expect([leases.fallen, leases.takeovers.length, leases.shardsOf("b")]).toEqual([[], 1, [4]])
   })
 
   it("tell of an owner whose epoch is not above the last one's", () => {
@@ -76,5 +88,28 @@ describe("a quantile", () => {
       100,
       undefined,
     ])
+  })
+})
+
+describe("the phases of a takeover", () => {
+  const line = {
+    ...{ shard: 4, epoch: 2, time: new Date(5_000).toISOString(), message: "shard opened" },
+    millis: { lease: 0, claim: 20, guard: 300 },
+  }
+  const taken = { shard: 4, from: "a/1", to: "b/1", epoch: 2, atMillis: 5_010 }
+
+  it("add up to the time to the new owner", () => {
+    const log = `Look at it\n${JSON.stringify(line)}\n`
+    const one = { ...taken, vacantMillis: 4_000, leasedMillis: 4_100 }
+    const phases = phasesOf([{ fromMillis: 1_500, taken: one }], openingsIn(log))
+    expect(phases.map(({ phase, p50 }) => [phase, p50])).toEqual([
+      ["the lease runs out", 2_500],
+      ["the new owner has it", 100],
+      ["it begins the takeover", 580],
+      ["claim", 20],
+      ["guard", 300],
+      ["the register knows", 10],
+    ])
+    expect(phases.reduce((sum, { p50 }) => sum + p50, 0)).toBe(5_010 - 1_500)
   })
 })

@@ -108,6 +108,38 @@ describe("a writer that stands still", () => {
     const late = await run(store.sink.commit([block(2, [thing("b")], { epoch: 4 })]))
     expect(late).toEqual([{ kind: "fenced", current: 5 }])
   })
+
+  it("holds up no guard by commits of the new owner that wait for it", async () => {
+    const name = freshName()
+    const store = await opened(name)
+    const { shard } = block(1, [])
+    await run(store.sink.commit([block(1, [thing("a")])]))
+    await withSession(async (session) => {
+      const metadata = metadataOf(name, [{ shard: shard + 1, epoch: 4 }])
+      const transaction = await session.beginTransaction({ metadata })
+      const lock = "MATCH (t:_Tenant {store: $name}) SET t._lock = true"
+      await transaction.run(lock, { name })
+      const waits = run(store.sink.commit([block(2, [thing("b")])]))
+      await expect.poll(() => isBlocked(name), { timeout: takeoverMillisMax }).toBe(true)
+      const begin = performance.now()
+      await run(store.sink.guard("log", [{ shard: shard + 1, epoch: 5 }]))
+      expect(performance.now() - begin).toBeLessThan(takeoverMillisMax)
+      expect(await waits).toMatchObject([{ kind: "applied" }])
+      await expect(transaction.commit()).rejects.toThrow()
+    })
+  })
+
+  it("lets guards that come together through, but for the one that is behind", async () => {
+    const store = await opened(freshName())
+    await run(store.sink.guard("log", [{ shard: 3, epoch: 7 }]))
+    const asked = [1, 2, 3, 4].map((shard) =>
+      run(Effect.exit(store.sink.guard("log", [{ shard, epoch: 5 }]))),
+    )
+    const tags = (await Promise.all(asked)).map(({ _tag }) => _tag)
+    expect(tags).toEqual(["Success", "Success", "Failure", "Success"])
+    const late = await run(store.sink.guard("log", [{ shard: 4, epoch: 4 }]).pipe(Effect.flip))
+    expect(late).toMatchObject({ _tag: "Fenced", shard: 4, current: 5 })
+  })
 })
 
 describe("a Neo4j that goes away", () => {
@@ -254,6 +286,17 @@ async function withSession<A>(use: (session: Session) => PromiseLike<A>): Promis
     await driver.close()
   }
 }
+
+/** Whether a transaction of that store waits for another one. */
+const isBlocked = (store: string): Promise<boolean> =>
+  withSession(async (session) => {
+    const { records } = await session.run(
+      `SHOW TRANSACTIONS YIELD metaData, status WHERE metaData.intelgraphStore = $store
+       RETURN status`,
+      { store },
+    )
+    return records.some((record) => String(record.get("status")).startsWith("Blocked"))
+  })
 
 /** What a partition brings: entities that all share, links by key, changes and retractions. */
 const laneOf = (partition: number): readonly BlockEffects[] =>

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest"
 import {
   handOverAllMillisMax,
   joinDebounceMillis,
+  leaseGraceMillis,
   leaseMillis,
   shardCount,
   takePatienceMillis,
@@ -206,7 +207,7 @@ describe("a node that is paused", () => {
     expect(model.isAtRest).toBe(true)
   })
 
-  test("past its lease has closed everything when it next does anything", () => {
+  test("past its lease closes everything as soon as it asks for it", () => {
     const { model, nodes } = settled(9, "a", "b", "c")
     const [node] = nodes
     node?.pause()
@@ -214,8 +215,7 @@ describe("a node that is paused", () => {
     expect(millis).toBeLessThan(5_000)
     model.run(5_000)
     node?.resume()
-    model.run(1)
-    expect(node?.open).toEqual([])
+    expect(model.runUntil(() => node?.open.length === 0, 1_000)).toBeDefined()
     expect(model.runUntil(() => node?.open.length !== 0 && model.isAtRest, 60_000)).toBeDefined()
     expect(model.servers.broken).toEqual([])
   })
@@ -229,13 +229,52 @@ describe("a node that is cut off", () => {
       const [node] = nodes
       if (node === undefined) throw new Error("no node")
       node.line[way] = false
-      expect(model.runUntil(() => node.open.length === 0, 30_000)).toBeLessThan(6_000)
+      const graceMillis = leaseMillis + leaseGraceMillis + 1_000
+      expect(model.runUntil(() => node.open.length === 0, 30_000)).toBeLessThan(graceMillis)
       expect(model.runUntil(() => model.isAllOwned, 30_000)).toBeDefined()
       model.mend(node)
       expect(model.runUntil(() => node.open.length > 0 && model.isAtRest, 60_000)).toBeDefined()
       expect(model.servers.broken).toEqual([])
     },
   )
+})
+
+describe("a register that nobody leads", () => {
+  test.each(seeds(6))("for a while costs nobody a shard (seed %i)", (seed) => {
+    const { model, nodes } = settled(seed, "a", "b", "c")
+    const [before, held] = [model.opens, nodes.map(({ open }) => open)]
+    model.servers.registerIsAway = true
+    model.run(5_000 + seed * 600)
+    model.servers.registerIsAway = false
+    model.run(15_000)
+    expect(model.opens).toBe(before)
+    expect(nodes.map(({ open }) => open)).toEqual(held)
+    expect(model.isAtRest).toBe(true)
+  })
+
+  test("ends the work on every shard where it stays away", () => {
+    const { model } = settled(5, "a", "b", "c")
+    model.servers.registerIsAway = true
+    const graceMillis = leaseMillis + leaseGraceMillis + 1_000
+    expect(model.runUntil(() => model.owned === 0, 30_000)).toBeLessThan(graceMillis)
+    model.servers.registerIsAway = false
+    expect(model.runUntil(() => model.isAllOwned, 30_000)).toBeDefined()
+    expect(model.servers.broken).toEqual([])
+  })
+
+  test("is back, and a node that died meanwhile is replaced", () => {
+    const { model, nodes } = settled(3, "a", "b", "c")
+    const before = model.opens
+    const dies = nodes[1]
+    const lost = dies?.open.length ?? 0
+    model.servers.registerIsAway = true
+    model.run(2_000)
+    dies?.kill()
+    model.run(5_000)
+    model.servers.registerIsAway = false
+    expect(model.runUntil(() => model.isAllOwned, 30_000)).toBeLessThan(2 * takePatienceMillis)
+    expect(model.opens - before).toBeLessThanOrEqual(lost + 6)
+  })
 })
 
 describe("a node that cannot take over", () => {

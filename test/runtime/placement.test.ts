@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
+import { shardOf } from "../../protocols/address.ts"
 import { Fenced, InvariantBroken, Unavailable } from "../../protocols/errors.ts"
 import {
   checkCursors,
@@ -11,6 +12,10 @@ import {
   takeOver,
 } from "../../runtime/index.ts"
 import { run } from "../support/run.ts"
+
+/** Of the partition that the log has, and the epoch that is claimed of it. */
+const own = shardOf("demo", 0)
+const epoch = own * 10
 
 /** Two sinks and a log that write down every call. */
 function recorded(overrides: Partial<Placement> = {}) {
@@ -29,7 +34,7 @@ function recorded(overrides: Partial<Placement> = {}) {
   const placement: Placement = {
     log: {
       id: "L",
-      tails: note("tails", [tail]),
+      tailsOf: (shard) => note(`tails ${shard}`, shard === own ? [tail] : []),
       open: ({ shard, epoch }) => note(`open ${shard}:${epoch}`, [tail]),
     },
     state: {
@@ -40,7 +45,7 @@ function recorded(overrides: Partial<Placement> = {}) {
         ),
     },
     sinks: [sink("one"), sink("two")],
-    shards: [1, 2],
+    shards: [1, own],
     lease: {
       acquire: (shards) => note(`lease ${shards}`, shards.slice(1)),
       release: (shards) => note(`release ${shards}`, undefined),
@@ -55,26 +60,27 @@ describe("a takeover", () => {
     const { calls, placement } = recorded()
     const taken = await run(takeOver(placement))
     expect(calls).toEqual([
-      "lease 1,2",
-      "claim 2",
-      "one guards L 2:20",
-      "two guards L 2:20",
+      `lease 1,${own}`,
+      `claim ${own}`,
+      `one guards L ${own}:${epoch}`,
+      `two guards L ${own}:${epoch}`,
       "one cursors",
       "two cursors",
-      "tails",
-      "open 2:20",
+      "tails 1",
+      `tails ${own}`,
+      `open ${own}:${epoch}`,
     ])
-    expect(taken.owners).toEqual([{ shard: 2, epoch: 20 }])
-    expect(taken.cursors).toHaveLength(2)
+    expect(taken.owners).toEqual([{ shard: own, epoch }])
+    expect(taken.cursors).toMatchObject([[{ sequence: 4 }], [{ sequence: 4 }]])
     expect(taken.tails).toMatchObject([{ lastSequence: 5 }])
   })
 
   test("opens nothing when a sink knows a higher epoch", async () => {
-    const fenced = new Fenced({ shard: 2, epoch: 20, current: 21, message: "taken" })
+    const fenced = new Fenced({ shard: own, epoch, current: epoch + 1, message: "taken" })
     const guard = () => Effect.fail(fenced)
     const { calls, placement } = recorded({ sinks: [{ guard, cursors: () => Effect.succeed([]) }] })
     expect(await run(Effect.flip(takeOver(placement)))).toBe(fenced)
-    expect(calls).toEqual(["lease 1,2", "claim 2"])
+    expect(calls).toEqual([`lease 1,${own}`, `claim ${own}`])
   })
 
   test("opens nothing when a cursor passes the log", async () => {
@@ -82,27 +88,36 @@ describe("a takeover", () => {
     const sink = { guard: () => Effect.void, cursors: () => Effect.succeed([cursor]) }
     const { calls, placement } = recorded({ sinks: [sink] })
     expect(await run(Effect.flip(takeOver(placement)))).toMatchObject({ _tag: "LogDamaged" })
-    expect(calls.at(-1)).toBe("tails")
+    expect(calls.at(-1)).toBe(`tails ${own}`)
+  })
+
+  test("leaves cursors of other shards to who owns them", async () => {
+    const cursor = { tenant: "demo", partition: 1, sequence: 6 }
+    const sink = { guard: () => Effect.void, cursors: () => Effect.succeed([cursor]) }
+    const taken = await run(takeOver(recorded({ sinks: [sink] }).placement))
+    expect(shardOf("demo", 1)).not.toBe(own)
+    expect(taken.cursors).toEqual([[]])
   })
 
   test("claims a new epoch when it is begun anew", async () => {
     const { calls, placement } = recorded()
     let fails = 1
-    const tails = Effect.suspend(() =>
-      fails-- > 0
-        ? Effect.fail(new Unavailable({ retryAfterMillis: 1, message: "busy" }))
-        : placement.log.tails,
-    )
+    const tailsOf = (shard: number) =>
+      Effect.suspend(() =>
+        fails-- > 0
+          ? Effect.fail(new Unavailable({ retryAfterMillis: 1, message: "busy" }))
+          : placement.log.tailsOf(shard),
+      )
     await run(
-      Effect.retry(takeOver({ ...placement, log: { ...placement.log, tails } }), { times: 1 }),
+      Effect.retry(takeOver({ ...placement, log: { ...placement.log, tailsOf } }), { times: 1 }),
     )
-    expect(calls.filter((call) => call === "claim 2")).toHaveLength(2)
+    expect(calls.filter((call) => call === `claim ${own}`)).toHaveLength(2)
   })
 
   test("gives shards up through the lease", async () => {
     const { calls, placement } = recorded()
     await run(giveUp(placement))
-    expect(calls).toEqual(["release 1,2"])
+    expect(calls).toEqual([`release 1,${own}`])
   })
 
   test("does not take an answer to a question that it did not ask", () => {

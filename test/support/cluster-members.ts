@@ -34,6 +34,7 @@ export function placementThatShows(view: () => KeeperView): TestPlacement {
     orders,
     order: (order) => void orders.push(order),
     fenced: () => undefined,
+    damaged: () => undefined,
     view,
     left: Effect.never,
     failed: Effect.never,

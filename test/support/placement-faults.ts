@@ -59,6 +59,12 @@ const faults: Readonly<Record<string, Fault>> = {
       model.servers.sinksAreDown = false
     })
   },
+  "register away": (model) => {
+    model.servers.registerIsAway = true
+    model.clock.after(model.clock.between(1_000, 10_000), () => {
+      model.servers.registerIsAway = false
+    })
+  },
   cordon: (model, node) => {
     model.order(node, "cordon")
     later(model, node, () => model.order(node, "serve"))

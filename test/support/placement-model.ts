@@ -79,6 +79,7 @@ export class PlacementModel {
   /** Ends every fault that is under way. */
   heal(): void {
     this.servers.sinksAreDown = false
+    this.servers.registerIsAway = false
     for (const node of this.running) {
       node.cannotOpen = false
       this.mend(node)

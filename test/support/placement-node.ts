@@ -148,8 +148,9 @@ export class ModelNode {
   #ask(command: Extract<KeeperCommand, { readonly request: number }>): void {
     const { request } = command
     let isAnswered = false
-    const answer = (input: Extract<KeeperInput, { readonly kind: "answer" }>["answer"]) => {
-      if (isAnswered) return
+    type Answered = Extract<KeeperInput, { readonly kind: "answer" }>["answer"]
+    const answer = (input: Answered | undefined) => {
+      if (isAnswered || input === undefined) return
       isAnswered = true
       this.tell({ kind: "answer", request, answer: input })
     }

@@ -36,6 +36,9 @@ export class ModelServers {
   readonly damaged = new Set<number>()
   /** The sinks answer nobody. */
   sinksAreDown = false
+  /** Nobody leads the register: it answers nobody, and what has expired goes once it is back. */
+  #registerIsAway = false
+  #expired: (() => void)[] = []
   readonly #clock: ModelClock
   readonly #shards = new Map<number, ModelShard>()
   readonly #register = new Map<Place, { readonly entry: Entry; readonly revision: number }>()
@@ -46,7 +49,14 @@ export class ModelServers {
     this.#clock = clock
   }
 
-  put(entry: Entry, expected: number | undefined, ttlMillis: number): Outcome {
+  set registerIsAway(isAway: boolean) {
+    this.#registerIsAway = isAway
+    if (!isAway) for (const expire of this.#expired.splice(0)) expire()
+  }
+
+  /** Without an answer while nobody leads it. */
+  put(entry: Entry, expected: number | undefined, ttlMillis: number): Outcome | undefined {
+    if (this.#registerIsAway) return undefined
     const place = placeOf(entry)
     const there = this.#register.get(place)
     if (there?.revision !== expected) return { kind: "refused", found: this.#find(place) }
@@ -54,14 +64,19 @@ export class ModelServers {
     const revision = this.#revision
     this.#register.set(place, { entry, revision })
     // A server looks for what has expired from time to time.
-    this.#clock.after(ttlMillis + this.#clock.between(0, 1_000), () => {
+    const expire = () => {
       if (this.#register.get(place)?.revision === revision) this.#vanish(place)
+    }
+    this.#clock.after(ttlMillis + this.#clock.between(0, 1_000), () => {
+      if (this.#registerIsAway) this.#expired.push(expire)
+      else expire()
     })
     this.#tell({ kind: "found", place, entry, revision })
     return { kind: "done", revision }
   }
 
-  remove(place: Place, expected: number): Outcome {
+  remove(place: Place, expected: number): Outcome | undefined {
+    if (this.#registerIsAway) return undefined
     const there = this.#register.get(place)
     if (there?.revision !== expected) return { kind: "refused", found: this.#find(place) }
     this.#vanish(place)

@@ -87,6 +87,12 @@ export function makeEmbeddedLog(parts: EmbeddedParts): MessageLogShape {
     tails: Effect.suspend(() =>
       writer.failure === undefined ? Effect.sync(() => index.tails()) : Effect.fail(writer.failure),
     ),
+    tailsOf: (shard) =>
+      Effect.suspend(() =>
+        writer.failure === undefined
+          ? Effect.sync(() => index.tails(shard))
+          : Effect.fail(writer.failure),
+      ),
     holdTrimming: (use) => hold.during(use),
   }
 }

@@ -100,6 +100,8 @@ export class JetStreamLog implements MessageLogShape {
     return asked(broken, () => this.#tails(undefined))
   }
 
+  readonly tailsOf: MessageLogShape["tailsOf"] = (shard) => asked(broken, () => this.#tails(shard))
+
   readonly holdTrimming: MessageLogShape["holdTrimming"] = (use) =>
     Effect.acquireUseRelease(
       Effect.sync(() => {

@@ -1,32 +1,36 @@
 /**
- * Entry of the thread that writes to Neo4j. Takes guards first and the rest in order; commits that
- * come while a transaction is under way share the next one, up to `commitRecordsMax` records.
+ * Entry of the thread that writes to Neo4j. Takes guards beside the rest, which it takes in order;
+ * commits that come while a transaction is under way share the next one, up to `commitRecordsMax`
+ * records.
  */
 import { parentPort, workerData } from "node:worker_threads"
 import { invariant } from "../../../protocols/errors.ts"
 import { commitRecordsMax } from "../../../protocols/limits.ts"
 import { type Answer, decodeBlock, type Request } from "../../graph/write/wire.ts"
-import { takeNext } from "../thread/waiting-requests.ts"
 import { failureOf } from "./failure.ts"
+import { GuardLine } from "./guard-line.ts"
 import { Neo4jWriter, type WriterSettings } from "./writer.ts"
 
 type Commit = Request & { readonly kind: "commit" }
+type InOrder = Exclude<Request, { readonly kind: "guard" }>
 
 const port = parentPort
 invariant(port !== null, "The graph writer runs in a thread of its own.")
 const writer = new Neo4jWriter(workerData as WriterSettings)
+const guards = new GuardLine(new Neo4jWriter(workerData as WriterSettings), answer)
 /** As many as the node's side lets through. */
-const waiting: Request[] = []
+const waiting: InOrder[] = []
 let isWorking = false
 
 port.on("message", (request: Request) => {
+  if (request.kind === "guard") return guards.ask(request)
   waiting.push(request)
   if (!isWorking) void work()
 })
 
 async function work(): Promise<void> {
   isWorking = true
-  for (let next = takeNext(waiting); next !== undefined; next = takeNext(waiting)) {
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
     if (next.kind !== "commit") await single(next)
     else await commit(groupFrom(next))
   }
@@ -62,13 +66,10 @@ async function commit(group: readonly Commit[]): Promise<void> {
   }
 }
 
-async function single(request: Exclude<Request, Commit>): Promise<void> {
+async function single(request: Exclude<InOrder, Commit>): Promise<void> {
   const { id } = request
   try {
     switch (request.kind) {
-      case "guard":
-        answer({ id, kind: "guard", answer: await writer.guard(request.logId, request.guards) })
-        return
       case "configure":
         await writer.configureSource(request.tenant, request.source, request.priority)
         answer({ id, kind: "done", changed: writer.changed })
@@ -80,7 +81,7 @@ async function single(request: Exclude<Request, Commit>): Promise<void> {
       }
       case "close":
         try {
-          await writer.close()
+          await Promise.all([writer.close(), guards.close()])
         } finally {
           port?.close()
         }

@@ -83,12 +83,17 @@ export class Neo4jWriter {
    * would hold up the takeover for as long as the server lets it live.
    */
   async guard(logId: string, guards: readonly Guard[]): Promise<GuardAnswer> {
-    await this.#in(writing, (cypher) => endOlder(cypher, this.#settings.address.store, guards))
+    await this.endOlder(guards)
     return this.#transact(
       guards,
       (of) => loadGuards(of, guards),
       (writer) => writer.guard(logId, guards),
     )
+  }
+
+  /** Ends transactions of lower epochs that hold one of the guards. */
+  endOlder(guards: readonly Guard[]): Promise<void> {
+    return this.#in(writing, (cypher) => endOlder(cypher, this.#settings.address.store, guards))
   }
 
   async configureSource(tenant: string, source: string, priority: number): Promise<void> {

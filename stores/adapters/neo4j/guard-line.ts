@@ -1,0 +1,86 @@
+/**
+ * Guards that new owners ask for, beside the commits of the same thread and over connections of
+ * their own: the commit under way may itself be waiting for a tenant that a paused owner holds, and
+ * only a guard ends that owner's transaction.
+ *
+ * Promises: guards that wait for one another share a transaction, and each has the answer that it
+ * would have alone. Transactions of lower epochs that hold one of them are ended again and again
+ * until it is through, since a former owner that still runs begins the next one at once. What may
+ * fail beneath: as of any write; whoever shared the transaction is told.
+ */
+
+import { setTimeout as sleep } from "node:timers/promises"
+import { neo4jEndAgainMillis } from "../../../protocols/limits.ts"
+import type { Guard } from "../../graph/port.ts"
+import type { Answer, GuardAnswer, Request } from "../../graph/write/wire.ts"
+import { failureOf } from "./failure.ts"
+import type { Neo4jWriter } from "./writer.ts"
+
+type GuardRequest = Request & { readonly kind: "guard" }
+
+export class GuardLine {
+  readonly #writer: Neo4jWriter
+  readonly #answer: (answer: Answer) => void
+  #waiting: GuardRequest[] = []
+  #working: Promise<void> | undefined
+
+  /** The writer is used for nothing else. */
+  constructor(writer: Neo4jWriter, answer: (answer: Answer) => void) {
+    this.#writer = writer
+    this.#answer = answer
+  }
+
+  ask(request: GuardRequest): void {
+    this.#waiting.push(request)
+    this.#working ??= this.#work()
+  }
+
+  /** After what was asked for is answered. */
+  async close(): Promise<void> {
+    await this.#working
+    await this.#writer.close()
+  }
+
+  async #work(): Promise<void> {
+    for (let [next] = this.#waiting; next !== undefined; [next] = this.#waiting) {
+      const { logId } = next
+      const group = this.#waiting.filter((one) => one.logId === logId)
+      this.#waiting = this.#waiting.filter((one) => one.logId !== logId)
+      await this.#together(logId, group)
+    }
+    this.#working = undefined
+  }
+
+  async #together(logId: string, group: readonly GuardRequest[]): Promise<void> {
+    try {
+      const all = group.flatMap(({ guards }) => guards)
+      const answer = await this.#raise(logId, all)
+      if (answer.kind === "fenced" && group.length > 1) return await this.#oneByOne(logId, group)
+      for (const { id } of group) this.#answer({ id, kind: "guard", answer })
+    } catch (cause) {
+      const failure = failureOf(cause)
+      for (const { id } of group) this.#answer({ id, kind: "failed", failure })
+    }
+  }
+
+  /** One of them is behind, and its refusal is not that of the others. */
+  async #oneByOne(logId: string, group: readonly GuardRequest[]): Promise<void> {
+    for (const one of group) await this.#together(logId, [one])
+  }
+
+  async #raise(logId: string, guards: readonly Guard[]): Promise<GuardAnswer> {
+    const done = new AbortController()
+    void this.#endAgain(guards, done.signal)
+    try {
+      return await this.#writer.guard(logId, guards)
+    } finally {
+      done.abort()
+    }
+  }
+
+  async #endAgain(guards: readonly Guard[], signal: AbortSignal): Promise<void> {
+    for (await sleep(neo4jEndAgainMillis); !signal.aborted; await sleep(neo4jEndAgainMillis)) {
+      await this.#writer.endOlder(guards).catch(() => undefined)
+    }
+  }
+}
