@@ -13,11 +13,11 @@ import { type Bench, ceiling, type Figure, median } from "./measure.ts"
 
 const heapMebibytes = 1_024
 const goal = 0.9
-const rounds = 5
+const rounds = 3
 /** One of so many records is in a sweep. */
-const sweptShare = 4
+const sweptShare = 8
 /** Sweeps; what the ones before the last find is forgotten, they are for the server's compiler. */
-const sweeps = 3
+const sweeps = 2
 const shapes: readonly Shape[] = [1_000, 4_000].flatMap((batch) =>
   [1, 2, 4].map((sessions) => ({ batch, sessions })),
 )

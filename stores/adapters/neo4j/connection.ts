@@ -21,7 +21,15 @@ export interface Neo4jAddress {
 }
 
 export type Value = string | number | boolean | null | Uint8Array | readonly Value[]
-export type Parameters = Readonly<Record<string, Value | ReadonlyMap<number, string>>>
+export type Parameters = Readonly<Record<string, Value | Batch>>
+
+/**
+ * Rows of a statement. They stand within a map, since the server plans a statement anew for each
+ * order of magnitude of a list's length, where the list is a parameter by itself.
+ */
+interface Batch {
+  readonly rows: readonly Value[]
+}
 
 export const driverOf = ({ url, user, password }: Neo4jAddress): Driver =>
   neo4j.driver(url, neo4j.auth.basic(user, password), {
@@ -72,19 +80,15 @@ export class Cypher {
     return first
   }
 
-  /** `text` begins with `UNWIND $rows AS r`; a statement has a bounded number of them. */
+  /** `text` follows `UNWIND $batch.rows AS r`; a statement has a bounded number of them. */
   async each<A extends readonly unknown[]>(
     text: string,
     rows: readonly Value[],
     parameters: Parameters = {},
   ): Promise<A[]> {
     const found: A[] = []
-    for (let at = 0; at < rows.length; at += neo4jRowsPerStatement) {
-      const some = rows.slice(at, at + neo4jRowsPerStatement)
-      for (const row of await this.rows<A>(`UNWIND $rows AS r ${text}`, {
-        ...parameters,
-        rows: some,
-      })) {
+    for (const batch of batchesOf(rows)) {
+      for (const row of await this.rows<A>(unwound(text), { ...parameters, batch })) {
         found.push(row)
       }
     }
@@ -96,12 +100,14 @@ export class Cypher {
    * Whoever sends waits for `answered` before the transaction ends.
    */
   send(text: string, rows: readonly Value[], parameters: Parameters = {}): void {
-    for (let at = 0; at < rows.length; at += neo4jRowsPerStatement) {
-      const some = rows.slice(at, at + neo4jRowsPerStatement)
-      const answer = this.rows(`UNWIND $rows AS r ${text}`, { ...parameters, rows: some })
-      answer.catch(() => undefined)
-      this.#sent.push(answer)
-    }
+    for (const batch of batchesOf(rows)) this.post(unwound(text), { ...parameters, batch })
+  }
+
+  /** Likewise, a statement as it stands. */
+  post(text: string, parameters: Parameters): void {
+    const answer = this.rows(text, parameters)
+    answer.catch(() => undefined)
+    this.#sent.push(answer)
   }
 
   /** Fails as the first of what was sent failed. */
@@ -128,6 +134,14 @@ export class Cypher {
       this.#failures.push(cause)
       throw cause
     }
+  }
+}
+
+const unwound = (text: string): string => `UNWIND $batch.rows AS r ${text}`
+
+function* batchesOf(rows: readonly Value[]): Generator<Batch, void> {
+  for (let at = 0; at < rows.length; at += neo4jRowsPerStatement) {
+    yield { rows: rows.slice(at, at + neo4jRowsPerStatement) }
   }
 }
 
@@ -176,12 +190,13 @@ export interface TransactionKind {
 }
 
 function encoded(value: Parameters[string]): unknown {
+  if (value === null || typeof value === "string") return value
   if (typeof value === "number") return Number.isSafeInteger(value) ? neo4j.int(value) : value
   if (value instanceof Uint8Array) {
     return new Int8Array(value.buffer, value.byteOffset, value.byteLength)
   }
-  if (value instanceof Map) return Object.fromEntries(value)
-  return Array.isArray(value) ? value.map(encoded) : value
+  if (Array.isArray(value)) return value.map(encoded)
+  return typeof value === "object" ? { rows: (value as Batch).rows.map(encoded) } : value
 }
 
 function decoded(value: unknown): unknown {
