@@ -1,4 +1,5 @@
 /** How statements leave for Neo4j. */
+import { Neo4jError } from "neo4j-driver"
 import { expect, it } from "vitest"
 import { neo4jRowsPerStatement } from "../../protocols/limits.ts"
 import { Cypher } from "../../stores/adapters/neo4j/connection.ts"
@@ -26,4 +27,17 @@ it("has rows in bounded batches, each in a map: one plan serves all lengths", as
     return (parameters.batch as { readonly rows: readonly unknown[] }).rows.length
   })
   expect(lengths).toEqual([neo4jRowsPerStatement, 1])
+})
+
+it("tells why a transaction failed, also where it hears first that all is over", async () => {
+  const failed = (code: string) => new Neo4jError("said so", code, "50N42", "general", undefined)
+  const [over, ended] = [failed("N/A"), failed("Neo.ClientError.Transaction.Terminated")]
+  const late = Promise.withResolvers<never>()
+  const answers = [late.promise, Promise.reject(over)]
+  const cypher = new Cypher({ run: () => answers.shift() ?? Promise.reject(over) })
+  const first = cypher.rows("RETURN 1")
+  const reason = cypher.rows("RETURN 2").catch((cause: unknown) => cypher.reason(cause))
+  setImmediate(() => late.reject(ended))
+  await expect(first).rejects.toBe(ended)
+  expect(await reason).toBe(ended)
 })

@@ -56,6 +56,8 @@ interface Runner {
 export class Cypher {
   readonly #runner: Runner
   readonly #sent: Promise<unknown>[] = []
+  /** Statements whose answers are not here yet. */
+  readonly #open = new Set<Promise<unknown>>()
   readonly #failures: unknown[] = []
 
   constructor(runner: Runner) {
@@ -116,26 +118,33 @@ export class Cypher {
   }
 
   /**
-   * Why the transaction failed: of what was asked after that the client says only that it is over,
-   * and which of the two is heard first is not known.
+   * Why the transaction failed. Of what is asked once it has, the client says only that it is over,
+   * and may say so before it tells the reason: all that is under way is heard first.
    */
   async reason(cause: unknown): Promise<unknown> {
-    await Promise.allSettled(this.#sent)
+    while (this.#open.size > 0) await Promise.allSettled(this.#open)
     // What was read beside a transaction that was ended meanwhile may not fit together.
     const isOwn = !(cause instanceof Neo4jError)
     if (isOwn && this.#failures.length === 0) await this.rows("RETURN 1").catch(() => undefined)
-    return this.#failures.length === 0 ? cause : this.#failures[0]
+    return this.#failures.find(isTold) ?? this.#failures[0] ?? cause
   }
 
   async #run(text: string, parameters: Record<string, unknown>): Promise<QueryResult> {
+    const answer = Promise.resolve(this.#runner.run(text, parameters))
+    this.#open.add(answer)
     try {
-      return await this.#runner.run(text, parameters)
+      return await answer
     } catch (cause) {
       this.#failures.push(cause)
       throw cause
+    } finally {
+      this.#open.delete(answer)
     }
   }
 }
+
+/** By the server, or of the connection: the client's own words have no code. */
+const isTold = (cause: unknown): boolean => cause instanceof Neo4jError && cause.code !== "N/A"
 
 const unwound = (text: string): string => `UNWIND $batch.rows AS r ${text}`
 

@@ -3,7 +3,7 @@
  * many rows are asked for. What is asked together is sent at once; half of what is much goes over a
  * second connection, where there is one.
  */
-import { neo4jRowsBesideMin } from "../../../protocols/limits.ts"
+import { neo4jRowsBesideMin, recordsAskedAheadMax } from "../../../protocols/limits.ts"
 import type { AliasName, Ends, Fetching, KeyOf, Question } from "../../graph/write/fetching.ts"
 import { nameOfEnds, nameOfKey, type WorkingSet } from "../../graph/write/working-set.ts"
 import type { Cypher, Value } from "./connection.ts"
@@ -13,6 +13,7 @@ import { aliasesAt, namesOf, type RecordName, type Shelf, saidOf } from "./said.
 type RecordColumns = readonly [source: number, key: string, said: string]
 
 export class Fetch implements Fetching {
+  readonly aheadMax = recordsAskedAheadMax
   readonly #cypher: Cypher
   readonly #set: WorkingSet
   readonly #shelf: Shelf

@@ -41,6 +41,8 @@ export class Fetch implements Fetching {
     this.#tenant = tenant
   }
 
+  readonly aheadMax = 0
+
   /** A connection takes one statement at a time. */
   async together(questions: readonly Question[]): Promise<void> {
     for (const ask of questions) await ask()

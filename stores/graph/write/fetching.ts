@@ -9,6 +9,11 @@ export type AliasName = readonly [type: number, scheme: string, value: string]
 export type Ends = readonly [from: number, type: number, to: number, discriminator: string]
 
 export interface Fetching {
+  /**
+   * Up to so many records, what they name is asked for together with them, before it is known which
+   * of them say anything new: none where questions go one after the other.
+   */
+  readonly aheadMax: number
   /** Asks what needs nothing of each other's answers, in order or at once. */
   readonly together: (questions: readonly Question[]) => Promise<void>
   readonly records: (wanted: Iterable<readonly [source: number, key: string]>) => Promise<void>

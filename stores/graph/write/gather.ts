@@ -4,7 +4,6 @@
  * of a transaction cannot touch is left in the store.
  */
 import { aliasStubKey } from "../../../protocols/graph.ts"
-import { recordsAskedAheadMax } from "../../../protocols/limits.ts"
 import { judge } from "../../../protocols/sameness.ts"
 import { aliasesOf, isRevoked } from "../text.ts"
 import { dedupeRowOf, parseRefs } from "./block-writer.ts"
@@ -56,7 +55,7 @@ export async function gatherBlocks(
       .map(([ordinal]) => [sourceOf(block), block[6], block[7], ordinal] as const),
   )
   const types = (name: string) => set.types.get(nameOfKey(tenant, name)) ?? -1
-  const isAhead = wanted.length <= recordsAskedAheadMax
+  const isAhead = wanted.length <= fetch.aheadMax
   await fetch.together([
     () => fetch.records(wanted),
     () => fetch.deadLetters(setAside),
