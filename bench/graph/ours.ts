@@ -65,9 +65,9 @@ export async function openOurs({ url, user = "", password = "" }: Server): Promi
 }
 
 /**
- * A call has blocks in the order in which they came, up to the size of a transaction; they are of
- * all partitions, none of which is in two calls, so a call waits for the one before. The next one is
- * put together meanwhile.
+ * A call has blocks in the order in which they came, up to the size of a transaction. They are of
+ * all partitions, none of which may be in two calls, so a call waits for the one before; the next
+ * is put together meanwhile.
  */
 async function feed(
   sink: GraphSinkShape,
