@@ -2,7 +2,7 @@
  * `npm run --silent bench -- [NAME…] [--json]`: figures of the named benches, or of all. The list
  * goes to stdout, progress to stderr.
  */
-import type { Bench, Figure } from "./measure.ts"
+import { type Bench, type Figure, verdictOf } from "./measure.ts"
 
 /** Every bench by its name. */
 const benches: { readonly [name: string]: () => Promise<Bench> } = {
@@ -48,13 +48,14 @@ for (const name of names.length > 0 ? names : Object.keys(benches)) {
   figures.push(...((await bench?.()) ?? []))
 }
 clearInterval(alive)
+const judged = figures.map((figure) => ({ ...figure, verdict: verdictOf(figure) }))
 process.stdout.write(
-  args.includes("--json") ? `${JSON.stringify(figures, undefined, 2)}\n` : table(figures),
+  args.includes("--json") ? `${JSON.stringify(judged, undefined, 2)}\n` : table(figures),
 )
 
 function table(rows: readonly Figure[]): string {
   const lines = rows.map((row) => {
-    const verdict = row.ratio >= row.goal ? "ok" : "BELOW GOAL"
+    const verdict = verdictOf(row) === "ok" ? "ok" : "BELOW GOAL"
     const ours = `${row.ours.toPrecision(3)} ${row.unit}`
     const peer = `${row.peerName} ${row.peer.toPrecision(3)}`
     const ratio = `${row.ratio.toFixed(2)}× (goal ${row.goal})`

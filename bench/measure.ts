@@ -13,7 +13,12 @@ export interface Figure {
   readonly ratio: number
   readonly unit: string
   readonly goal: number
+  /** How it came to be, where that is more than two rates: options, rounds. */
+  readonly detail?: Readonly<Record<string, unknown>>
 }
+
+export const verdictOf = ({ ratio, goal }: Figure): "ok" | "below goal" =>
+  ratio >= goal ? "ok" : "below goal"
 
 export type Bench = () => Promise<readonly Figure[]>
 

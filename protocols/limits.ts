@@ -855,3 +855,10 @@ export const scheduleMillisMax = 366 * 86_400_000
 /** The end of a node that was told to drain. */
 /** How long it waits, when others have its shards, until they have the writes that it took. */
 export const drainedWritesMillisMax = 60_000
+
+/** Graph stores that are reached over a network. */
+/**
+ * Up to so many records, what they name is looked for together with the records: a way to the
+ * server less. Of more, those that say nothing new may be most, and are left out first.
+ */
+export const recordsAskedAheadMax = 512

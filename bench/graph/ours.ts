@@ -1,7 +1,7 @@
-/** Our contestant: the store's sink, fed with prepared blocks as the sink's actor feeds it. */
+/** Our contestant: the store's sink, fed as the sink's actor feeds it. */
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
-import { commitRecordsMax } from "../../protocols/limits.ts"
+import type { BlockEffects } from "../../protocols/graph.ts"
 import { type GraphSinkShape, openNeo4jGraph, type PreparedBlock } from "../../stores/index.ts"
 import type { Server } from "../../test/servers/index.ts"
 import { closeScope, openScope, run } from "../../test/support/run.ts"
@@ -9,19 +9,18 @@ import type { Written } from "./bare.ts"
 import { lanesOf, type Rows } from "./rows.ts"
 
 export interface Feeding {
+  /** Records of one transaction, and up to a block more. */
+  readonly batch: number
   readonly partitions: number
   /** Nodes that write for the tenant at the same time, each its own partitions. */
   readonly nodes: number
 }
 
-export interface OurRun extends Written {
-  /** Of what is visible in the end. */
-  readonly hash: string
-}
-
 export interface Ours {
   /** Writes all records for a tenant of their own. */
-  readonly write: (rows: Rows, feeding: Feeding) => Promise<OurRun>
+  readonly write: (rows: Rows, feeding: Feeding) => Promise<Written>
+  /** Fails where another graph came of what was written last. */
+  readonly check: (rows: Rows) => Promise<void>
   readonly close: () => Promise<void>
 }
 
@@ -42,43 +41,61 @@ export async function openOurs({ url, user = "", password = "" }: Server): Promi
   const open = Effect.all(Array.from({ length: nodesMax }, () => openNeo4jGraph(options)))
   const nodes = await run(Scope.provide(open, scope))
   for (const { sink } of nodes) await run(sink.guard("bench", [{ shard: 0, epoch: 1 }]))
-  const write = async (rows: Rows, feeding: Feeding): Promise<OurRun> => {
-    const [tenant, before] = [`bench-${tenants++}`, triesAgain[0] ?? 0]
+  let tenant = ""
+  const write = async (rows: Rows, feeding: Feeding): Promise<Written> => {
+    tenant = `bench-${tenants++}`
+    const before = triesAgain[0] ?? 0
     const writing = nodes.slice(0, feeding.nodes)
     const lanes = lanesOf(rows.records, { tenant, partitions: feeding.partitions })
     const fed = writing.map(({ sink }, at) => {
       const own = lanes.filter((_, partition) => partition % writing.length === at)
-      return [sink, inTurn(own.map((lane) => lane.map(sink.prepare)))] as const
+      return [sink, inTurn(own)] as const
     })
     const started = performance.now()
-    await Promise.all(fed.map(([sink, blocks]) => feed(sink, blocks)))
+    await Promise.all(fed.map(([sink, blocks]) => feed(sink, blocks, feeding.batch)))
     const millis = performance.now() - started
-    const [hash = ""] = await run(Effect.all(writing.map(({ reads }) => reads.graphHash(tenant))))
-    return { millis, retries: (triesAgain[0] ?? 0) - before, hash }
+    return { millis, retries: (triesAgain[0] ?? 0) - before }
   }
-  return { write, close: () => closeScope(scope) }
+  const check = async (rows: Rows) => {
+    for (const { reads } of nodes) {
+      if ((await run(reads.graphHash(tenant))) !== rows.hash) throw new Error("another graph")
+    }
+  }
+  return { write, check, close: () => closeScope(scope) }
 }
 
 /**
- * A call has blocks in the order in which they came, up to the size of a transaction; they are of
- * all partitions, none of which is in two calls, so a call waits for the one before.
+ * A call has blocks in the order in which they came, up to the size of a transaction. They are of
+ * all partitions, none of which may be in two calls, so a call waits for the one before; the next
+ * is put together meanwhile.
  */
-async function feed(sink: GraphSinkShape, blocks: readonly PreparedBlock[]): Promise<void> {
-  const left = [...blocks]
-  while (left.length > 0) {
-    const call: PreparedBlock[] = []
-    for (let records = 0; records < commitRecordsMax && left.length > 0; ) {
-      const [block] = left.splice(0, 1)
-      if (block === undefined) break
-      call.push(block)
-      records += block.recordCount
-    }
-    await run(sink.commit(call))
+async function feed(
+  sink: GraphSinkShape,
+  blocks: readonly BlockEffects[],
+  batch: number,
+): Promise<void> {
+  const left = blocks.values()
+  const next = () => callOf(sink, left, batch)
+  for (let call = next(); call.length > 0; ) {
+    const committed = run(sink.commit(call))
+    call = next()
+    await committed
   }
 }
 
+function callOf(sink: GraphSinkShape, left: Iterator<BlockEffects>, batch: number) {
+  const call: PreparedBlock[] = []
+  for (let records = 0; records < batch; ) {
+    const block = left.next()
+    if (block.done) break
+    call.push(sink.prepare(block.value))
+    records += block.value.records.length
+  }
+  return call
+}
+
 /** The first of each lane, then the second of each, and so on. */
-const inTurn = (lanes: readonly (readonly PreparedBlock[])[]): readonly PreparedBlock[] => {
+const inTurn = (lanes: readonly (readonly BlockEffects[])[]): readonly BlockEffects[] => {
   const longest = Math.max(...lanes.map((lane) => lane.length))
   return Array.from({ length: longest }, (_, i) => lanes.flatMap((lane) => lane[i] ?? [])).flat()
 }

@@ -10,7 +10,7 @@ import { effectOfEvent } from "../../actors/pipeline/effect-of-event.ts"
 import { partitionOf } from "../../protocols/address.ts"
 import type { BlockEffects, Properties, RecordEffect } from "../../protocols/graph.ts"
 import { blockEventsMax, partitionsDefault } from "../../protocols/limits.ts"
-import { GraphModel } from "../../test/stores/model.ts"
+import { GraphModel, hashOfVisible } from "../../test/stores/model.ts"
 import { run } from "../../test/support/run.ts"
 
 const tenantDefault = "bench"
@@ -38,6 +38,8 @@ export interface Rows {
   readonly records: readonly RecordEffect[]
   readonly nodes: readonly NodeRow[]
   readonly relationships: readonly RelationshipRow[]
+  /** Of the graph that they are. */
+  readonly hash: string
 }
 
 export const attackRecords = (): Promise<readonly RecordEffect[]> => run(Effect.scoped(recordsOf))
@@ -46,9 +48,11 @@ export function rowsOf(records: readonly RecordEffect[]): Rows {
   const model = new GraphModel()
   for (const lane of lanesOf(records, { partitions: 1 }))
     for (const block of lane) model.commit(block)
-  const { entities, relationships } = model.visible()
+  const visible = model.visible()
+  const { entities, relationships } = visible
   return {
     records,
+    hash: hashOfVisible(visible),
     nodes: entities.map(({ type, key, properties, aliases, stub }) => {
       const names = aliases.map(({ scheme, value }) => `${scheme}:${value}`)
       return { type, properties: { ...properties, key, stub, aliases: names } }

@@ -21,7 +21,15 @@ export interface Neo4jAddress {
 }
 
 export type Value = string | number | boolean | null | Uint8Array | readonly Value[]
-export type Parameters = Readonly<Record<string, Value | ReadonlyMap<number, string>>>
+export type Parameters = Readonly<Record<string, Value | Batch>>
+
+/**
+ * Rows of a statement. They stand within a map, since the server plans a statement anew for each
+ * order of magnitude of a list's length, where the list is a parameter by itself.
+ */
+interface Batch {
+  readonly rows: readonly Value[]
+}
 
 export const driverOf = ({ url, user, password }: Neo4jAddress): Driver =>
   neo4j.driver(url, neo4j.auth.basic(user, password), {
@@ -48,6 +56,8 @@ interface Runner {
 export class Cypher {
   readonly #runner: Runner
   readonly #sent: Promise<unknown>[] = []
+  /** Statements whose answers are not here yet. */
+  readonly #open = new Set<Promise<unknown>>()
   readonly #failures: unknown[] = []
 
   constructor(runner: Runner) {
@@ -72,19 +82,15 @@ export class Cypher {
     return first
   }
 
-  /** `text` begins with `UNWIND $rows AS r`; a statement has a bounded number of them. */
+  /** `text` follows `UNWIND $batch.rows AS r`; a statement has a bounded number of them. */
   async each<A extends readonly unknown[]>(
     text: string,
     rows: readonly Value[],
     parameters: Parameters = {},
   ): Promise<A[]> {
     const found: A[] = []
-    for (let at = 0; at < rows.length; at += neo4jRowsPerStatement) {
-      const some = rows.slice(at, at + neo4jRowsPerStatement)
-      for (const row of await this.rows<A>(`UNWIND $rows AS r ${text}`, {
-        ...parameters,
-        rows: some,
-      })) {
+    for (const batch of batchesOf(rows)) {
+      for (const row of await this.rows<A>(unwound(text), { ...parameters, batch })) {
         found.push(row)
       }
     }
@@ -96,12 +102,14 @@ export class Cypher {
    * Whoever sends waits for `answered` before the transaction ends.
    */
   send(text: string, rows: readonly Value[], parameters: Parameters = {}): void {
-    for (let at = 0; at < rows.length; at += neo4jRowsPerStatement) {
-      const some = rows.slice(at, at + neo4jRowsPerStatement)
-      const answer = this.rows(`UNWIND $rows AS r ${text}`, { ...parameters, rows: some })
-      answer.catch(() => undefined)
-      this.#sent.push(answer)
-    }
+    for (const batch of batchesOf(rows)) this.post(unwound(text), { ...parameters, batch })
+  }
+
+  /** Likewise, a statement as it stands. */
+  post(text: string, parameters: Parameters): void {
+    const answer = this.rows(text, parameters)
+    answer.catch(() => undefined)
+    this.#sent.push(answer)
   }
 
   /** Fails as the first of what was sent failed. */
@@ -110,24 +118,39 @@ export class Cypher {
   }
 
   /**
-   * Why the transaction failed: of what was asked after that the client says only that it is over,
-   * and which of the two is heard first is not known.
+   * Why the transaction failed. Of what is asked once it has, the client says only that it is over,
+   * and may say so before it tells the reason: all that is under way is heard first.
    */
   async reason(cause: unknown): Promise<unknown> {
-    await Promise.allSettled(this.#sent)
+    while (this.#open.size > 0) await Promise.allSettled(this.#open)
     // What was read beside a transaction that was ended meanwhile may not fit together.
     const isOwn = !(cause instanceof Neo4jError)
     if (isOwn && this.#failures.length === 0) await this.rows("RETURN 1").catch(() => undefined)
-    return this.#failures.length === 0 ? cause : this.#failures[0]
+    return this.#failures.find(isTold) ?? this.#failures[0] ?? cause
   }
 
   async #run(text: string, parameters: Record<string, unknown>): Promise<QueryResult> {
+    const answer = Promise.resolve(this.#runner.run(text, parameters))
+    this.#open.add(answer)
     try {
-      return await this.#runner.run(text, parameters)
+      return await answer
     } catch (cause) {
       this.#failures.push(cause)
       throw cause
+    } finally {
+      this.#open.delete(answer)
     }
+  }
+}
+
+/** By the server, or of the connection: the client's own words have no code. */
+const isTold = (cause: unknown): boolean => cause instanceof Neo4jError && cause.code !== "N/A"
+
+const unwound = (text: string): string => `UNWIND $batch.rows AS r ${text}`
+
+function* batchesOf(rows: readonly Value[]): Generator<Batch, void> {
+  for (let at = 0; at < rows.length; at += neo4jRowsPerStatement) {
+    yield { rows: rows.slice(at, at + neo4jRowsPerStatement) }
   }
 }
 
@@ -176,12 +199,13 @@ export interface TransactionKind {
 }
 
 function encoded(value: Parameters[string]): unknown {
+  if (value === null || typeof value === "string") return value
   if (typeof value === "number") return Number.isSafeInteger(value) ? neo4j.int(value) : value
   if (value instanceof Uint8Array) {
     return new Int8Array(value.buffer, value.byteOffset, value.byteLength)
   }
-  if (value instanceof Map) return Object.fromEntries(value)
-  return Array.isArray(value) ? value.map(encoded) : value
+  if (Array.isArray(value)) return value.map(encoded)
+  return typeof value === "object" ? { rows: (value as Batch).rows.map(encoded) } : value
 }
 
 function decoded(value: unknown): unknown {

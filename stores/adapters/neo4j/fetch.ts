@@ -1,9 +1,10 @@
 /**
  * Fetches rows of one tenant into a working set: a statement for each kind of question, however
- * many rows are asked for.
+ * many rows are asked for. What is asked together is sent at once; half of what is much goes over a
+ * second connection, where there is one.
  */
-import { neo4jRowsBesideMin } from "../../../protocols/limits.ts"
-import type { AliasName, Ends, Fetching, KeyOf } from "../../graph/write/fetching.ts"
+import { neo4jRowsBesideMin, recordsAskedAheadMax } from "../../../protocols/limits.ts"
+import type { AliasName, Ends, Fetching, KeyOf, Question } from "../../graph/write/fetching.ts"
 import { nameOfEnds, nameOfKey, type WorkingSet } from "../../graph/write/working-set.ts"
 import type { Cypher, Value } from "./connection.ts"
 import type { Loading } from "./load.ts"
@@ -12,18 +13,24 @@ import { aliasesAt, namesOf, type RecordName, type Shelf, saidOf } from "./said.
 type RecordColumns = readonly [source: number, key: string, said: string]
 
 export class Fetch implements Fetching {
+  readonly aheadMax = recordsAskedAheadMax
   readonly #cypher: Cypher
   readonly #set: WorkingSet
   readonly #shelf: Shelf
-  readonly #beside: Loading["beside"]
+  readonly #beside: Cypher | undefined
   readonly #tenant: number
+  readonly #asked = new Set<string>()
 
-  constructor({ cypher, set, shelf, beside }: Loading, tenant: number) {
+  constructor({ cypher, set, shelf }: Loading, tenant: number, beside?: Cypher) {
     this.#cypher = cypher
     this.#set = set
     this.#shelf = shelf
     this.#beside = beside
     this.#tenant = tenant
+  }
+
+  async together(questions: readonly Question[]): Promise<void> {
+    await Promise.all(questions.map((ask) => ask()))
   }
 
   async records(wanted: Iterable<RecordName>): Promise<void> {
@@ -40,8 +47,10 @@ export class Fetch implements Fetching {
   /** With all links of each, and what ranks what it says. */
   async #putRecords(rows: readonly RecordColumns[]): Promise<void> {
     for (const row of rows) this.#putRecord(row)
+    // Those of the blocks come by their names.
+    const named = new Set(this.#set.sourcesByName.values())
     const sources = distinct(rows.map(([source]) => source)).filter(
-      (source) => this.#set.sources.get(source) === undefined,
+      (source) => !named.has(source) && this.#set.sources.get(source) === undefined,
     )
     const found = await this.#each<[id: number, name: string, priority: number]>(
       `MATCH (s:_Source {id: r}) WHERE s.tenant = $tenant
@@ -84,7 +93,11 @@ export class Fetch implements Fetching {
 
   async nodesByKey(wanted: Iterable<KeyOf>): Promise<void> {
     const unknown = distinct(wanted, ([type, key]) => nameOfKey(type, key)).filter(
-      ([type, key]) => !this.#isWhole(this.#set.nodesByKey.get(nameOfKey(type, key))),
+      ([type, key]) => {
+        const name = nameOfKey(type, key)
+        const id = this.#set.nodesByKey.get(name)
+        return id === undefined ? this.#isFirst("entity", name) : !this.#isWhole(id)
+      },
     )
     this.#putNodes(
       await this.#each<NodeColumns>(
@@ -97,7 +110,10 @@ export class Fetch implements Fetching {
   /** A text of some thousand characters for each end of each relationship is most of the answer. */
   async endsByKey(wanted: Iterable<KeyOf>): Promise<void> {
     const unknown = distinct(wanted, ([type, key]) => nameOfKey(type, key)).filter(
-      ([type, key]) => !this.#set.nodesByKey.has(nameOfKey(type, key)),
+      ([type, key]) => {
+        const name = nameOfKey(type, key)
+        return !this.#set.nodesByKey.has(name) && this.#isFirst("entity", name)
+      },
     )
     type Row = [id: number, type: number, key: string, asserted: number, revision: number]
     const rows = await this.#each<Row>(
@@ -106,6 +122,7 @@ export class Fetch implements Fetching {
       unknown,
     )
     for (const [id, type, key, asserted, revision] of rows) {
+      if (this.#set.nodes.get(id) !== undefined) continue
       const name = { id, tenant: this.#tenant, type, key }
       const shown = { asserted, properties: "", aliases: "", revision }
       this.#set.putNode({ ...name, ...shown, state: "kept" })
@@ -123,8 +140,16 @@ export class Fetch implements Fetching {
     )
   }
 
-  #isWhole(id: number | undefined): boolean {
-    return id !== undefined && this.#set.nodes.get(id) !== undefined && !this.#shelf.ofEnds.has(id)
+  #isWhole(id: number): boolean {
+    return this.#set.nodes.get(id) !== undefined && !this.#shelf.ofEnds.has(id)
+  }
+
+  /** What was asked for before and is not here is not there. */
+  #isFirst(what: "entity" | "alias", name: string): boolean {
+    const text = `${what} ${name}`
+    if (this.#asked.has(text)) return false
+    this.#asked.add(text)
+    return true
   }
 
   #putNodes(rows: readonly NodeColumns[]): void {
@@ -137,7 +162,8 @@ export class Fetch implements Fetching {
   }
 
   async assertionsOf(nodes: Iterable<number>): Promise<void> {
-    const ids = distinct(nodes).filter((id) => !this.#set.described.has(id))
+    const unknown = distinct(nodes).filter((id) => !this.#set.described.has(id))
+    const ids = unknown.filter((id) => this.#set.nodes.get(id)?.asserted !== 0)
     type Row = [node: number, properties: string | null, aliases: string | null, ...RecordColumns]
     const rows = await this.#each<Row>(
       `MATCH (n:_Entity {id: r})<-[a:_SAYS]-(d:_Record) WHERE n.tenant = $tenant
@@ -149,12 +175,15 @@ export class Fetch implements Fetching {
       const cell = { node, record: this.#putRecord(said), tenant: this.#tenant }
       this.#set.putAssertion({ ...cell, properties, aliases, state: "kept" })
     }
-    for (const id of ids) this.#set.described.add(id)
+    for (const id of unknown) this.#set.described.add(id)
   }
 
   async aliasesByName(wanted: Iterable<AliasName>): Promise<void> {
     const names = distinct(wanted, ([type, ...name]) => nameOfKey(type, ...name)).filter(
-      ([type, ...name]) => !this.#set.aliasesByName.has(nameOfKey(type, ...name)),
+      ([type, ...parts]) => {
+        const name = nameOfKey(type, ...parts)
+        return !this.#set.aliasesByName.has(name) && this.#isFirst("alias", name)
+      },
     )
     this.#putAliases(
       await this.#each<AliasColumns>(
@@ -253,13 +282,15 @@ export class Fetch implements Fetching {
     const ends = distinct(wanted, (one) => nameOfEnds(...one)).filter(
       (one) => !this.#set.edgesByEnds.has(nameOfEnds(...one)),
     )
+    const others = Map.groupBy(ends, ([from]) => from)
     this.#putEdges(
       await this.#each<EdgeColumns>(
         `MATCH (a:_Entity {id: r[0]}) USING INDEX a:_Entity(id) WHERE a.tenant = $tenant
-         MATCH (b:_Entity {id: r[2]}) USING INDEX b:_Entity(id)
-         MATCH (a)-[e]->(b) WHERE e.type = r[1] AND coalesce(e.discriminator, '') = r[3]
+         UNWIND r[1] AS o
+         MATCH (b:_Entity {id: o[1]}) USING INDEX b:_Entity(id)
+         MATCH (a)-[e]->(b) WHERE e.type = o[0] AND coalesce(e.discriminator, '') = o[2]
          RETURN ${edge}`,
-        ends,
+        [...others].map(([from, own]) => [from, own.map(([, ...other]) => other)]),
       ),
     )
   }
@@ -305,12 +336,15 @@ export class Fetch implements Fetching {
   async #each<A extends readonly unknown[]>(text: string, rows: readonly Value[]): Promise<A[]> {
     const of = { tenant: this.#tenant }
     if (rows.length === 0) return []
-    if (rows.length < neo4jRowsBesideMin) return this.#cypher.each<A>(text, rows, of)
+    const beside = this.#beside
+    if (beside === undefined || rows.length < neo4jRowsBesideMin) {
+      return this.#cypher.each<A>(text, rows, of)
+    }
     // Whoever could change what is looked for waits for this transaction's locks.
     const middle = rows.length >> 1
     const [first, second] = await Promise.all([
       this.#cypher.each<A>(text, rows.slice(0, middle), of),
-      this.#beside((cypher) => cypher.each<A>(text, rows.slice(middle), of)),
+      beside.each<A>(text, rows.slice(middle), of),
     ])
     return first.concat(second)
   }

@@ -12,14 +12,8 @@ export function flushFences(cypher: Cypher, set: WorkingSet, store: string): voi
     [...set.raised].map((shard) => [shard, set.guards.get(shard) ?? 0]),
     { store },
   )
-  cypher.send(
-    "MERGE (c:_Cursor {tenant: r[0], partition: r[1]}) SET c.sequence = r[2], c.epoch = r[3]",
-    [...set.moved].map(([name, [tenant, partition]]) => {
-      const { sequence, epoch } = set.cursors.get(name) ?? { sequence: 0, epoch: 0 }
-      return [tenant, partition, sequence, epoch]
-    }),
-  )
   flushCounts(cypher, set)
+  flushDeadLetters(cypher, set)
 }
 
 const counted = [
@@ -35,18 +29,29 @@ const counted = [
 /** A row of a run has this many columns before what is counted. */
 const runKeys = 4
 
-const addRun = `MERGE (n:_Run {tenant: r[0], source: r[1], epoch: r[2], count: r[3]}) SET ${counted
-  .map((name, i) => `n.${name} = coalesce(n.${name}, 0) + r[${i + runKeys}]`)
-  .join(", ")}`
+/** One statement: there are no more of each than blocks, or types that they name. */
+const count = `
+  FOREACH (r IN $cursors.rows | MERGE (c:_Cursor {tenant: r[0], partition: r[1]})
+    SET c.sequence = r[2], c.epoch = r[3])
+  FOREACH (r IN $runs.rows |
+    MERGE (n:_Run {tenant: r[0], source: r[1], epoch: r[2], count: r[3]}) SET ${counted
+      .map((name, i) => `n.${name} = coalesce(n.${name}, 0) + r[${i + runKeys}]`)
+      .join(", ")})
+  FOREACH (r IN $tallies.rows | MERGE (n:_Tally {tenant: r[0], what: r[1], of: r[2]})
+    SET n.count = coalesce(n.count, 0) + r[3])`
 
 function flushCounts(cypher: Cypher, set: WorkingSet): void {
-  cypher.send(addRun, set.runs)
-  cypher.send(
-    `MERGE (n:_Tally {tenant: r[0], what: r[1], of: r[2]})
-     SET n.count = coalesce(n.count, 0) + r[3]`,
-    [...set.tallies.values()].filter((row) => row[3] !== 0),
-  )
-  flushDeadLetters(cypher, set)
+  const cursors = [...set.moved].map(([name, [tenant, partition]]) => {
+    const { sequence, epoch } = set.cursors.get(name) ?? { sequence: 0, epoch: 0 }
+    return [tenant, partition, sequence, epoch]
+  })
+  const tallies = [...set.tallies.values()].filter((row) => row[3] !== 0)
+  if (cursors.length + set.runs.length + tallies.length === 0) return
+  cypher.post(count, {
+    cursors: { rows: cursors },
+    runs: { rows: set.runs },
+    tallies: { rows: tallies },
+  })
 }
 
 /** Numbered in the order in which they came, for each tenant. */
@@ -76,28 +81,32 @@ const changedOf = <C extends Cell>(cells: Iterable<C>): readonly C[] =>
 
 /** A tenant's feed stands in the node that its writers lock. */
 export function flushFeed(cypher: Cypher, set: WorkingSet, sender: string): void {
+  const turned = new Set([...set.moved.values()].map(([tenant]) => tenant))
+  const feeds = changedOf(set.feeds.values())
+  const quiet = new Set(turned)
+  for (const { tenant } of feeds) quiet.delete(tenant)
   cypher.send(
     `MATCH (t:_Tenant {id: r[0]})
      SET t.revision = r[1], t.node = r[2], t.changes = r[3], t.sequences = r[4],
-       t.sender = $sender`,
-    changedOf(set.feeds.values()).map(({ tenant, revision, node, changes, sequences }) => [
+       t.sender = $sender, t.turn = coalesce(t.turn, 0) + r[5]
+     FOREACH (c IN r[6] | CREATE (:_Change {tenant: c[0], last: c[1], first: c[2],
+       revision: c[3], at: c[4], sequences: c[5], entries: c[6]}))`,
+    feeds.map(({ tenant, revision, node, changes, sequences }) => [
       tenant,
       revision,
       node,
       changes,
       sequences,
+      turned.has(tenant) ? 1 : 0,
+      set.newChanges.filter(([of]) => of === tenant),
     ]),
     { sender },
   )
+  turn(cypher, quiet)
   cypher.send("MATCH (n:_Change {tenant: r[0], last: r[1]}) DELETE n", set.dropped)
   cypher.send("MATCH (n:_Gone) WHERE n.tenant = r[0] AND n.revision <= r[1] DELETE n", [
     ...set.droppedGone,
   ])
-  cypher.send(
-    `CREATE (:_Change {tenant: r[0], last: r[1], first: r[2], revision: r[3], at: r[4],
-       sequences: r[5], entries: r[6]})`,
-    set.newChanges,
-  )
   cypher.send("CREATE (:_Gone {node: r[0], tenant: r[1], revision: r[2], key: r[3]})", set.newGone)
 }
 

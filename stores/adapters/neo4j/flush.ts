@@ -6,10 +6,11 @@
  *
  * Nobody else writes for these tenants meanwhile, so no statement waits for another writer.
  */
+import { neo4jRowsPerStatement } from "../../../protocols/limits.ts"
 import type { Cell, Cells } from "../../graph/write/cells.ts"
 import type { EdgeCell, NodeCell, RecordCell, WorkingSet } from "../../graph/write/working-set.ts"
 import type { Cypher, Value } from "./connection.ts"
-import { flushFeed, flushFences, turn } from "./flush-fences.ts"
+import { flushFeed, flushFences } from "./flush-fences.ts"
 import {
   byOf,
   flushPoints,
@@ -22,7 +23,7 @@ import type { Shelf } from "./said.ts"
 import { indexedWords } from "./words.ts"
 
 /** Names of types by their numbers. */
-export type TypeNames = ReadonlyMap<number, string>
+export type TypeNames = (type: number) => string | undefined
 
 interface Flushing {
   readonly store: string
@@ -46,7 +47,6 @@ export async function flush(
   flushPoints(cypher, set, shelf, records)
   flushEdges(cypher, set, types)
   flushFeed(cypher, set, sender)
-  turn(cypher, new Set([...set.moved.values()].map(([tenant]) => tenant)))
   await cypher.answered()
 }
 
@@ -96,7 +96,7 @@ function flushPairs(
     [...paired.values()].map(({ node, record }) => [
       ...recordColumns(record, records),
       ...entityColumns(set, node),
-      tokenOf(node.type, types.get(node.type)),
+      tokenOf(node.type, types(node.type)),
     ]),
   )
   for (const { assertion, node } of paired.values()) assertion.state = node.state = "kept"
@@ -131,28 +131,32 @@ function flushEntities(cypher: Cypher, set: WorkingSet, types: TypeNames): void 
   cypher.send(
     `CREATE (:_Entity:$(r[9]) {${entityNames(0)}})`,
     rowsOf(set.nodes.in("new"), (cell) => {
-      const token = tokenOf(cell.type, types.get(cell.type))
+      const token = tokenOf(cell.type, types(cell.type))
       return [...entityColumns(set, cell), cell.asserted > 0 ? [token] : [token, "_Stub"]]
     }),
   )
+  const changed = set.nodes.in("changed")
+  const columnsOf = ({ id, asserted, properties, aliases, revision }: NodeCell) =>
+    [id, asserted, properties, aliases, revision] as const
   cypher.send(
-    `MATCH (n:_Entity {id: r[0]})
-     SET n.asserted = r[1], n.properties = r[2], n.aliases = r[3], n.revision = r[4]
-     ${markStub}`,
-    rowsOf(set.nodes.in("changed"), ({ id, asserted, properties, aliases, revision }) => [
-      id,
-      asserted,
-      properties,
-      aliases,
-      revision,
-    ]),
+    `${setEntity} ${markStub}`,
+    rowsOf(
+      changed.filter(({ id }) => !set.texts.has(id)),
+      columnsOf,
+    ),
   )
-  const rewritten = set.nodes.in("changed").filter(({ id }) => set.texts.has(id))
   cypher.send(
-    "MATCH (n:_Entity {id: r[0]}) SET n.words = r[1]",
-    rowsOf(rewritten, (cell) => [cell.id, wordsOf(set, cell)]),
+    `${setEntity}, n.words = r[5] ${markStub}`,
+    rowsOf(
+      changed.filter(({ id }) => set.texts.has(id)),
+      (cell) => [...columnsOf(cell), wordsOf(set, cell)],
+    ),
   )
 }
+
+const setEntity = `
+  MATCH (n:_Entity {id: r[0]})
+  SET n.asserted = r[1], n.properties = r[2], n.aliases = r[3], n.revision = r[4]`
 
 /** A label of its own for the few that nobody describes, since there are no partial indexes. */
 const markStub = `
@@ -243,16 +247,22 @@ function flushEdges(cypher: Cypher, set: WorkingSet, types: TypeNames): void {
     rowsOf(set.edges.in("changed"), (cell) => [...edgeKey(cell), ...edgeState(set, cell)]),
   )
   const sorted = [...set.edges.in("new")].sort((a, b) => a.from - b.from || a.to - b.to)
-  cypher.send(
-    `MATCH (a:_Entity {id: r[1]}) MATCH (b:_Entity {id: r[2]})
-     CREATE (a)-[:$(r[9]) {id: r[0], derived: r[3], links: r[4], properties: r[5], by: r[6],
-       type: r[7], discriminator: r[8]}]->(b)`,
-    rowsOf(sorted, (cell) => {
-      const { type, discriminator } = cell
-      const token = tokenOf(type, types.get(type))
-      return [...edgeKey(cell), ...edgeState(set, cell), type, discriminator || null, token]
-    }),
-  )
+  for (let at = 0; at < sorted.length; at += neo4jRowsPerStatement) {
+    const some = sorted.slice(at, at + neo4jRowsPerStatement)
+    cypher.send(
+      `MATCH (a:_Entity {id: r[0]}) UNWIND r[1] AS o MATCH (b:_Entity {id: o[0]})
+       CREATE (a)-[:$(o[1]) {id: o[2], type: o[3], discriminator: o[4], derived: o[5],
+         links: o[6], properties: o[7], by: o[8]}]->(b)`,
+      [...Map.groupBy(some, ({ from }) => from)].map(([from, own]) => [
+        from,
+        own.map((cell) => {
+          const { id, type, to, discriminator } = cell
+          const name = [to, tokenOf(type, types(type)), id, type, discriminator || null]
+          return [...name, ...edgeState(set, cell)]
+        }),
+      ]),
+    )
+  }
 }
 
 /** What nearly all have in common (asserted, by one link, without discriminator) is not written. */

@@ -3,14 +3,19 @@
  * shard and then tenants by name, by writing to their nodes; the last one that may be taken is that
  * of the numbers of new names. Two writers that still meet are told by the server, and try again.
  */
-import { changeRowsTrimmedMax, neo4jTrimmedMax } from "../../../protocols/limits.ts"
+import {
+  changeRowsTrimmedMax,
+  neo4jRowsBesideMin,
+  neo4jTrimmedMax,
+  recordsAskedAheadMax,
+} from "../../../protocols/limits.ts"
 import type { Guard } from "../../graph/port.ts"
 import { gatherBlocks, gatherMerged } from "../../graph/write/gather.ts"
 import type { WireBlock } from "../../graph/write/wire.ts"
 import { nameOfKey, type WorkingSet } from "../../graph/write/working-set.ts"
 import type { Cypher } from "./connection.ts"
 import { Fetch } from "./fetch.ts"
-import { numbered } from "./names.ts"
+import { type KnownNames, numbered } from "./names.ts"
 import type { Shelf } from "./said.ts"
 
 export interface Loading {
@@ -18,6 +23,7 @@ export interface Loading {
   readonly set: WorkingSet
   readonly store: string
   readonly shelf: Shelf
+  readonly names: KnownNames
   /** Reads what is committed, over another connection, while the tenant's writers are kept out. */
   readonly beside: <A>(use: (cypher: Cypher) => Promise<A>) => Promise<A>
 }
@@ -43,7 +49,9 @@ async function logOf(cypher: Cypher, store: string, locking: string): Promise<st
 export async function loadBlocks(of: Loading, blocks: readonly WireBlock[]): Promise<void> {
   const { set } = of
   const shards = blocks.map(([, , shard]) => shard)
-  await lockGuards(of, shards)
+  const all = blocks.map(([tenant]) => tenant)
+  // Sent at once, worked in order: guards first.
+  await Promise.all([lockGuards(of, shards), lockTenants(of, all, recordsIn(blocks))])
   const epochs = new Map(set.guards)
   const owned = blocks.filter(([, , shard, epoch]) => {
     if ((epochs.get(shard) ?? 0) > epoch) return false
@@ -51,23 +59,36 @@ export async function loadBlocks(of: Loading, blocks: readonly WireBlock[]): Pro
     return true
   })
   const names = owned.map(([tenant]) => tenant)
-  await lockTenants(of, names)
-  for (const [name, tenant] of set.tenants) {
+  await makeTenants(of, names)
+  const due = [...set.tenants].map(([name, tenant]) => {
     const own = owned.filter(([tenantName]) => tenantName === name)
-    await loadTenant(of, tenant)
-    const due = dueBlocks(set, tenant, own)
-    const sources = due.map((block) => block[5])
-    await Promise.all([nameSources(of, tenant, sources), nameTypes(of, tenant, due)])
-    await gatherBlocks(new Fetch(of, tenant), set, tenant, due)
-  }
+    return [tenant, dueBlocks(set, tenant, own)] as const
+  })
+  const some = due.filter(([, those]) => those.length > 0)
+  await Promise.all(some.map(([tenant, those]) => loadDue(of, tenant, those)))
+}
+
+const recordsIn = (blocks: readonly WireBlock[]): number =>
+  blocks.reduce((sum, block) => sum + block[9].length, 0)
+
+async function loadDue(of: Loading, tenant: number, due: readonly WireBlock[]): Promise<void> {
+  const { set, beside } = of
+  const sources = due.map((block) => block[5])
+  const types = typesIn(due)
+  const isKnown = putKnown(of, tenant, sources, types)
+  const naming = Promise.all([nameSources(of, tenant, sources), nameTypes(of, tenant, types)])
+  if (!isKnown) await naming
+  const records = recordsIn(due)
+  const gather = (second?: Cypher) => gatherBlocks(new Fetch(of, tenant, second), set, tenant, due)
+  await Promise.all([naming, records < neo4jRowsBesideMin ? gather() : beside(gather)])
 }
 
 export async function loadSource(of: Loading, tenantName: string, sourceName: string) {
   const { set } = of
   await lockTenants(of, [tenantName])
+  await makeTenants(of, [tenantName])
   const tenant = set.tenants.get(tenantName) ?? -1
   await nameSources(of, tenant, [sourceName])
-  await loadTenant(of, tenant)
   const source = set.sourcesByName.get(nameOfKey(tenant, sourceName)) ?? -1
   await gatherMerged(new Fetch(of, tenant), set, source)
 }
@@ -83,20 +104,57 @@ async function lockGuards({ cypher, set, store }: Loading, shards: readonly numb
   for (const [shard, epoch] of rows) set.guards.set(shard, epoch)
 }
 
-async function lockTenants({ cypher, set, store }: Loading, names: readonly string[]) {
-  const sorted = [...new Set(names)].sort()
-  const lock = async (those: readonly string[]) => {
-    const rows = await cypher.each<[name: string, id: number]>(
-      "MATCH (t:_Tenant {store: $store, name: r}) SET t._lock = true WITH t RETURN t.name, t.id",
-      those,
-      { store },
-    )
-    for (const [name, id] of rows) set.tenants.set(name, id)
+type StandColumns = readonly [
+  name: string,
+  tenant: number,
+  turn: number,
+  feed: readonly [revision: number | null, node: number, changes: number, sequences: string],
+  cursors: readonly (readonly [partition: number, sequence: number, epoch: number])[],
+  tallies: readonly (readonly [what: string, count: number])[],
+  old: readonly [last: number, revision: number, at: number][],
+]
+
+/** Locks those that are there, and tells what is asked of a tenant whatever its blocks hold. */
+async function lockTenants(
+  { cypher, set, store, names }: Loading,
+  wanted: readonly string[],
+  records = 0,
+) {
+  // A transaction of few records writes few rows of changes, and lets go of few more.
+  const written = records > recordsAskedAheadMax ? neo4jTrimmedMax : changeRowsTrimmedMax
+  const rows = await cypher.each<StandColumns>(
+    `MATCH (t:_Tenant {store: $store, name: r}) SET t._lock = true
+     WITH t
+     RETURN t.name, t.id, coalesce(t.turn, 0), [t.revision, t.node, t.changes, t.sequences],
+       COLLECT { MATCH (c:_Cursor) WHERE c.tenant = t.id AND c.partition >= 0
+         RETURN [c.partition, c.sequence, c.epoch] },
+       COLLECT { UNWIND ['deadLetter', 'deadLetterBytes'] AS what
+         MATCH (n:_Tally {tenant: t.id, what: what, of: 0}) RETURN [n.what, n.count] },
+       COLLECT { MATCH (n:_Change) WHERE n.tenant = t.id AND n.last >= 0
+         WITH n ORDER BY n.tenant, n.last LIMIT $count RETURN [n.last, n.revision, n.at] }`,
+    [...new Set(wanted)].sort(),
+    { store, count: written + changeRowsTrimmedMax },
+  )
+  for (const [name, tenant, turn, [revision, ...feed], cursors, tallies, old] of rows) {
+    set.tenants.set(name, tenant)
+    names.turn(tenant, turn)
+    for (const [partition, sequence, epoch] of cursors) {
+      set.cursors.set(`${tenant}/${partition}`, { sequence, epoch })
+    }
+    for (const [what, count] of tallies) set.knownTallies.set(`${tenant}/${what}/0`, count)
+    if (revision !== null) {
+      const [node, changes, sequences] = feed
+      set.feeds.fetched(tenant, { tenant, revision, node, changes, sequences, state: "kept" })
+    }
+    set.oldChanges.set(tenant, [...old])
   }
-  await lock(sorted)
-  if (set.tenants.size === sorted.length) return
-  await numbered(cypher, "_Tenant", { store }, sorted)
-  await lock(sorted.filter((name) => !set.tenants.has(name)))
+}
+
+async function makeTenants(of: Loading, wanted: readonly string[]): Promise<void> {
+  const missing = [...new Set(wanted)].filter((name) => !of.set.tenants.has(name)).sort()
+  if (missing.length === 0) return
+  await numbered(of.cypher, "_Tenant", { store: of.store }, missing)
+  await lockTenants(of, missing)
 }
 
 /** Those above their partition's cursor, one after the other. */
@@ -110,59 +168,58 @@ function dueBlocks(set: WorkingSet, tenant: number, blocks: readonly WireBlock[]
   })
 }
 
-type FeedColumns = [revision: number | null, node: number, changes: number, sequences: string]
-
-/** What a transaction asks of a tenant whatever its blocks hold: all at once. */
-async function loadTenant({ cypher, set }: Loading, tenant: number): Promise<void> {
-  const [cursors, tallies, [feed], old] = await Promise.all([
-    cypher.rows<[partition: number, sequence: number, epoch: number]>(
-      `MATCH (c:_Cursor) WHERE c.tenant = $tenant AND c.partition >= 0
-       RETURN c.partition, c.sequence, c.epoch`,
-      { tenant },
-    ),
-    cypher.rows<[what: string, count: number]>(
-      `UNWIND ['deadLetter', 'deadLetterBytes'] AS what
-       MATCH (n:_Tally {tenant: $tenant, what: what, of: 0}) RETURN n.what, n.count`,
-      { tenant },
-    ),
-    cypher.rows<FeedColumns>(
-      "MATCH (t:_Tenant {id: $tenant}) RETURN t.revision, t.node, t.changes, t.sequences",
-      { tenant },
-    ),
-    cypher.rows<[last: number, revision: number, at: number]>(
-      `MATCH (n:_Change) WHERE n.tenant = $tenant AND n.last >= 0
-       RETURN n.last, n.revision, n.at ORDER BY n.tenant, n.last LIMIT $count`,
-      { tenant, count: neo4jTrimmedMax + changeRowsTrimmedMax },
-    ),
-  ])
-  for (const [partition, sequence, epoch] of cursors) {
-    set.cursors.set(`${tenant}/${partition}`, { sequence, epoch })
+/** Numbers that the writer knows; whether these are all. */
+function putKnown(
+  { set, names }: Loading,
+  tenant: number,
+  sources: Iterable<string>,
+  types: Iterable<string>,
+): boolean {
+  let isAll = true
+  for (const name of sources) {
+    const id = names.source(tenant, name)
+    if (id === undefined) isAll = false
+    else set.sourcesByName.set(nameOfKey(tenant, name), id)
   }
-  for (const [what, count] of tallies) set.knownTallies.set(`${tenant}/${what}/0`, count)
-  if (feed !== undefined && feed[0] !== null) {
-    const [revision, node, changes, sequences] = feed
-    set.feeds.fetched(tenant, { tenant, revision, node, changes, sequences, state: "kept" })
+  for (const name of types) {
+    const id = names.type(tenant, name)
+    if (id === undefined) isAll = false
+    else set.types.set(nameOfKey(tenant, name), id)
   }
-  set.oldChanges.set(tenant, [...old])
+  return isAll
 }
 
-async function nameSources({ cypher, set }: Loading, tenant: number, names: readonly string[]) {
-  const [ids, rows] = await Promise.all([
-    numbered(cypher, "_Source", { tenant }, names),
-    cypher.each<[name: string, priority: number]>(
-      "MATCH (s:_Source {tenant: $tenant, name: r}) RETURN s.name, s.priority",
-      [...new Set(names)],
+async function nameSources(of: Loading, tenant: number, wanted: readonly string[]) {
+  const { cypher, set, names } = of
+  const put = (rows: readonly (readonly [name: string, id: number, priority: number])[]) => {
+    for (const [name, id, priority] of rows) {
+      names.putSource(tenant, name, id)
+      set.sources.fetched(id, { id, name, priority, state: "kept" })
+      set.sourcesByName.set(nameOfKey(tenant, name), id)
+    }
+  }
+  put(
+    await cypher.each<[name: string, id: number, priority: number]>(
+      `MATCH (s:_Source {tenant: $tenant, name: r}) RETURN s.name, s.id, coalesce(s.priority, 0)`,
+      [...new Set(wanted)],
       { tenant },
     ),
-  ])
-  const priorities = new Map(rows)
-  for (const [name, id] of ids) {
-    set.sources.fetched(id, { id, name, priority: priorities.get(name) ?? 0, state: "kept" })
-    set.sourcesByName.set(nameOfKey(tenant, name), id)
+  )
+  const missing = wanted.filter((name) => !set.sourcesByName.has(nameOfKey(tenant, name)))
+  const made = await numbered(cypher, "_Source", { tenant }, missing)
+  put([...made].map(([name, id]) => [name, id, 0]))
+}
+
+async function nameTypes(of: Loading, tenant: number, wanted: Iterable<string>) {
+  const { cypher, set, names } = of
+  const missing = [...wanted].filter((name) => !set.types.has(nameOfKey(tenant, name)))
+  for (const [name, id] of await numbered(cypher, "_Type", { tenant }, missing)) {
+    names.putType(tenant, name, id)
+    set.types.set(nameOfKey(tenant, name), id)
   }
 }
 
-async function nameTypes({ cypher, set }: Loading, tenant: number, blocks: readonly WireBlock[]) {
+function typesIn(blocks: readonly WireBlock[]): ReadonlySet<string> {
   const wanted = new Set<string>()
   for (const block of blocks) {
     for (const [, , , , entities, links] of block[9]) {
@@ -170,6 +227,5 @@ async function nameTypes({ cypher, set }: Loading, tenant: number, blocks: reado
       for (const [type, [from], [to]] of links) wanted.add(type).add(from).add(to)
     }
   }
-  const ids = await numbered(cypher, "_Type", { tenant }, [...wanted])
-  for (const [name, id] of ids) set.types.set(nameOfKey(tenant, name), id)
+  return wanted
 }

@@ -13,7 +13,6 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Driver } from "neo4j-driver"
 import {
-  internedNamesMax,
   neo4jNumbersTaken,
   neo4jRetriesMax,
   neo4jRetryMillisMax,
@@ -34,9 +33,10 @@ import {
   transact,
 } from "./connection.ts"
 import { isConflict } from "./failure.ts"
-import { flush } from "./flush.ts"
+import { flush, type TypeNames } from "./flush.ts"
 import { turn } from "./flush-fences.ts"
 import { type Loading, loadBlocks, loadGuards, loadSource } from "./load.ts"
+import { KnownNames } from "./names.ts"
 import { Shelf } from "./said.ts"
 import { settleLetters } from "./settle-letters.ts"
 import { endOlder, metadataOf } from "./takeover.ts"
@@ -66,7 +66,7 @@ const noNumbers: Numbers = { alias: 0, edge: 0, ...ofTransaction }
 export class Neo4jWriter {
   readonly #settings: WriterSettings
   readonly #driver: Driver
-  readonly #typeNames = new Map<number, string>()
+  readonly #names = new KnownNames()
   #numbers: Numbers | undefined
   #numbersEnd = 0
   #changed: readonly string[] = []
@@ -138,6 +138,7 @@ export class Neo4jWriter {
     given?: Numbers,
   ): Promise<A> {
     this.#changed = []
+    this.#names.bound()
     const metadata = metadataOf(this.#settings.address.store, guards)
     for (let tries = 0; ; tries++) {
       try {
@@ -165,7 +166,8 @@ export class Neo4jWriter {
     const { store } = this.#settings.address
     const set = new WorkingSet(numbers)
     const shelf = new Shelf()
-    await load({ cypher, set, store, shelf, beside: (use) => this.#in(beside, use) })
+    const names = this.#names
+    await load({ cypher, set, store, shelf, names, beside: (use) => this.#in(beside, use) })
     const writer = new BlockWriter(rowsOf(set), this.#settings.retention)
     const answer = decide(writer)
     this.#changed = writer.finish()
@@ -175,19 +177,17 @@ export class Neo4jWriter {
     return answer
   }
 
-  /** Of new entities and of all relationships that are written. */
-  async #namesOfTypes(cypher: Cypher, set: WorkingSet): Promise<ReadonlyMap<number, string>> {
-    const edges = [...set.edges.gone, ...set.edges.in("new"), ...set.edges.in("changed")]
-    const wanted = new Set([...set.nodes.in("new"), ...edges].map(({ type }) => type))
-    const unknown = [...wanted].filter((type) => !this.#typeNames.has(type))
-    if (this.#typeNames.size + unknown.length > internedNamesMax) this.#typeNames.clear()
-    const missing = [...wanted].filter((type) => !this.#typeNames.has(type))
+  /** Of new entities and relationships. */
+  async #namesOfTypes(cypher: Cypher, set: WorkingSet): Promise<TypeNames> {
+    const wanted = new Set<number>()
+    for (const { type } of set.nodes.in("new")) wanted.add(type)
+    for (const { type } of set.edges.in("new")) wanted.add(type)
     const rows = await cypher.each<[number, string]>(
       "MATCH (t:_Type {id: r}) RETURN t.id, t.name",
-      missing,
+      [...wanted].filter((type) => this.#names.nameOfType(type) === undefined),
     )
-    for (const [id, name] of rows) this.#typeNames.set(id, name)
-    return this.#typeNames
+    for (const [id, name] of rows) this.#names.putNameOfType(id, name)
+    return (type) => this.#names.nameOfType(type)
   }
 
   /** Taken many at once and alone, so that writers of different tenants do not wait here. */
@@ -211,7 +211,7 @@ export class Neo4jWriter {
 
   /** What is known may never have been written, or have been after all. */
   #forget(): void {
-    this.#typeNames.clear()
+    this.#names.forget()
     this.#numbers = undefined
     this.#changed = []
   }

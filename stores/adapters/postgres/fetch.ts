@@ -4,7 +4,7 @@
  * so (`LATERAL … OFFSET 0`) that the planner cannot turn it round where it takes a table for small:
  * turned round, a block took seconds instead of milliseconds.
  */
-import type { AliasName, Ends, Fetching, KeyOf } from "../../graph/write/fetching.ts"
+import type { AliasName, Ends, Fetching, KeyOf, Question } from "../../graph/write/fetching.ts"
 import {
   nameOfEnds,
   nameOfKey,
@@ -39,6 +39,13 @@ export class Fetch implements Fetching {
     this.#sql = sql
     this.#set = set
     this.#tenant = tenant
+  }
+
+  readonly aheadMax = 0
+
+  /** A connection takes one statement at a time. */
+  async together(questions: readonly Question[]): Promise<void> {
+    for (const ask of questions) await ask()
   }
 
   async records(wanted: Iterable<readonly [source: number, key: string]>): Promise<void> {

@@ -3,11 +3,19 @@
  * asks one kind of question about many rows at once, and puts what it finds into the set as `kept`.
  * What is there already is not put again.
  */
+export type Question = () => Promise<void>
 export type KeyOf = readonly [type: number, key: string]
 export type AliasName = readonly [type: number, scheme: string, value: string]
 export type Ends = readonly [from: number, type: number, to: number, discriminator: string]
 
 export interface Fetching {
+  /**
+   * Up to so many records, what they name is asked for together with them, before it is known which
+   * of them say anything new: none where questions go one after the other.
+   */
+  readonly aheadMax: number
+  /** Asks what needs nothing of each other's answers, in order or at once. */
+  readonly together: (questions: readonly Question[]) => Promise<void>
   readonly records: (wanted: Iterable<readonly [source: number, key: string]>) => Promise<void>
   /** Those of them of which something was set aside before. */
   readonly deadLetters: (

@@ -1,5 +1,5 @@
 /**
- * Finds out what a transaction may look at, and fetches it: about twenty statements, however many
+ * Finds out what a transaction may look at, and fetches it: at most twenty statements, however many
  * records there are. Each step asks for what the steps before it have brought up; what the blocks
  * of a transaction cannot touch is left in the store.
  */
@@ -7,7 +7,7 @@ import { aliasStubKey } from "../../../protocols/graph.ts"
 import { judge } from "../../../protocols/sameness.ts"
 import { aliasesOf, isRevoked } from "../text.ts"
 import { dedupeRowOf, parseRefs } from "./block-writer.ts"
-import type { AliasName, Ends, Fetching, KeyOf } from "./fetching.ts"
+import type { AliasName, Ends, Fetching, KeyOf, Question } from "./fetching.ts"
 import type { WireBlock, WireEnd, WireEntity, WireRecord } from "./wire.ts"
 import { type LinkCell, nameOfKey, recordRowOf, type WorkingSet } from "./working-set.ts"
 
@@ -24,7 +24,8 @@ interface LiveRecord {
 /** What a transaction may change of one tenant. */
 interface Concern {
   readonly nodes: Iterable<number>
-  readonly heldNodes: ReadonlySet<number>
+  /** Nodes that a record may leave. */
+  readonly loose: ReadonlySet<number>
   readonly heldLinks: Iterable<number>
   readonly edges: Iterable<number>
   /** Aliases that a link of the blocks has at an end and may leave again. */
@@ -53,13 +54,24 @@ export async function gatherBlocks(
       .filter((record) => record[6] !== null)
       .map(([ordinal]) => [sourceOf(block), block[6], block[7], ordinal] as const),
   )
-  await fetch.records(wanted)
-  await fetch.deadLetters(setAside)
-  const live = liveRecords(set, blocks, sourceOf)
   const types = (name: string) => set.types.get(nameOfKey(tenant, name)) ?? -1
-  await fetchNamed(fetch, live, types)
+  const isAhead = wanted.length <= fetch.aheadMax
+  await fetch.together([
+    () => fetch.records(wanted),
+    () => fetch.deadLetters(setAside),
+    ...(isAhead ? named(fetch, types, recordsIn(blocks)) : []),
+  ])
+  const live = liveRecords(set, blocks, sourceOf)
+  await fetch.together([
+    ...(isAhead ? [] : named(fetch, types, live)),
+    () => fetch.links(live.flatMap(({ heldLinks }) => heldLinks)),
+  ])
+  await fetch.nodes(live.flatMap(({ heldNodes }) => heldNodes))
   await gather(fetch, set, concernOf(set, live, types), types)
 }
+
+const recordsIn = (blocks: readonly WireBlock[]) =>
+  blocks.flatMap((block) => block[9].map((record) => ({ record })))
 
 /** Of a source whose priority changes: whatever it describes together with others. */
 export async function gatherMerged(
@@ -71,7 +83,7 @@ export async function gatherMerged(
   await fetch.nodes(set.merged.nodes)
   const concern: Concern = {
     nodes: set.merged.nodes,
-    heldNodes: new Set(),
+    loose: new Set(),
     heldLinks: [],
     edges: set.merged.edges,
     left: [],
@@ -113,15 +125,15 @@ function liveRecords(
 }
 
 /** What the records name. */
-async function fetchNamed(
+function named(
   fetch: Fetching,
-  live: readonly LiveRecord[],
   types: (name: string) => number,
-): Promise<void> {
+  of: readonly Pick<LiveRecord, "record">[],
+): readonly Question[] {
   const keys: KeyOf[] = []
   const ends: KeyOf[] = []
   const aliases: AliasName[] = []
-  for (const { record } of live) {
+  for (const { record } of of) {
     for (const entity of record[4]) {
       keys.push([types(entity[0]), entity[1]])
       aliases.push(...aliasNamesOfEntity(entity, types))
@@ -133,11 +145,13 @@ async function fetchNamed(
       }
     }
   }
-  await fetch.nodesByKey(keys)
-  await fetch.aliasesByName(aliases)
-  await fetch.nodes(live.flatMap(({ heldNodes }) => heldNodes))
-  await fetch.links(live.flatMap(({ heldLinks }) => heldLinks))
-  await fetch.endsByKey(ends)
+  const own = new Set(keys.map(([type, key]) => nameOfKey(type, key)))
+  const others = ends.filter(([type, key]) => !own.has(nameOfKey(type, key)))
+  return [
+    () => fetch.nodesByKey(keys),
+    () => fetch.aliasesByName(aliases),
+    () => fetch.endsByKey(others),
+  ]
 }
 
 function concernOf(
@@ -145,23 +159,28 @@ function concernOf(
   live: readonly LiveRecord[],
   types: (name: string) => number,
 ): Concern {
-  const heldNodes = new Set(live.flatMap((one) => one.heldNodes))
   const nodeOf = (entity: WireEntity) => set.nodesByKey.get(nameOfKey(types(entity[0]), entity[1]))
   const mentions = new Map<number, number>()
-  for (const { record, heldNodes: held } of live) {
-    const named = record[4].flatMap((entity) => nodeOf(entity) ?? [])
-    for (const id of new Set([...named, ...held])) mentions.set(id, (mentions.get(id) ?? 0) + 1)
+  const loose = new Set<number>()
+  for (const { record, heldNodes: held, isSole } of live) {
+    const own = new Set(record[4].flatMap((entity) => nodeOf(entity) ?? []))
+    for (const id of held) if (!isSole || !own.has(id)) loose.add(id)
+    for (const id of new Set([...own, ...held])) mentions.set(id, (mentions.get(id) ?? 0) + 1)
   }
   const contested: AliasName[] = []
   const coming = new Map<string, number[]>()
   const calm = new Set<number>()
+  const rewritten = new Set<number>()
   for (const { record, heldNodes: held } of live) {
     for (const entity of record[4]) {
       const id = nodeOf(entity)
       const isAlone = id !== undefined && mentions.get(id) === 1 && held.includes(id)
-      if (isAlone && claimsAsBefore(set, id, entity)) {
-        calm.add(id)
-        continue
+      if (isAlone && set.nodes.get(id)?.asserted === 1) {
+        rewritten.add(id)
+        if (claimsAsBefore(set, id, entity)) {
+          calm.add(id)
+          continue
+        }
       }
       for (const name of aliasNamesOfEntity(entity, types)) {
         contested.push(name)
@@ -170,8 +189,8 @@ function concernOf(
       }
     }
   }
-  const nodes = [...mentions.keys()]
-  for (const id of nodes) if (!calm.has(id)) contested.push(...aliasNamesOfNode(set, id))
+  const mentioned = [...mentions.keys()]
+  for (const id of mentioned) if (!calm.has(id)) contested.push(...aliasNamesOfNode(set, id))
   const links = live.flatMap(({ record }) =>
     record[5].map(([type, from, to, discriminator]) => [from, type, to, discriminator] as const),
   )
@@ -179,13 +198,15 @@ function concernOf(
   const left = live.flatMap(({ record, isSole }) =>
     isSole ? [] : record[5].flatMap(([, from, to]) => aliasNamesOfEnds(types, from, to)),
   )
-  return { nodes, heldNodes, heldLinks, edges: [], left, contested, coming, links }
+  // What its only record says of it anew needs no look at what others say.
+  const nodes = mentioned.filter((id) => !rewritten.has(id))
+  return { nodes, loose, heldLinks, edges: [], left, contested, coming, links }
 }
 
 /** The only record that speaks of the node leaves its claims, and what they count, as they are. */
 function claimsAsBefore(set: WorkingSet, id: number, entity: WireEntity): boolean {
   const cell = set.nodes.get(id)
-  if (cell === undefined || cell.asserted !== 1) return false
+  if (cell === undefined) return false
   const [, , properties, aliases] = entity
   return aliases === cell.aliases && isRevoked(properties) === isRevoked(cell.properties)
 }
@@ -197,37 +218,44 @@ async function gather(
   types: (name: string) => number,
 ): Promise<void> {
   const heldLinks = [...concern.heldLinks].flatMap((id) => set.links.get(id) ?? [])
-  await fetch.assertionsOf(concern.nodes)
-  await fetch.aliasesByName(concern.contested)
-  await fetch.aliases(heldLinks.flatMap(aliasesOfLink))
-  await fetch.edges([...concern.edges, ...heldLinks.flatMap(({ edge }) => edge ?? [])])
+  await fetch.together([
+    () => fetch.assertionsOf(concern.nodes),
+    () => fetch.aliasesByName(concern.contested),
+    () => fetch.aliases(heldLinks.flatMap(aliasesOfLink)),
+    () => fetch.edges([...concern.edges, ...heldLinks.flatMap(({ edge }) => edge ?? [])]),
+  ])
 
   const numbersOf = (names: Iterable<AliasName>) =>
     [...names].flatMap((name) => set.aliasesByName.get(nameOfKey(...name)) ?? [])
   const contested = new Set(numbersOf(concern.contested))
   const left = [...heldLinks.flatMap(aliasesOfLink), ...numbersOf(concern.left)]
   const touched = new Set([...contested, ...left])
-  await fetch.claimsOf(touched)
-  await fetch.linksOfAliases(contested)
-  await fetch.otherLinks(touched)
+  await fetch.together([() => fetch.claimsOf(touched), () => fetch.linksOfAliases(contested)])
   const moving = [...contested].flatMap((alias) =>
     [...set.linksOfAlias.of(alias)].flatMap((id) => set.links.get(id) ?? []),
   )
-  await fetch.aliases(moving.flatMap(aliasesOfLink))
-  await fetch.nodes([...touched].flatMap((alias) => [...set.claimsOf.of(alias)]))
-  await fetch.nodesByKey([...set.aliases.values()].map(stubOf))
-  await fetch.edges(moving.flatMap(({ edge }) => edge ?? []))
-  await fetch.nodesByKey(concern.links.flatMap(([from, , to]) => stubsOfEnds(types, from, to)))
+  await fetch.together([
+    () => fetch.otherLinks(touched),
+    () => fetch.aliases(moving.flatMap(aliasesOfLink)),
+    () => fetch.nodes([...touched].flatMap((alias) => [...set.claimsOf.of(alias)])),
+    () => fetch.edges(moving.flatMap(({ edge }) => edge ?? [])),
+  ])
+  await fetch.nodesByKey([
+    ...[...set.aliases.values()].map(stubOf),
+    ...concern.links.flatMap(([from, , to]) => stubsOfEnds(types, from, to)),
+  ])
 
   await fetch.edgesByEnds([
     ...endsOfLinks(set, concern, types),
     ...moving.flatMap((link) => [...endsOfMoving(set, concern, link)]),
   ])
   const edges = [...set.edges.values()]
-  await fetch.nodes(edges.flatMap(({ from, to }) => [from, to]))
-  await fetch.linksOfEdges(edges.map(({ id }) => id))
+  await fetch.together([
+    () => fetch.nodes(edges.flatMap(({ from, to }) => [from, to])),
+    () => fetch.linksOfEdges(edges.map(({ id }) => id)),
+  ])
   const loose = [...set.nodes.values()].filter(
-    ({ id, asserted }) => asserted === 0 || concern.heldNodes.has(id),
+    ({ id, asserted }) => asserted === 0 || concern.loose.has(id),
   )
   await fetch.otherEdges(loose.map(({ id }) => id))
 }
