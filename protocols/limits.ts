@@ -855,3 +855,10 @@ export const scheduleMillisMax = 366 * 86_400_000
 /** The end of a node that was told to drain. */
 /** How long it waits, when others have its shards, until they have the writes that it took. */
 export const drainedWritesMillisMax = 60_000
+
+/** Writes whose runs were overtaken. */
+/**
+ * Of one source: a takeover in the middle of a write leaves one, where a later run begins before
+ * its bytes come again. With more the oldest is forgotten, and counts anew if it does come.
+ */
+export const overtakenRunsMax = 16
