@@ -21,7 +21,8 @@
  * is unknown; the client asks again under the same key), a connector (the write stays pending until
  * the node starts anew, and says why). Does not promise receipts beyond `receiptsKeptMillisMax` and
  * `receiptsKeptMax`, nor in a backup the bytes of a write that was pending: after a restore its key
- * is new.
+ * is new. One that waits for longer than `receiptsWaitMillisMax` while `receiptsKeptMax` newer ones
+ * are taken is given up.
  */
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"

@@ -334,6 +334,13 @@ export const writeRecordsMax = 10_000
 export const receiptsKeptMillisMax = 7 * 24 * 3_600_000
 export const receiptsKeptMax = 10_000
 export const receiptsTrimmedPerWrite = 2
+/**
+ * A write that is not over when it is this old and `receiptsKeptMax` newer ones were taken is given
+ * up with its bytes, wherever they are: the node that had them was away as long. Until then that
+ * many of a tenant are remembered; with more, receipts are kept beyond their number.
+ */
+export const receiptsWaitMillisMax = 30 * 24 * 3_600_000
+export const receiptsPassedMax = 4_096
 /** Writes of one tenant that arrive or are not finished, and their bytes; and the bytes of all. */
 export const spoolWritesPerTenantMax = 1_000
 /** Of them to one source: the others of its tenant find room while it is slow. */
