@@ -186,6 +186,8 @@ export const inferRecordsMax = 1000
 export const inferFieldsMax = 200
 /** Concurrent connectors of one tenant. */
 export const connectorsMax = 64
+/** Tenants whose sources are read together when a node starts. */
+export const tenantsReadMax = 16
 /** Ingests of one tenant under way or waiting; a command brings `ingestFilesMax` at most. */
 export const ingestsWaitingMax = 20_000
 /** Sources of a tenant whose last progress is shown. */
