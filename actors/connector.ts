@@ -106,6 +106,8 @@ class Connector implements Behavior<ConnectorMessage> {
   #failure: IntelGraphError | undefined
   #counters: SourceCounters = noSourceCounters
   #fileBytesRead = 0
+  /** Another look at the counters may be under way when one finds that all is committed. */
+  #isComplete = false
   #positionWriting = false
   #positionWritten = 0
   readonly #attempts = new Map<number, number>()
@@ -423,13 +425,14 @@ class Connector implements Behavior<ConnectorMessage> {
     const { tenant, source } = this.#argument.request
     const run = (this.#record as RunRecord).run
     this.#then(this.#world.ports.reads.runCounters(tenant, source, run), (counters) => {
-      this.#counters = counters
+      if (!this.#isComplete) this.#counters = counters
       then()
     })
   }
 
   /** `isCovered`: of an overtaken run, all that was sent is committed. */
   #judge(isCovered: boolean): void {
+    if (this.#isComplete) return
     const { maxBadShare, source } = this.#argument.request
     if (isCovered) this.#counters = withOvertaken(this.#counters, this.#next.ordinal)
     const { read, deadLettered } = this.#counters
@@ -448,6 +451,7 @@ class Connector implements Behavior<ConnectorMessage> {
       return this.#advance()
     }
     const [state, phase] = this.#outcome()
+    this.#isComplete = true
     this.#context.cancelTimer("count")
     this.#settle(phase, () => this.#then(this.#writeRun(state, this.#next), () => this.#end(phase)))
   }
