@@ -36,6 +36,7 @@ import {
 import { Follower } from "./follower.ts"
 import type { ConnectorMessage } from "./messages.ts"
 import { Outbox, type Sealed } from "./outbox.ts"
+import { OvertakenRun, overtakenBy, withOvertaken } from "./overtaken.ts"
 import { shardOfConnector } from "./partition.ts"
 import { digestOfRecipe } from "./pipeline/digest-of-recipe.ts"
 import { encodeRecipe } from "./recipes.ts"
@@ -93,6 +94,8 @@ class Connector implements Behavior<ConnectorMessage> {
   #phase: ConnectorPhase = "waiting"
   #source: OpenSource | undefined
   #record: RunRecord | undefined
+  /** Where what is read here is not the source's newest run. */
+  #overtaken: OvertakenRun | undefined
   #outbox: Outbox | undefined
   #chunk: SourceChunk | undefined
   #chunkAt = 0
@@ -103,6 +106,8 @@ class Connector implements Behavior<ConnectorMessage> {
   #failure: IntelGraphError | undefined
   #counters: SourceCounters = noSourceCounters
   #fileBytesRead = 0
+  /** Another look at the counters may be under way when one finds that all is committed. */
+  #isComplete = false
   #positionWriting = false
   #positionWritten = 0
   readonly #attempts = new Map<number, number>()
@@ -196,28 +201,36 @@ class Connector implements Behavior<ConnectorMessage> {
   #recordRun(source: OpenSource, before: RunRecord | undefined, owner: Ownership): void {
     const { request } = this.#argument
     const digest = Buffer.from(digestOfRecipe(source.recipe)).toString("hex")
-    const read = fileReadBy(before)
-    const resumed = goesOn(before, source.contentHash, digest)
+    const { contentHash } = source
+    const resumed = goesOn(before, contentHash, digest)
+    const late = resumed
+      ? undefined
+      : OvertakenRun.of(before, { contentHash, recipeDigest: digest })
     const record: RunRecord = {
-      run: resumed ? before.run : nextRun(before, owner.epoch),
+      run: resumed ? before.run : (late?.run ?? nextRun(before, owner.epoch)),
       state: "open",
       file: request.file,
-      contentHash: source.contentHash,
+      contentHash,
       recipeDigest: digest,
       position: resumed ? before.position : beginning,
-      fileRead: isWrite(request) ? read : undefined,
+      fileRead: isWrite(request) ? fileReadBy(before) : undefined,
+      overtaken: resumed ? before.overtaken : overtakenBy(before),
     }
     this.#record = record
+    this.#overtaken = late
     this.#next = record.position
     this.#world.recipes.put(digest, source.recipe)
     const entries = [
       { path: recipePath(request.tenant, digest), value: encodeRecipe(source.recipe) },
-      { path: runPath(request.tenant, request.source), value: encodeRun(record) },
+      {
+        path: runPath(request.tenant, request.source),
+        value: encodeRun(late?.recordAs("open") ?? record),
+      },
     ]
     const start = () => this.#start(record, owner)
     this.#then(this.#world.ports.state.write(owner, entries), () =>
       // What is committed of it is shown from the first moment on.
-      resumed ? this.#count(start) : start(),
+      resumed || late !== undefined ? this.#count(start) : start(),
     )
   }
 
@@ -350,6 +363,7 @@ class Connector implements Behavior<ConnectorMessage> {
     if (Exit.isSuccess(exit)) {
       this.#attempts.delete(sealed.partition)
       this.#world.mailboxes.admitted(at, exit.value.sequence)
+      this.#overtaken?.sent(sealed.partition, exit.value.sequence)
       this.#outbox?.answered(sealed.partition)
       this.#writePosition()
       return this.#advance()
@@ -374,6 +388,7 @@ class Connector implements Behavior<ConnectorMessage> {
   #writePosition(): void {
     const [record, outbox] = [this.#record, this.#outbox]
     if (record === undefined || outbox === undefined || this.#positionWriting) return
+    if (this.#overtaken !== undefined) return
     const position = outbox.position(this.#next)
     if (position.ordinal <= this.#positionWritten) return
     this.#positionWriting = true
@@ -386,7 +401,8 @@ class Connector implements Behavior<ConnectorMessage> {
 
   #writeRun(state: RunState, position: SourcePlace) {
     const { tenant, source } = this.#argument.request
-    const record = { ...(this.#record as RunRecord), state, position }
+    const own = { ...(this.#record as RunRecord), state, position }
+    const record = this.#overtaken?.recordAs(state) ?? own
     const entries = [{ path: runPath(tenant, source), value: encodeRun(record) }]
     return this.#world.ports.state.write(this.#owner as Ownership, entries)
   }
@@ -395,20 +411,30 @@ class Connector implements Behavior<ConnectorMessage> {
 
   #poll(): void {
     if (this.#phase !== "reading" && this.#phase !== "draining") return
-    this.#count(() => this.#judge())
+    const late = this.#overtaken
+    if (late === undefined || this.#phase === "reading")
+      return this.#count(() => this.#judge(false))
+    // In this order: what the store has committed by now is in the counters that are read then.
+    this.#then(this.#world.ports.sink.cursors(this.#argument.request.tenant), (cursors) => {
+      const isCovered = late.isCovered(cursors)
+      this.#count(() => this.#judge(isCovered))
+    })
   }
 
   #count(then: () => void): void {
     const { tenant, source } = this.#argument.request
     const run = (this.#record as RunRecord).run
     this.#then(this.#world.ports.reads.runCounters(tenant, source, run), (counters) => {
-      this.#counters = counters
+      if (!this.#isComplete) this.#counters = counters
       then()
     })
   }
 
-  #judge(): void {
+  /** `isCovered`: of an overtaken run, all that was sent is committed. */
+  #judge(isCovered: boolean): void {
+    if (this.#isComplete) return
     const { maxBadShare, source } = this.#argument.request
+    if (isCovered) this.#counters = withOvertaken(this.#counters, this.#next.ordinal)
     const { read, deadLettered } = this.#counters
     const complete = this.#phase === "draining" && read >= this.#next.ordinal
     const share = read === 0 ? 0 : deadLettered / read
@@ -425,6 +451,7 @@ class Connector implements Behavior<ConnectorMessage> {
       return this.#advance()
     }
     const [state, phase] = this.#outcome()
+    this.#isComplete = true
     this.#context.cancelTimer("count")
     this.#settle(phase, () => this.#then(this.#writeRun(state, this.#next), () => this.#end(phase)))
   }

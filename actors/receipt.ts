@@ -69,6 +69,12 @@ export interface WriteNumbers {
   readonly oldest: number
 }
 
+/** Writes that were not over when too many newer ones were taken: they are looked at by and by. */
+export interface PassedWrites {
+  readonly passed: readonly number[]
+}
+
+export const passedPath = (tenant: string) => ["passed", tenant] as const
 export const numbersPath = (tenant: string) => ["writes", tenant] as const
 export const receiptPath = (tenant: string, key: string) => ["receipt", tenant, key] as const
 export const writePath = (tenant: string, number: number) =>
@@ -76,7 +82,9 @@ export const writePath = (tenant: string, number: number) =>
 
 const currentVersion = 1
 
-export const encodeStored = (value: StoredReceipt | StoredWrite | WriteNumbers): Uint8Array => {
+export const encodeStored = (
+  value: StoredReceipt | StoredWrite | WriteNumbers | PassedWrites,
+): Uint8Array => {
   const plain = JSON.parse(JSON.stringify({ ...value, version: currentVersion })) as Json
   return Buffer.from(canonicalJson(plain), "utf8")
 }

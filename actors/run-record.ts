@@ -28,8 +28,11 @@ export interface RunRecord {
    * record without it that is finished speaks of its own file.
    */
   readonly fileRead?: FileRead | undefined
+  /** Writes that were not read to their end before a later run began, the newest first. */
+  readonly overtaken?: readonly FileRead[] | undefined
 }
 
+/** What was read, by which recipe, and in which run. */
 export interface FileRead {
   readonly run: Run
   readonly contentHash: string
@@ -42,7 +45,7 @@ export const runPath = (tenant: string, source: string) => ["run", tenant, sourc
 export const recipePath = (tenant: string, digest: string) => ["recipe", tenant, digest] as const
 
 export function encodeRun(record: RunRecord): Uint8Array {
-  const { run, position, fileRead } = record
+  const { run, position, fileRead, overtaken = [] } = record
   const json: Json = {
     version: currentVersion,
     run: { epoch: run.epoch, count: run.count },
@@ -52,6 +55,7 @@ export function encodeRun(record: RunRecord): Uint8Array {
     recipeDigest: record.recipeDigest,
     position: { offset: position.offset, ordinal: position.ordinal },
     ...(fileRead === undefined ? {} : { fileRead: plainFileRead(fileRead) }),
+    ...(overtaken.length === 0 ? {} : { overtaken: overtaken.map(plainFileRead) }),
   }
   return Buffer.from(canonicalJson(json), "utf8")
 }
@@ -66,8 +70,8 @@ export function decodeRun(bytes: Uint8Array): RunRecord {
         `${currentVersion}.`,
     })
   }
-  const { run, state, file, contentHash, recipeDigest, position, fileRead } = json
-  return { run, state, file, contentHash, recipeDigest, position, fileRead }
+  const { run, state, file, contentHash, recipeDigest, position, fileRead, overtaken } = json
+  return { run, state, file, contentHash, recipeDigest, position, fileRead, overtaken }
 }
 
 const plainFileRead = ({ run, contentHash, recipeDigest }: FileRead): Json => ({

@@ -21,7 +21,8 @@
  * is unknown; the client asks again under the same key), a connector (the write stays pending until
  * the node starts anew, and says why). Does not promise receipts beyond `receiptsKeptMillisMax` and
  * `receiptsKeptMax`, nor in a backup the bytes of a write that was pending: after a restore its key
- * is new.
+ * is new. One that waits for longer than `receiptsWaitMillisMax` while `receiptsKeptMax` newer ones
+ * are taken is given up.
  */
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
@@ -123,31 +124,44 @@ class Writes implements WritesShape {
   receipt(tenant: string, key: string, waitMillis: number) {
     const { host } = this.#parts.world.ports
     return Effect.gen({ self: this }, function* () {
-      const untilMillis = host.nowMillis() + waitMillis
+      const beganMillis = host.nowMillis()
+      // Whoever its receipt names may have got it just now: it is looked for twice.
+      const leastMillis = this.#parts.between === undefined ? 0 : writeLookMillisMin
       for (let pause = writeLookMillisMin; ; pause = Math.min(2 * pause, writeLookMillisMax)) {
         const told = yield* this.#told(tenant, key)
-        const leftMillis = untilMillis - host.nowMillis()
-        if (told?.state !== "pending" || told.error !== undefined || leftMillis <= 0) return told
+        const receipt = told === "nowhere" ? undefined : told
+        const millis = told === "nowhere" ? Math.max(waitMillis, leastMillis) : waitMillis
+        const leftMillis = beganMillis + millis - host.nowMillis()
+        const isLast = receipt !== undefined && isOverOrHeldUp(receipt)
+        if (told === undefined || isLast || leftMillis <= 0) return receipt
         const rests = this.#taker.rests(tenant, key)
         if (rests !== undefined) yield* Effect.timeoutOption(rests, leftMillis)
-        else if (this.#parts.between === undefined) return told
+        else if (this.#parts.between === undefined) return receipt
         else yield* Effect.sleep(Math.min(leftMillis, pause))
       }
     })
   }
 
-  #told(tenant: string, key: string): Effect.Effect<WriteReceipt | undefined, IntelGraphError> {
+  /**
+   * `nowhere`: it is not over, and its bytes are not where its receipt says. They are gone, or its
+   * receipt says so from this moment on and who has them does not work on it yet.
+   */
+  #told(
+    tenant: string,
+    key: string,
+  ): Effect.Effect<WriteReceipt | "nowhere" | undefined, IntelGraphError> {
     return Effect.gen({ self: this }, function* () {
       const { keeper } = this.#parts
       const stored = yield* keeper.known(tenant, key)
       if (stored === undefined) return undefined
       const standing = stored.end === null ? yield* this.#standing(tenant, key, stored) : notBegun
       if (standing !== undefined) return yield* this.#receipt(tenant, key, stored, standing)
-      // It may have come to its end just now; else its bytes are gone, and it is none.
+      // It may have come to its end just now, or gone to another node.
       const now = yield* keeper.known(tenant, key)
-      return now === undefined || now.end === null
-        ? undefined
-        : yield* this.#receipt(tenant, key, now, notBegun)
+      if (now === undefined) return undefined
+      const hasMoved = holderOfBytes(now) !== holderOfBytes(stored)
+      if (now.end === null && !hasMoved) return "nowhere"
+      return yield* this.#receipt(tenant, key, now, notBegun)
     })
   }
 
@@ -240,6 +254,9 @@ class Writes implements WritesShape {
     )
   }
 }
+
+const isOverOrHeldUp = ({ state, error }: WriteReceipt): boolean =>
+  state !== "pending" || error !== undefined
 
 const onlyAnswered = () =>
   new Invalid({ what: "message", message: "Writes are asked, not told: their answer counts." })

@@ -186,6 +186,8 @@ export const inferRecordsMax = 1000
 export const inferFieldsMax = 200
 /** Concurrent connectors of one tenant. */
 export const connectorsMax = 64
+/** Tenants whose sources are read together when a node starts. */
+export const tenantsReadMax = 16
 /** Ingests of one tenant under way or waiting; a command brings `ingestFilesMax` at most. */
 export const ingestsWaitingMax = 20_000
 /** Sources of a tenant whose last progress is shown. */
@@ -334,6 +336,13 @@ export const writeRecordsMax = 10_000
 export const receiptsKeptMillisMax = 7 * 24 * 3_600_000
 export const receiptsKeptMax = 10_000
 export const receiptsTrimmedPerWrite = 2
+/**
+ * A write that is not over when it is this old and `receiptsKeptMax` newer ones were taken is given
+ * up with its bytes, wherever they are: the node that had them was away as long. Until then that
+ * many of a tenant are remembered; with more, receipts are kept beyond their number.
+ */
+export const receiptsWaitMillisMax = 30 * 24 * 3_600_000
+export const receiptsPassedMax = 4_096
 /** Writes of one tenant that arrive or are not finished, and their bytes; and the bytes of all. */
 export const spoolWritesPerTenantMax = 1_000
 /** Of them to one source: the others of its tenant find room while it is slow. */
@@ -862,3 +871,9 @@ export const drainedWritesMillisMax = 60_000
  * server less. Of more, those that say nothing new may be most, and are left out first.
  */
 export const recordsAskedAheadMax = 512
+/** Writes whose runs were overtaken. */
+/**
+ * Of one source: a takeover in the middle of a write leaves one, where a later run begins before
+ * its bytes come again. With more the oldest is forgotten, and counts anew if it does come.
+ */
+export const overtakenRunsMax = 16

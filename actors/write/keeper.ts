@@ -8,7 +8,8 @@
  * when that one says that it has them on stable storage. What may fail beneath: the state. The
  * outcome is unknown then, and whoever asked asks again: the same question has the same answer.
  * Lets old receipts go, a few with each new one, in the order of their numbers; one whose end is
- * not told stays, with those behind it, until there are too many.
+ * not told stays, with those behind it, until there are too many. It is passed over then, and
+ * looked at by and by: let go when it is over, and given up when it has waited for too long.
  */
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
@@ -17,7 +18,9 @@ import { Conflict, type Fenced, type IntelGraphError, Unavailable } from "../../
 import {
   receiptsKeptMax,
   receiptsKeptMillisMax,
+  receiptsPassedMax,
   receiptsTrimmedPerWrite,
+  receiptsWaitMillisMax,
   retryMillisMax,
 } from "../../protocols/limits.ts"
 import { type Ownership, type StateEntry, type StatePath, wallMillis } from "../../runtime/index.ts"
@@ -25,6 +28,8 @@ import {
   decodeStored,
   encodeStored,
   numbersPath,
+  type PassedWrites,
+  passedPath,
   receiptPath,
   type StoredReceipt,
   type StoredWrite,
@@ -44,7 +49,9 @@ const processClockMillisMax = 1e12
 interface Kept {
   readonly turn: Semaphore.Semaphore
   /** As they were written last, under this epoch of the shard. */
-  numbers: (WriteNumbers & { readonly epoch: number }) | undefined
+  numbers: (WriteNumbers & PassedWrites & { readonly epoch: number }) | undefined
+  /** Whose turn it is of those that were passed over. */
+  look: number
 }
 
 export class WriteKeeper {
@@ -115,6 +122,7 @@ export class WriteKeeper {
       const numbers = yield* this.#numbers(tenant, owner)
       const number = numbers.next
       const trimmed = yield* this.#trim(tenant, key, numbers)
+      const { passed } = trimmed
       const takenAtMillis = wallMillis(this.#world.ports.host)
       const stored = { number, source, hash, takenAtMillis, given, end: null, node }
       const next = { next: number + 1, oldest: trimmed.oldest }
@@ -122,52 +130,76 @@ export class WriteKeeper {
       own.numbers = undefined
       yield* this.#write(owner, [
         ...trimmed.entries,
+        ...(passed === numbers.passed ? [] : [entry(passedPath(tenant), { passed })]),
         entry(receiptPath(tenant, key), stored),
         entry(writePath(tenant, number), { idempotencyKey: key, recipe }),
         entry(numbersPath(tenant), next),
       ])
-      own.numbers = { ...next, epoch: owner.epoch }
+      own.numbers = { ...next, passed, epoch: owner.epoch }
       return stored
     })
   }
 
   /** Another node may have counted on while the shard was its. */
-  #numbers(tenant: string, { epoch }: Ownership): Effect.Effect<WriteNumbers, IntelGraphError> {
+  #numbers(
+    tenant: string,
+    { epoch }: Ownership,
+  ): Effect.Effect<WriteNumbers & PassedWrites, IntelGraphError> {
     const { numbers } = this.#of(tenant)
     if (numbers?.epoch === epoch) return Effect.succeed(numbers)
-    const read = this.#read<WriteNumbers>(tenant, numbersPath(tenant))
-    return Effect.map(read, (kept) => kept ?? { next: 1, oldest: 1 })
+    return Effect.gen({ self: this }, function* () {
+      const kept = yield* this.#read<WriteNumbers>(tenant, numbersPath(tenant))
+      const over = yield* this.#read<PassedWrites>(tenant, passedPath(tenant))
+      const { next, oldest } = kept ?? { next: 1, oldest: 1 }
+      return { next, oldest, passed: over?.passed ?? [] }
+    })
   }
 
-  /** Lets the oldest receipts go, a few each time. */
-  #trim(tenant: string, coming: string, { next, oldest: from }: WriteNumbers) {
+  /** Lets the oldest receipts go, a few each time, and one of those that were passed over. */
+  #trim(tenant: string, coming: string, numbers: WriteNumbers & PassedWrites) {
+    const { next, oldest: from } = numbers
     return Effect.gen({ self: this }, function* () {
       const entries: StateEntry[] = []
-      let oldest = from
-      for (; oldest < Math.min(next, from + receiptsTrimmedPerWrite); oldest++) {
-        const path = writePath(tenant, oldest)
-        const write = yield* this.#read<StoredWrite>(tenant, path)
-        if (write === undefined) continue
-        const of = receiptPath(tenant, write.idempotencyKey)
-        const stored = yield* this.#read<StoredReceipt>(tenant, of)
-        // The key may have been used again, where the bytes of this write were gone.
-        const isOwn = stored?.number === oldest
-        const tooMany = next - oldest >= receiptsKeptMax
-        // One that is not over holds up the others: passed over, it would never be let go.
-        if (isOwn && !tooMany && (stored.end === null || !this.#isOld(stored))) break
-        // Somebody may have its bytes.
-        if (isOwn && stored.end === null) continue
-        entries.push({ path, value: undefined })
-        if (isOwn && write.idempotencyKey !== coming) entries.push({ path: of, value: undefined })
+      let { oldest, passed } = numbers
+      const look = passed[this.#of(tenant).look++ % Math.max(1, passed.length)]
+      if (look !== undefined) {
+        const { write, own } = yield* this.#under(tenant, look)
+        if (own === undefined || own.end !== null || this.#isOld(own, receiptsWaitMillisMax)) {
+          entries.push(...gone(tenant, look, write, own, coming))
+          passed = passed.filter((one) => one !== look)
+        }
       }
-      return { entries, oldest }
+      for (; oldest < Math.min(next, from + receiptsTrimmedPerWrite); oldest++) {
+        const { write, own } = yield* this.#under(tenant, oldest)
+        if (write === undefined) continue
+        const tooMany = next - oldest >= receiptsKeptMax
+        // One that is not over holds up the others until there are too many.
+        if (own !== undefined && !tooMany && (own.end === null || !this.#isOld(own))) break
+        if (own !== undefined && own.end === null) {
+          // Somebody may have its bytes.
+          if (passed.length >= receiptsPassedMax) break
+          passed = [...passed, oldest]
+        } else entries.push(...gone(tenant, oldest, write, own, coming))
+      }
+      return { entries, oldest, passed }
+    })
+  }
+
+  /** What is kept under a number, and its receipt: the key may have been used again since. */
+  #under(tenant: string, number: number) {
+    return Effect.gen({ self: this }, function* () {
+      const write = yield* this.#read<StoredWrite>(tenant, writePath(tenant, number))
+      if (write === undefined) return { write, own: undefined }
+      const path = receiptPath(tenant, write.idempotencyKey)
+      const stored = yield* this.#read<StoredReceipt>(tenant, path)
+      return { write, own: stored?.number === number ? stored : undefined }
     })
   }
 
   /** One whose age is not known goes where there are too many. */
-  #isOld({ takenAtMillis }: StoredReceipt): boolean {
+  #isOld({ takenAtMillis }: StoredReceipt, millisMax = receiptsKeptMillisMax): boolean {
     const isKnown = takenAtMillis > processClockMillisMax
-    return isKnown && wallMillis(this.#world.ports.host) - takenAtMillis > receiptsKeptMillisMax
+    return isKnown && wallMillis(this.#world.ports.host) - takenAtMillis > millisMax
   }
 
   /** Whoever waits for the turn may give up; whoever has it goes through with it. */
@@ -182,7 +214,7 @@ export class WriteKeeper {
   #of(tenant: string): Kept {
     const known = this.#tenants.get(tenant)
     if (known !== undefined) return known
-    const own = { turn: Semaphore.makeUnsafe(1), numbers: undefined }
+    const own = { turn: Semaphore.makeUnsafe(1), numbers: undefined, look: 0 }
     this.#tenants.set(tenant, own)
     return own
   }
@@ -212,6 +244,20 @@ const entry = (path: StatePath, value: Parameters<typeof encodeStored>[0]): Stat
   path,
   value: encodeStored(value),
 })
+
+/** Without the receipt of the write that comes, which takes the place of the one before. */
+const gone = (
+  tenant: string,
+  number: number,
+  write: StoredWrite | undefined,
+  own: StoredReceipt | undefined,
+  coming: string,
+): readonly StateEntry[] => {
+  if (write === undefined) return []
+  const { idempotencyKey: key } = write
+  const receipt = own === undefined || key === coming ? [] : [receiptPath(tenant, key)]
+  return [writePath(tenant, number), ...receipt].map((path) => ({ path, value: undefined }))
+}
 
 export const otherContent = (key: string) =>
   new Conflict({

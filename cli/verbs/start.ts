@@ -1,6 +1,7 @@
 /** `intelgraph start`: reads the configured sources, answers their question, and serves. */
 import * as Effect from "effect/Effect"
 import { type Gateway, startGateway } from "../../gateway/index.ts"
+import { tenantsReadMax } from "../../protocols/limits.ts"
 import { type AssembledNode, assemble } from "../assemble.ts"
 import { loadSettings, type Settings } from "../configuration.ts"
 import { beginSchedule, configuredSources } from "../configured-sources.ts"
@@ -51,7 +52,10 @@ const tellSchedules = ({ tenants }: Settings, once: boolean, io: Io): void => {
   else io.tell(`Schedules: ${count}; \`intelgraph status\` says when sources are read again.`)
 }
 
-/** Tenants in turn, the sources of each together; each is read again from then on, or never. */
+/**
+ * The sources of all tenants together: one whose owner reads it rarely is waited for, and holds up
+ * its own tenant alone. Each is read again from then on, or never.
+ */
 const readAll = (
   settings: Settings,
   { node, ports }: AssembledNode,
@@ -60,19 +64,22 @@ const readAll = (
   whileShown(
     () => node.progress(),
     io,
-    Effect.forEach(settings.tenants, (tenant) =>
-      Effect.gen(function* () {
-        const configured = yield* configuredSources(settings, tenant)
-        return yield* runSources({
-          node,
-          reads: ports.reads,
-          tenant: tenant.tenant,
-          requests: configured.map(({ request }) => request),
-          ...(once ? {} : { afterEach: beginSchedule(node, configured) }),
-          order: "together",
-          question: tenant.question,
-        })
-      }),
+    Effect.forEach(
+      settings.tenants,
+      (tenant) =>
+        Effect.gen(function* () {
+          const configured = yield* configuredSources(settings, tenant)
+          return yield* runSources({
+            node,
+            reads: ports.reads,
+            tenant: tenant.tenant,
+            requests: configured.map(({ request }) => request),
+            ...(once ? {} : { afterEach: beginSchedule(node, configured) }),
+            order: "together",
+            question: tenant.question,
+          })
+        }),
+      { concurrency: tenantsReadMax },
     ),
   )
 

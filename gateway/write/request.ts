@@ -5,11 +5,12 @@ import {
   type SourceFormat,
   type WriteRequest,
 } from "../../actors/index.ts"
-import { Invalid, NotFound } from "../../protocols/errors.ts"
+import { Invalid, NotFound, Unavailable } from "../../protocols/errors.ts"
 import {
   idempotencyKeyBytesMax,
   nameBytesMax,
   receiptWaitMillisMax,
+  retryMillisMax,
   writeRecordsMax,
 } from "../../protocols/limits.ts"
 import { exceeded } from "../cost.ts"
@@ -66,6 +67,14 @@ export function checkedWait(millis: number): number {
   const message = `waitMillis is a whole number from 0 to ${receiptWaitMillisMax}.`
   throw new Invalid({ what: "waitMillis", message })
 }
+
+/** Taken for good, and for this moment nobody tells of it. */
+export const untold = () =>
+  new Unavailable({
+    message: "The write was taken, and what became of it is not known now.",
+    retryAfterMillis: retryMillisMax,
+    next: "Ask for its receipt, or send it again with the same idempotency key.",
+  })
 
 /** Where the data is only read there is nobody to write it. */
 export const nobodyWrites = () =>

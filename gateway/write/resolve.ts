@@ -6,7 +6,7 @@ import { run } from "../bridge.ts"
 import type { QueryContext } from "../context.ts"
 import { type Resolvers, resolver } from "../resolver.ts"
 import { audited } from "./audited.ts"
-import { checkCount, checkedWait, checkedWrite, checkKey, nobodyWrites } from "./request.ts"
+import { checkCount, checkedWait, checkedWrite, checkKey, nobodyWrites, untold } from "./request.ts"
 import { shownReceipt } from "./show.ts"
 
 interface WriteArguments {
@@ -70,7 +70,9 @@ async function write(
   if (sources.isOver?.(access)) throw unauthenticated()
   const action = format === "retract" ? ("retract" as const) : ("ingest" as const)
   await audited(sources.audit, { access, action, what: source }, () => run(taken))
-  return shown(await run(writes.receipt(tenant, idempotencyKey, wait)))
+  const told = await run(writes.receipt(tenant, idempotencyKey, wait))
+  if (told === undefined) throw untold()
+  return shownReceipt(told)
 }
 
 const receipt = resolver((_: unknown, given: { readonly idempotencyKey: string }, context) => {

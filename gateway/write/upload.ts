@@ -30,7 +30,7 @@ import { checkUrlLength, HttpRefusal } from "../graphql-http.ts"
 import { jsonType, reply, securityHeaders } from "../reply.ts"
 import type { Exchange } from "../routes.ts"
 import { audited } from "./audited.ts"
-import { checkedWait, checkedWrite, nobodyWrites } from "./request.ts"
+import { checkedWait, checkedWrite, nobodyWrites, untold } from "./request.ts"
 import { shownProgress, shownReceipt } from "./show.ts"
 
 /** Shorter in tests; the limits of like names otherwise. */
@@ -95,7 +95,7 @@ export class Uploads {
     )
     const receipt = async (millis: number): Promise<WriteReceipt> => {
       const found = await run(writes.receipt(tenant, write.idempotencyKey, millis))
-      if (found === undefined) throw new Error("A write that was taken has no receipt.")
+      if (found === undefined) throw untold()
       return found
     }
     if (wantsLines(request)) await this.#tell(exchange.response, receipt)

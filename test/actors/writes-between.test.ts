@@ -219,6 +219,74 @@ describe("a write that waits while its source goes to another node", () => {
   }, 90_000)
 })
 
+describe("a write that another one of its source has overtaken", () => {
+  it("is counted once, and changes nothing that a later one wrote", async () => {
+    await Promise.all([countedOnce(), countedOnceThroughTwoKills(), leavingWhatIsLater()])
+  }, 120_000)
+})
+
+const inTheMiddle: CallPoint = { port: "sink", method: "commit", call: 1, when: "after" }
+const betweenBlocks: CallPoint = { port: "log", method: "append", call: 3, when: "before" }
+
+/** The first of two nodes is killed while it reads this write, and its source is the other's. */
+async function killedReading(kept: Omit<Written, "source">, killAt: CallPoint) {
+  const cluster = new WriteCluster(temporaryFolder())
+  const [first, second] = twoNames()
+  const [a, b] = await Promise.all([cluster.join(first, { killAt }), cluster.join(second)])
+  await sharedOut([a, b])
+  const [source = ""] = sourcesOf(first, second, 1)
+  await run(took(a, { ...kept, source }))
+  await until(() => expect(a.isOver()).toBe(true))
+  await until(() => expect(b.open.size).toBe(shardCount))
+  return { cluster, b, source }
+}
+
+async function countedOnce(): Promise<void> {
+  const lines = linesOf("kept", 50)
+  const { cluster, b, source } = await killedReading({ key: "kept", lines }, inTheMiddle)
+  await run(wrote(b, { key: "between", source, lines: linesOf("between") }))
+  const kept = await run(wrote(b, { key: "kept", source, lines }))
+  expect(kept).toMatchObject({ state: "committed", read: 50, accepted: 50 })
+  await expectEachOnce(b, 53)
+  await untilNoneSpooled(cluster, b.name)
+  // Runs of later writes have numbers of their own.
+  const later = await run(wrote(b, { key: "later", source, lines }))
+  expect(later).toMatchObject({ read: 50, accepted: 0, duplicates: 50, stale: 0 })
+}
+
+async function countedOnceThroughTwoKills(): Promise<void> {
+  const lines = linesOf("kept", 50)
+  const { cluster, b, source } = await killedReading({ key: "kept", lines }, inTheMiddle)
+  await run(wrote(b, { key: "between", source, lines: linesOf("between", 1) }))
+  const c = await cluster.join("three", { killAt: { ...betweenBlocks, when: "after" } })
+  b.kill()
+  await until(() => expect(c.open.size).toBe(shardCount))
+  await run(wrote(c, { key: "again", source, lines: linesOf("again", 1) }))
+  await run(took(c, { key: "kept", source, lines }))
+  await until(() => expect(c.isOver()).toBe(true))
+  const d = await cluster.join("four")
+  await until(() => expect(d.open.size).toBe(shardCount))
+  await run(wrote(d, { key: "once more", source, lines: linesOf("once more", 1) }))
+  const kept = await run(wrote(d, { key: "kept", source, lines }))
+  expect(kept).toMatchObject({ state: "committed", read: 50, accepted: 50 })
+  await expectEachOnce(d, 53)
+}
+
+async function leavingWhatIsLater(): Promise<void> {
+  const linesSaying = (said: string) => linesOf("kept", 50).map((line) => ({ ...line, said }))
+  const early = { key: "kept", lines: linesSaying("early") }
+  const { b, source } = await killedReading(early, betweenBlocks)
+  await run(wrote(b, { key: "between", source, lines: linesSaying("late") }))
+  const told = await run(wrote(b, { ...early, source }))
+  const { state, read, accepted, duplicates, stale } = told
+  expect(duplicates).toBeGreaterThan(0)
+  expect([state, read, accepted + duplicates, stale]).toEqual(["committed", 50, 50, duplicates])
+  for (const { id } of early.lines) {
+    const [assertion] = await run(b.ports.reads.assertions("demo", "thing", id))
+    expect(assertion?.properties).toMatchObject({ said: "late" })
+  }
+}
+
 type Killed = "the source's" | "the receipts'"
 
 const steps: readonly (readonly [Killed, CallPoint])[] = [

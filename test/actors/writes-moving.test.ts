@@ -1,4 +1,5 @@
 /** Writes that wait while their source goes from one node to another, step by step. */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import type { Ports } from "../../actors/index.ts"
@@ -54,6 +55,36 @@ function losing(at: number) {
       )
     return { state: { ...state, write } }
   }
+}
+
+/** What this write of the state said is stored, and its answer waits; it is read meanwhile. */
+function holding(at: number) {
+  const held = {
+    stored: Deferred.makeUnsafe<void>(),
+    answered: Deferred.makeUnsafe<void>(),
+    reads: 0,
+  }
+  let writes = 0
+  const wrap = ({ state }: { readonly state: Ports["state"] }) => {
+    const write: Ports["state"]["write"] = (owner, entries) =>
+      Effect.andThen(
+        state.write(owner, entries),
+        Effect.suspend(() => {
+          if (++writes !== at) return Effect.void
+          return Effect.andThen(
+            Deferred.succeed(held.stored, undefined),
+            Deferred.await(held.answered),
+          )
+        }),
+      )
+    const read: Ports["state"]["read"] = (shard, path) =>
+      Effect.tap(state.read(shard, path), () => {
+        if (Deferred.isDoneUnsafe(held.stored)) held.reads++
+        return Effect.void
+      })
+    return { state: { ...state, write, read } }
+  }
+  return { held, wrap }
 }
 
 const noAnswer = () => new Unavailable({ message: "No answer.", retryAfterMillis: 1 })
@@ -152,6 +183,27 @@ describe("a write that two nodes have", () => {
     c.reads = "not yet"
     b.reads = "yes"
     await until(() => expect(b.read).toEqual(named(1)))
+  })
+
+  it("is waited for while its receipt names a node that has just got it", async () => {
+    const nodes = new WriteOwners(temporaryFolder())
+    const { held, wrap } = holding(1)
+    const [a, b] = [await nodes.join("a"), await nodes.join("b", wrap)]
+    await nodes.move(receipts, a)
+    await nodes.move(source, a)
+    a.reads = "not"
+    await run(took(a, write(0)))
+    await nodes.move(receipts, b)
+    await nodes.move(source, b)
+    const repeated = run(took(b, write(0)))
+    await run(Deferred.await(held.stored))
+    const waiting = run(receiptOf(b, "k0"))
+    b.reads = "yes"
+    // A look that finds its bytes nowhere reads the receipt twice.
+    await until(() => expect(held.reads).toBeGreaterThan(2))
+    await run(Deferred.succeed(held.answered, undefined))
+    await repeated
+    expect(await waiting).toMatchObject({ state: "committed" })
   })
 
   it("is read where it is also when nobody could say that it was taken there", async () => {

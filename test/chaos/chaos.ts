@@ -114,8 +114,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const written = await writeFlow(flow, folder)
   say(`${flow.records} records of ${written.sources.length} sources; the expected set is written`)
   const root = options.fences ? options.root : unfencedCopy()
-  // Tenants are read one after the other.
-  const pace = (flow.records / flow.sources / options.seconds) * haste
+  const pace = (flow.records / (flow.tenants * flow.sources) / options.seconds) * haste
   const ratePerSecondMax = Math.max(1, Math.ceil(pace))
   const { configuration } = written
   const logs = options.out ?? folder

@@ -16,7 +16,7 @@ before. Nothing is left behind. Ends with 1 where something that had to hold did
   --records R      records (200000)
   --seconds S      over which the faults are spread (420); with --outage, how long it lasts (60)
   --settle S       for everything to arrive after the last fault (120)
-  --tenants T      tenants, read one after the other (2)
+  --tenants T      tenants (2)
   --sources N      sources of each tenant (4)
   --partitions P   partitions of each tenant (8)
   --unfenced       runs a copy of the code without its fences: such a run has to fail

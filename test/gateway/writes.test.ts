@@ -123,6 +123,25 @@ describe("the mutation ingest", () => {
     })
   })
 
+  it("may be asked again where nobody tells of a write that was taken", async () => {
+    let looks = 0
+    // Each look at the wall clock is days behind the one before: no receipt is as young as that.
+    const wrap = (ports: Ports): Ports => ({
+      ...ports,
+      host: { ...ports.host, wallMicros: () => ports.host.wallMicros() + ++looks * 30 * 86_400e6 },
+    })
+    await withEdge(
+      temporaryFolder(),
+      async (served) => {
+        const error = await errorOf(ingested(served, { key: "k", records: [said("a")], mapping }))
+        expect(error).toMatchObject({ code: "UNAVAILABLE", family: "Retryable" })
+        const told = await uploaded(served, { body: `${JSON.stringify(said("b"))}\n` })
+        expect(told.status).toBe(503)
+      },
+      { tenants: ["demo"], wrap },
+    )
+  })
+
   it("is no GET", async () => {
     await withEdge(temporaryFolder(), async (served) => {
       const document =
