@@ -871,6 +871,7 @@ export const drainedWritesMillisMax = 60_000
  * server less. Of more, those that say nothing new may be most, and are left out first.
  */
 export const recordsAskedAheadMax = 512
+
 /** Writes whose runs were overtaken. */
 /**
  * Of one source: a takeover in the middle of a write leaves one, where a later run begins before
