@@ -639,6 +639,8 @@ export const natsRequestsAtOnceMax = 32
 /** From so many answers under way on, requests wait so long for others that leave with them. */
 export const natsGatherFrom = 32
 export const natsGatherMillis = 1
+/** So many leave without waiting for more. */
+export const natsGatherMessages = 16
 /** A shard's acknowledgements that follow each other wait so long for more. */
 export const acknowledgeGatherMillis = 4
 /** Bytes of the streams for mailboxes, state and control: a server reserves them on its disk. */

@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import { shardOf } from "../../protocols/address.ts"
 import { decodeBlock, encodeBlock, hashBlock, noHash } from "../../protocols/block.ts"
-import { pullBytesMax, retryMillisMin } from "../../protocols/limits.ts"
+import { pullBytesMax, retryMillisMax, retryMillisMin } from "../../protocols/limits.ts"
 import {
   type ActorRef,
   type ActorStateShape,
@@ -81,15 +81,24 @@ const send = (log: MessageLogShape, chain: Chain, blocks: number) =>
     for (let i = 0; i < blocks; i++) yield* offered(log, chain.next())
   })
 
-const offered = (log: MessageLogShape, offer: Offer): ReturnType<MessageLogShape["append"]> =>
+/** What is refused is offered again as a connector does it. */
+const offered = (
+  log: MessageLogShape,
+  offer: Offer,
+  attempt = 0,
+): ReturnType<MessageLogShape["append"]> =>
   Effect.catchIf(
     log.append(offer),
     ({ _tag }) => _tag === "MailboxFull" || _tag === "Unavailable",
-    () =>
-      Effect.andThen(
-        Effect.raceFirst(log.whenFree(offer), Effect.sleep(retryMillisMin)),
-        Effect.suspend(() => offered(log, offer)),
-      ),
+    ({ _tag }) => {
+      const ceiling = Math.min(retryMillisMax, retryMillisMin * 2 ** attempt)
+      const waited = Effect.sleep(Math.max(retryMillisMin, ceiling * Math.random()))
+      const again = _tag === "MailboxFull" ? Effect.raceFirst(log.whenFree(offer), waited) : waited
+      return Effect.andThen(
+        again,
+        Effect.suspend(() => offered(log, offer, attempt + 1)),
+      )
+    },
   )
 
 /** Handles the records of one partition: those of a sender come in their order, none twice. */

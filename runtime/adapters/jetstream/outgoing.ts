@@ -2,9 +2,11 @@
  * Messages on their way out: what is asked in one turn of the event loop leaves together at its
  * end, and where much waits for answers, a moment later. The client would write to its socket as
  * often as somebody asks; one write for all of them also has the server answer them together.
+ * Enough for a write leaves at once: otherwise the server would wait until this process has worked
+ * off all that it was told, and this process then for the server.
  */
 import type { MsgHdrs, NatsConnection } from "@nats-io/nats-core"
-import { natsGatherMillis } from "../../../protocols/limits.ts"
+import { natsGatherMessages, natsGatherMillis } from "../../../protocols/limits.ts"
 
 export interface OutgoingMessage {
   readonly subject: string
@@ -28,7 +30,9 @@ export class Outgoing {
 
   /** In the order of adding. Whether it left is told by an answer, or by none. */
   add(message: OutgoingMessage): void {
-    if (this.#messages.push(message) > 1) return
+    const count = this.#messages.push(message)
+    if (count >= natsGatherMessages) return this.#leave()
+    if (count > 1) return
     if (this.#isBusy()) setTimeout(this.#leave, natsGatherMillis)
     else setImmediate(this.#leave)
   }

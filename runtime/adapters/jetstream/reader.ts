@@ -69,6 +69,7 @@ export class ShardReader {
   #asked = 0
   #heardMillis = 0
   #isWorking = false
+  #isRoused = false
   #hasMissed = false
   /** Places, and the consumer's count, up to which nothing is missing. */
   #seen = 0
@@ -208,12 +209,13 @@ export class ShardReader {
 
   #take(message: Msg): void {
     this.#heardMillis = performance.now()
-    const status = message.headers?.code ?? 0
-    if (status === 0) {
+    // A block comes under its own subject. What the server itself says comes to the inbox.
+    if (message.subject !== this.#inbox) {
       this.#asked = Math.max(0, this.#asked - 1)
       this.#arrived.push(arrivalOf(message))
-      return this.#work()
+      return this.#workSoon()
     }
+    const status = message.headers?.code ?? 0
     if (status === statusCodes.heartbeat) return
     this.#asked = 0
     const isGone =
@@ -221,6 +223,16 @@ export class ShardReader {
       (status === statusCodes.conflict && /Deleted/i.test(message.headers?.description ?? ""))
     if (isGone) void this.#lookForFence()
     else this.#feed()
+  }
+
+  /** What comes in one read of the socket is worked off together, and given to one pull. */
+  #workSoon(): void {
+    if (this.#isWorking || this.#isRoused) return
+    this.#isRoused = true
+    queueMicrotask(() => {
+      this.#isRoused = false
+      this.#work()
+    })
   }
 
   /** One thing after the other, so that nothing is given before what stands below it. */
