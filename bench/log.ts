@@ -23,7 +23,8 @@ const peerVariants: readonly PeerVariant[] = [
   { publishes: 1024, retention: "workqueue" },
   { publishes: 256, retention: "limits", buffered: 1000 },
 ]
-const singleVariants: readonly Variant[] = [2, 4, 8].map((senders) => ({
+// With more the 16 places of a mailbox are full, and refusals take the time.
+const singleVariants: readonly Variant[] = [2, 3, 4].map((senders) => ({
   senders,
   recordsPerBlock: 1,
 }))
