@@ -330,18 +330,30 @@ class Run {
     const broken: string[] = []
     for (const node of this.#world.nodes) {
       for (const tenant of tenants) {
-        try {
-          const status = await node.status(tenant)
-          broken.push(...status.broken.map((what) => `${node.name}: ${what}`))
-          if (!status.running) broken.push(`${node.name} does not answer`)
-        } catch (error) {
-          broken.push(`${node.name}: ${error instanceof Error ? error.message : error}`)
-        }
+        const found = await brokenAt(node, tenant)
+        broken.push(...found.map((what) => `${node.name}: ${what}`))
       }
     }
     if (this.#tally.broken > 0) broken.push(`${this.#tally.broken} seen while they ran`)
     return broken
   }
+}
+
+/** What a node says is broken. The last fault may have ended just now: it is asked for a while. */
+async function brokenAt(node: World["nodes"][number], tenant: string): Promise<readonly string[]> {
+  let broken: readonly string[] = []
+  const answers = async () => {
+    try {
+      const status = await node.status(tenant)
+      broken = status.running ? status.broken : ["does not answer"]
+      return status.running
+    } catch (error) {
+      broken = [error instanceof Error ? error.message : String(error)]
+      return false
+    }
+  }
+  await until(answers, readyMillisMax, "an answer").catch(() => {})
+  return broken
 }
 
 interface Lost {
