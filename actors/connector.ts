@@ -315,6 +315,7 @@ class Connector implements Behavior<ConnectorMessage> {
         return
       }
       if (!outbox.add(event, now)) return
+      if (this.#overtaken !== undefined) this.#overtaken.hasVersions ||= event.version !== undefined
       this.#bucket?.take()
       this.#chunkAt++
       // Not the end of its bytes: those of a record that was set aside may be shortened.
@@ -412,29 +413,57 @@ class Connector implements Behavior<ConnectorMessage> {
   #poll(): void {
     if (this.#phase !== "reading" && this.#phase !== "draining") return
     const late = this.#overtaken
-    if (late === undefined || this.#phase === "reading")
-      return this.#count(() => this.#judge(false))
+    if (late === undefined || this.#phase === "reading") return this.#count(() => this.#judge())
     // In this order: what the store has committed by now is in the counters that are read then.
     this.#then(this.#world.ports.sink.cursors(this.#argument.request.tenant), (cursors) => {
       const isCovered = late.isCovered(cursors)
-      this.#count(() => this.#judge(isCovered))
+      this.#count(() => (isCovered ? this.#judgeOvertaken(late) : this.#judge()))
     })
+  }
+
+  /** All that was sent is committed; what is not counted is hidden by a later run. */
+  #judgeOvertaken(late: OvertakenRun): void {
+    const { tenant, source } = this.#argument.request
+    const isWhole = this.#ended && this.#chunk === undefined
+    if (this.#counters.read >= this.#next.ordinal || !isWhole) return this.#judge()
+    this.#then(this.#world.ports.reads.sources(tenant), (all) => {
+      if (this.#overtaken !== late || this.#isComplete) return
+      const known = all.find((one) => one.source === source)
+      if (late.hasVersions || known === undefined || known.counters.deadLettered > 0) {
+        return this.#readAnew(late)
+      }
+      this.#counters = withOvertaken(this.#counters, this.#next.ordinal)
+      this.#judge()
+    })
+  }
+
+  /** As a run of its own; what was committed of it is duplicates there, or changed again. */
+  #readAnew(late: OvertakenRun): void {
+    const written = this.#writeRun("finished", this.#next)
+    this.#context.cancelTimer("count")
+    this.#enter("hashing")
+    this.#overtaken = undefined
+    this.#record = undefined
+    this.#source = undefined
+    this.#outbox = undefined
+    this.#ended = false
+    this.#counters = noSourceCounters
+    this.#then(written, () => this.#open(late.recordAs("finished")))
   }
 
   #count(then: () => void): void {
     const { tenant, source } = this.#argument.request
     const run = (this.#record as RunRecord).run
     this.#then(this.#world.ports.reads.runCounters(tenant, source, run), (counters) => {
+      if (this.#record?.run !== run) return
       if (!this.#isComplete) this.#counters = counters
       then()
     })
   }
 
-  /** `isCovered`: of an overtaken run, all that was sent is committed. */
-  #judge(isCovered: boolean): void {
+  #judge(): void {
     if (this.#isComplete) return
     const { maxBadShare, source } = this.#argument.request
-    if (isCovered) this.#counters = withOvertaken(this.#counters, this.#next.ordinal)
     const { read, deadLettered } = this.#counters
     const complete = this.#phase === "draining" && read >= this.#next.ordinal
     const share = read === 0 ? 0 : deadLettered / read

@@ -4,10 +4,12 @@
  *
  * Promises: it goes on as the run that it was, so each of its records is counted in that run once,
  * whoever reads it and how often; the numbers of later runs stay theirs. It is read from its
- * beginning: the source's one position is that of a later run. A record whose key a later run wrote
+ * beginning: the source's one position is that of a later run. A record whose key a later run met
  * before it was counted changes nothing any more, and the store cannot tell it from one that was
  * counted: what is missing when the store is past all that was sent are those, and they count as
- * duplicates that are stale. What may fail beneath: a source that is overtaken too often forgets
+ * duplicates that are stale. Where the later one may have been older by its version, or was set
+ * aside, that would lose what was acknowledged: the write is read once more then, as a run of its
+ * own. What may fail beneath: a source that is overtaken too often forgets
  * its oldest such run (`overtakenRunsMax`); that write is a run of its own then, and what it had
  * committed are duplicates.
  */
@@ -31,6 +33,8 @@ export function overtakenBy(before: RunRecord | undefined): RunRecord["overtaken
 export class OvertakenRun {
   readonly #before: RunRecord
   readonly #of: FileRead
+  /** Records of it have versions: which of two is newer is not told by their runs. */
+  hasVersions = false
   /** By partition, the highest place in the log of what was sent. */
   readonly #sent = new Map<number, number>()
 

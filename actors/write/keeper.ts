@@ -196,7 +196,7 @@ export class WriteKeeper {
     })
   }
 
-  /** One whose age is not known goes where there are too many. */
+  /** One whose age is not known never is: it goes where there are too many, and when it is over. */
   #isOld({ takenAtMillis }: StoredReceipt, millisMax = receiptsKeptMillisMax): boolean {
     const isKnown = takenAtMillis > processClockMillisMax
     return isKnown && wallMillis(this.#world.ports.host) - takenAtMillis > millisMax

@@ -5,7 +5,7 @@
  * keeper; writes to one source are read in the order in which they were taken here. What is not
  * over goes on at the next start. Where its source has gone to another node, that one is given the
  * write, one of a source after the other in the order of their numbers: its bytes go from here when
- * that node has them on stable storage or the write is over, and for no other reason. While a write
+ * that node has them on stable storage, the write is over, or it was given up. While a write
  * is on its way out this node says of no copy that it has it, so two that give to each other cannot
  * both let go; and of none before its receipt names this node. It is not read again where another
  * node has read it. What may fail beneath: the spool (nothing is taken), the keeper (whether it

@@ -31,7 +31,7 @@ import { jsonType, reply, securityHeaders } from "../reply.ts"
 import type { Exchange } from "../routes.ts"
 import { audited } from "./audited.ts"
 import { checkedWait, checkedWrite, nobodyWrites, untold } from "./request.ts"
-import { shownProgress, shownReceipt } from "./show.ts"
+import { shownProgress, shownReceipt, shownUntold } from "./show.ts"
 
 /** Shorter in tests; the limits of like names otherwise. */
 export interface UploadTimes {
@@ -138,8 +138,13 @@ export class Uploads {
     response.writeHead(200, { ...securityHeaders, "content-type": linesType })
     response.flushHeaders()
     for (;;) {
-      const told = await receipt(uploadTellMillis)
+      // The head is out: what fails from here on can only be the end.
+      const told = await receipt(uploadTellMillis).catch(() => undefined)
       if (response.destroyed) return
+      if (told === undefined) {
+        response.end(`${JSON.stringify({ error: shownUntold() })}\n`)
+        return
+      }
       if (told.state !== "pending" || told.error !== undefined || this.#isEnding) {
         response.end(`${JSON.stringify({ receipt: shownReceipt(told) })}\n`)
         return

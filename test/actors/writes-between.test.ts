@@ -223,6 +223,10 @@ describe("a write that another one of its source has overtaken", () => {
   it("is counted once, and changes nothing that a later one wrote", async () => {
     await Promise.all([countedOnce(), countedOnceThroughTwoKills(), leavingWhatIsLater()])
   }, 120_000)
+
+  it("is read once more where the later one was older, or was set aside", async () => {
+    await Promise.all([takingWhatIsNewer(), takingWhatIsValid()])
+  }, 120_000)
 })
 
 const inTheMiddle: CallPoint = { port: "sink", method: "commit", call: 1, when: "after" }
@@ -284,6 +288,35 @@ async function leavingWhatIsLater(): Promise<void> {
   for (const { id } of early.lines) {
     const [assertion] = await run(b.ports.reads.assertions("demo", "thing", id))
     expect(assertion?.properties).toMatchObject({ said: "late" })
+  }
+}
+
+async function takingWhatIsNewer(): Promise<void> {
+  const dated = (said: string, modified: string) =>
+    linesOf("kept", 50).map((line) => ({ ...line, said, modified }))
+  const newer = { key: "kept", lines: dated("newer", "2026-02-02T00:00:00Z") }
+  const { b, source } = await killedReading(newer, betweenBlocks)
+  await run(wrote(b, { key: "between", source, lines: dated("older", "2026-01-01T00:00:00Z") }))
+  await expectTaken(b, { ...newer, source }, "newer")
+}
+
+async function takingWhatIsValid(): Promise<void> {
+  const valid = { key: "kept", lines: linesOf("kept", 50) }
+  const { b, source } = await killedReading(valid, betweenBlocks)
+  const lines = valid.lines.map((line) => ({ ...line, of: {} }))
+  const aside = await run(wrote(b, { key: "between", source, lines }))
+  expect(aside).toMatchObject({ read: 50, deadLettered: 50 })
+  await expectTaken(b, { ...valid, source }, "kept")
+}
+
+/** A repeat of this write leaves all of its records in the graph, and some were there before. */
+async function expectTaken(node: WriteNode, written: Written, said: string): Promise<void> {
+  const { state, read, accepted, duplicates, stale } = await run(wrote(node, written))
+  expect([state, read, accepted + duplicates, stale]).toEqual(["committed", 50, 50, 0])
+  expect(Math.min(accepted, duplicates)).toBeGreaterThan(0)
+  for (const { id } of linesOf("kept", 50)) {
+    const [assertion] = await run(node.ports.reads.assertions("demo", "thing", id))
+    expect(assertion?.properties).toMatchObject({ said })
   }
 }
 

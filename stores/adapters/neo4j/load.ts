@@ -64,8 +64,9 @@ export async function loadBlocks(of: Loading, blocks: readonly WireBlock[]): Pro
     const own = owned.filter(([tenantName]) => tenantName === name)
     return [tenant, dueBlocks(set, tenant, own)] as const
   })
-  const some = due.filter(([, those]) => those.length > 0)
-  await Promise.all(some.map(([tenant, those]) => loadDue(of, tenant, those)))
+  // One after the other: what a tenant's questions end with looks at all that is in the set, and
+  // would take another's relationships for whole while their records are still asked for.
+  for (const [tenant, those] of due) if (those.length > 0) await loadDue(of, tenant, those)
 }
 
 const recordsIn = (blocks: readonly WireBlock[]): number =>

@@ -44,9 +44,12 @@ export class KnownNames {
     this.#namesOfTypes.set(id, name)
   }
 
-  /** How many turns writers have had of a tenant, as its node says while it is locked. */
+  /**
+   * How many turns writers have had of a tenant, as its node says while it is locked. This one
+   * makes the next: as many again are of a copy from before it.
+   */
   turn(tenant: number, turn: number): void {
-    if (turn < (this.#turns.get(tenant) ?? 0)) this.forget()
+    if (turn <= (this.#turns.get(tenant) ?? -1)) this.forget()
     this.#turns.set(tenant, turn)
   }
 
