@@ -137,6 +137,9 @@ describe("the mutation ingest", () => {
         expect(error).toMatchObject({ code: "UNAVAILABLE", family: "Retryable" })
         const told = await uploaded(served, { body: `${JSON.stringify(said("b"))}\n` })
         expect(told.status).toBe(503)
+        const headers = { accept: "application/x-ndjson" }
+        const lines = await uploaded(served, { body: `${JSON.stringify(said("c"))}\n`, headers })
+        expect(linesOf(lines.text).at(-1)).toMatchObject({ error: { code: "UNAVAILABLE" } })
       },
       { tenants: ["demo"], wrap },
     )
