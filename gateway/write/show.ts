@@ -18,7 +18,7 @@ export const shownProgress = (receipt: WriteReceipt) => {
   return { bytes, bytesRead, given, read, accepted, duplicates, refused, deadLettered, pending }
 }
 
-/** In place of a receipt, where the answer has begun: the write was taken, and nobody tells of it. */
+/** In place of a receipt, where the answer has begun: the write was taken, nobody tells of it. */
 export const shownUntold = () => {
   const error = untold()
   return { message: error.message, code: edgeCodeOf(error._tag), next: nextStep(error) }
