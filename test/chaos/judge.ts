@@ -1,6 +1,6 @@
-/** What a run had to show, and its goal. */
+/** What a run had to show. */
 import type { ChaosOptions, ChaosReport } from "./chaos.ts"
-import { goalOf, type Verdict, verdictOf } from "./verdict.ts"
+import { type Verdict, verdictOf } from "./verdict.ts"
 
 /** Of the events, what share has to meet a block that is not acknowledged, and to move shards. */
 const unacknowledgedShare = 2 / 3
@@ -51,7 +51,7 @@ export function judge(
       equationsBroken.length === 0,
       equationsBroken.join("; ") || "all",
     ),
-    goalOf(
+    verdictOf(
       `a shard that is lost while the servers are whole has a new owner within ${goal} s (p99)`,
       nodes === 1 || (whole.p99 !== undefined && whole.p99 <= newOwnerMillisGoal),
       `p50 ${seconds(whole.p50)}, p99 ${seconds(whole.p99)} of ${whole.count}; ` +

@@ -13,13 +13,10 @@ export const markdownOf = (report: Report): string =>
 const verdictTable = (verdicts: readonly Verdict[]): readonly string[] => [
   "| what had to hold | does | figures |",
   "| --- | --- | --- |",
-  ...verdicts.map((one) => `| ${one.what} | ${answerOf(one)} | ${one.figures} |`),
+  ...verdicts.map(
+    ({ what, holds, figures }) => `| ${what} | ${holds ? "yes" : "**no**"} | ${figures} |`,
+  ),
 ]
-
-function answerOf({ holds, isGoal }: Verdict): string {
-  if (isGoal) return holds ? "yes, the goal" : "no, the goal is missed"
-  return holds ? "yes" : "**no**"
-}
 
 const seconds = (millis: number | undefined): string =>
   millis === undefined ? "" : (millis / 1_000).toFixed(1)

@@ -1,26 +1,18 @@
-/** A thing that had to hold, or is a goal, and whether it did. */
+/** A thing that had to hold, and whether it did. */
 export interface Verdict {
   readonly what: string
   readonly holds: boolean
-  /** The machine has a part in it: where it does not hold, that is told, and nothing else. */
-  readonly isGoal: boolean
   readonly figures: string
 }
 
 export const verdictOf = (what: string, holds: boolean, figures: string): Verdict => ({
   what,
   holds,
-  isGoal: false,
   figures,
 })
 
-export const goalOf = (what: string, holds: boolean, figures: string): Verdict => ({
-  ...verdictOf(what, holds, figures),
-  isGoal: true,
-})
-
 export const allHold = (verdicts: readonly Verdict[]): boolean =>
-  verdicts.every(({ holds, isGoal }) => holds || isGoal)
+  verdicts.every(({ holds }) => holds)
 
 const lookMillis = 50
 

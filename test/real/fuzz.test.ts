@@ -302,9 +302,9 @@ it("answers or refuses whatever is sent, tells nothing of its inside, keeps noth
   }
   // A node that was just started grows until its heap has found its height: 450 MiB after 1,000
   // requests, 545 after 10,000, and from there to 24,000 between 490 and 535.
-  await fc.assert(fc.asyncProperty(requests, send), { numRuns: requestsOfAll / 2 })
+  await fc.assert(fc.asyncProperty(requests, send), { numRuns: (requestsOfAll * 8) / 10 })
   const before = await residentOf(url)
-  await fc.assert(fc.asyncProperty(requests, send), { numRuns: (requestsOfAll * 4) / 10 })
+  await fc.assert(fc.asyncProperty(requests, send), { numRuns: (requestsOfAll * 7) / 10 })
   await fc.assert(
     fc.asyncProperty(conversations, async (said) => {
       const answer = await converse(
