@@ -8,8 +8,7 @@ export const usage = `npm run --silent chaos -- [options]
 
 Starts three NATS servers, Neo4j and nodes on this machine, lets records with known keys flow, makes
 faults as they are drawn from the seed, and compares what is in the graph with what was written
-before. Nothing is left behind. Ends with 1 where something that had to hold did not; the time to a
-new owner is a goal, and told.
+before. Nothing is left behind. Ends with 1 where something that had to hold did not.
 
   --seed N         draws records and faults (1)
   --events E       faults (60)
