@@ -15,9 +15,9 @@
  * `previousHash`.
  */
 import { hash } from "node:crypto"
-import { Packr } from "msgpackr"
+import { BlockWriter, readBody } from "./block-body.ts"
 import { InvariantBroken, invariant } from "./errors.ts"
-import type { DeadLetterReason, Operation, Run, SourceEvent } from "./event.ts"
+import type { Run, SourceEvent } from "./event.ts"
 import { blockEventsMax, hashKeptBytesMin } from "./limits.ts"
 
 export const blockFormat = 1
@@ -60,9 +60,18 @@ export interface Block extends BlockBody {
 
 export const noHash: Uint8Array = new Uint8Array(32)
 
-/** A large block's hash is kept with its bytes: a sender asks for it, and so does its log. */
+/**
+ * A sender asks for a block's hash, and so does its log: a large block's is kept with its bytes,
+ * and of small ones that of the last.
+ */
 export function hashBlock(bytes: Uint8Array): Uint8Array {
-  if (bytes.byteLength < hashKeptBytesMin) return hash("sha256", bytes, "buffer")
+  if (bytes.byteLength < hashKeptBytesMin) {
+    if (bytes !== lastBytes) {
+      lastHash = hash("sha256", bytes, "buffer")
+      lastBytes = bytes
+    }
+    return lastHash
+  }
   const known = hashes.get(bytes)
   if (known !== undefined) return known
   const made = hash("sha256", bytes, "buffer")
@@ -70,43 +79,29 @@ export function hashBlock(bytes: Uint8Array): Uint8Array {
   return made
 }
 
+/** The same as text, a character for each byte: lighter to keep by the thousand, and to compare. */
+export function hashText(bytes: Uint8Array): string {
+  if (bytes !== lastBytes && bytes.byteLength < hashKeptBytesMin) {
+    return hash("sha256", bytes, "latin1")
+  }
+  return textOfHash(hashBlock(bytes))
+}
+
+export const textOfHash = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, byteLength).toString("latin1")
+
+let lastBytes: Uint8Array | undefined
+let lastHash = noHash
 const hashes = new WeakMap<Uint8Array, Uint8Array>()
 
-const packr = new Packr({ useRecords: false })
-const operations: readonly Operation[] = ["assert", "retract", "reject"]
-
-type WireFault = readonly [reason: string, detail: string, lengthBytes: number] | null
-type WireEvent = readonly [
-  ordinal: number,
-  offset: number,
-  recordKey: string,
-  version: number | null,
-  op: number,
-  bytes: Uint8Array,
-  fault: WireFault,
-]
-type WireBody = readonly [
-  source: string,
-  runEpoch: number,
-  runCount: number,
-  file: string,
-  events: readonly WireEvent[],
-]
+const writer = new BlockWriter()
 
 /** The block's bytes, in memory of their own (never a view into a shared pool). */
 export function encodeBlock(header: Omit<BlockHeader, "count" | "schemaVersion">, body: BlockBody) {
   const count = body.events.length
   invariant(count > 0 && count <= blockEventsMax, `A block has 1 to ${blockEventsMax} events.`)
-  const wire: WireBody = [
-    body.source,
-    body.run.epoch,
-    body.run.count,
-    body.file,
-    body.events.map(wireOfEvent),
-  ]
-  const packed = packr.pack(wire)
   const sender = Buffer.from(header.sender, "utf8")
-  const bytes = Buffer.from(new ArrayBuffer(senderAt + 2 + sender.length + packed.length))
+  const bytes = writer.begin(senderAt + 2 + sender.length)
   bytes.writeUInt32BE(magic, 0)
   bytes.writeUInt8(blockFormat, 4)
   bytes.writeUInt8(codecMsgpack, 5)
@@ -119,8 +114,9 @@ export function encodeBlock(header: Omit<BlockHeader, "count" | "schemaVersion">
   bytes.set(header.mappingDigest, 62)
   bytes.writeUInt16BE(sender.length, senderAt)
   bytes.set(sender, senderAt + 2)
-  bytes.set(packed, senderAt + 2 + sender.length)
-  return new Uint8Array(bytes.buffer)
+  const { source, run, file, events } = body
+  writer.body({ source, runEpoch: run.epoch, runCount: run.count, file, events })
+  return writer.taken()
 }
 
 /** Reads only the header: what a log needs to know of a block. */
@@ -153,31 +149,7 @@ export function decodeHeader(block: Uint8Array): BlockHeader {
 export function decodeBlock(bytes: Uint8Array): Block {
   const header = decodeHeader(bytes)
   const at = senderAt + 2 + Buffer.byteLength(header.sender, "utf8")
-  const wire = packr.unpack(bytes.subarray(at)) as WireBody
-  const [source, epoch, count, file, events] = wire
+  const { source, runEpoch, runCount, file, events } = readBody(bytes.subarray(at))
   invariant(events.length === header.count, "A block holds as many events as its header says.")
-  return { header, source, run: { epoch, count }, file, events: events.map(eventOfWire) }
-}
-
-function wireOfEvent(event: SourceEvent): WireEvent {
-  const { ordinal, offset, recordKey, version, op, bytes, fault } = event
-  const wireFault: WireFault = fault ? [fault.reason, fault.detail, fault.lengthBytes] : null
-  return [ordinal, offset, recordKey, version ?? null, operations.indexOf(op), bytes, wireFault]
-}
-
-function eventOfWire(wire: WireEvent): SourceEvent {
-  const [ordinal, offset, recordKey, version, op, bytes, fault] = wire
-  const operation = operations[op]
-  invariant(operation !== undefined, `A block knows no operation ${op}.`)
-  return {
-    ordinal,
-    offset,
-    recordKey,
-    version: version ?? undefined,
-    op: operation,
-    bytes,
-    fault: fault
-      ? { reason: fault[0] as DeadLetterReason, detail: fault[1], lengthBytes: fault[2] }
-      : undefined,
-  }
+  return { header, source, run: { epoch: runEpoch, count: runCount }, file, events }
 }

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto"
 import fc from "fast-check"
+import { Packr } from "msgpackr"
 import { describe, expect, it } from "vitest"
 import { decodeBlock, decodeHeader, encodeBlock, hashBlock, noHash } from "../../protocols/block.ts"
+import { BlockWriter } from "../../protocols/block-body.ts"
 import type { SourceEvent } from "../../protocols/event.ts"
 import { blockEventsMax, hashKeptBytesMin } from "../../protocols/limits.ts"
 
@@ -46,6 +48,35 @@ const bodies = fc.record({
   run: fc.record({ epoch: u48, count: u48 }),
   file: text,
   events: fc.array(fc.oneof(asserted, rejected), { minLength: 1, maxLength: 20 }),
+})
+
+const numbers = fc.oneof(
+  fc.nat({ max: 300 }),
+  fc.nat({ max: 70_000 }),
+  fc.integer(),
+  fc.maxSafeInteger(),
+)
+const rareTexts = fc.oneof(
+  fc.string({ maxLength: 70 }),
+  fc.string({ unit: "binary", maxLength: 70 }),
+  fc.string({ minLength: 200, maxLength: 400 }),
+  fc.constant("half a pair \ud800"),
+)
+const rareEvents: fc.Arbitrary<SourceEvent> = fc.record({
+  ordinal: numbers,
+  offset: numbers,
+  recordKey: rareTexts,
+  version: fc.option(numbers, { nil: undefined }),
+  op: fc.constantFrom("assert" as const, "retract" as const, "reject" as const),
+  bytes: fc.oneof(fc.uint8Array(), fc.uint8Array({ minLength: 250, maxLength: 70_000 })),
+  fault: fc.option(
+    fc.record({
+      reason: fc.constantFrom("invalid-json" as const, "truncated" as const),
+      detail: rareTexts,
+      lengthBytes: numbers,
+    }),
+    { nil: undefined },
+  ),
 })
 
 const plain = (event: SourceEvent) => ({
@@ -93,6 +124,49 @@ describe("a block", () => {
         expect(block.events.map(plain)).toEqual(body.events.map(plain))
       }),
     )
+  })
+
+  it("has the bytes that general code writes, whatever its records hold", () => {
+    const packr = new Packr({ useRecords: false })
+    const operations = ["assert", "retract", "reject"]
+    fc.assert(
+      fc.property(
+        rareTexts,
+        numbers,
+        fc.array(rareEvents, { minLength: 1 }),
+        (rare, at, events) => {
+          const wire = events.map((of) => [
+            ...[of.ordinal, of.offset, of.recordKey, of.version ?? null, operations.indexOf(of.op)],
+            ...[
+              of.bytes,
+              of.fault ? [of.fault.reason, of.fault.detail, of.fault.lengthBytes] : null,
+            ],
+          ])
+          const body = { source: rare, run: { epoch: at, count: at }, file: rare, events }
+          const block = encodeBlock(sample().header, body)
+          const begin = 96 + sample().header.sender.length
+          expect(hex(block.subarray(begin))).toBe(hex(packr.pack([rare, at, at, rare, wire])))
+        },
+      ),
+    )
+  })
+
+  it("has all its bytes, wherever the memory that it is written into comes to its end", () => {
+    const packr = new Packr({ useRecords: false })
+    const kibi64 = 65_536
+    for (const key of ["k".repeat(300), "ä".repeat(40), "k"]) {
+      for (let short = 0; short <= 1_000; short += 7) {
+        const bytes = new Uint8Array(kibi64 - short)
+        const event = { ordinal: 1, offset: 2, recordKey: key, version: 3, op: 0, bytes }
+        const writer = new BlockWriter()
+        writer.begin(96)
+        const parts = { source: "s", runEpoch: 1, runCount: 1, file: "f" }
+        const given = { ...event, op: "assert" as const, fault: undefined }
+        writer.body({ ...parts, events: [given] })
+        const wire = ["s", 1, 1, "f", [[1, 2, key, 3, 0, bytes, null]]]
+        expect(Buffer.compare(writer.taken().subarray(96), packr.pack(wire))).toBe(0)
+      }
+    }
   })
 
   it("has the same bytes each time it is written, in memory of their own", () => {
