@@ -188,6 +188,12 @@ export const inferFieldsMax = 200
 export const connectorsMax = 64
 /** Tenants whose sources are read together when a node starts. */
 export const tenantsReadMax = 16
+/**
+ * Files that these tenants read at once, each its part: a reading holds a read buffer and at most
+ * two blocks for each partition, which is 4 MiB of 4 partitions. Whoever follows what another node
+ * reads does not count.
+ */
+export const filesReadMax = 64
 /** Ingests of one tenant under way or waiting; a command brings `ingestFilesMax` at most. */
 export const ingestsWaitingMax = 20_000
 /** Sources of a tenant whose last progress is shown. */
@@ -607,8 +613,11 @@ export const joinDebounceMillis = 2_000
 export const joinDebounceMillisMax = 10_000
 /** A free shard is left this long to each node that should take it before this one does. */
 export const takePatienceMillis = 2_000
-/** Shards that a node takes over at the same time, and how long one takeover may take. */
-export const shardsOpenedAtOnceMax = 8
+/**
+ * Shards that a node takes over at the same time, and how long one takeover may take. All of them:
+ * what they ask of log and stores they ask together, and whoever waits for a turn has no owner.
+ */
+export const shardsOpenedAtOnceMax = shardCount
 export const openMillisMax = 10_000
 /** Attempts at a takeover before its lease is given back, and the first wait between them. */
 export const openTriesMax = 3
@@ -636,11 +645,14 @@ export const natsPingMillis = 2_000
 export const natsReconnectMillis = 250
 /** Requests of one call that are under way at once: of a list, of the tails. */
 export const natsRequestsAtOnceMax = 32
+/** Of more shards together it is not asked one by one what they hold, but of all there are. */
+export const shardsAskedAloneMax = 4
 /** From so many answers under way on, requests wait so long for others that leave with them. */
 export const natsGatherFrom = 32
 export const natsGatherMillis = 1
-/** So many leave without waiting for more. */
-export const natsGatherMessages = 16
+/** So many, or so many bytes, leave without waiting for more. */
+export const natsGatheredMessagesMax = 16
+export const natsGatheredBytesMax = 32 * 1024
 /** A shard's acknowledgements that follow each other wait so long for more. */
 export const acknowledgeGatherMillis = 4
 /** Bytes of the streams for mailboxes, state and control: a server reserves them on its disk. */
@@ -660,6 +672,8 @@ export const pullRequestMillis = 5_000
 export const pullHeartbeatMillis = 1_000
 /** How long a pull that has a block waits for others that are known to be on their way. */
 export const pullGatherMillisMax = 1_000
+/** How long the word that a consumer is deleted is waited for, until it is seen whether it is. */
+export const consumerDeletedMillisMax = 500
 /** How often a reader looks for consumers that a lower epoch left or a higher one made. */
 export const consumerSweepMillis = 2_000
 /**
@@ -822,6 +836,12 @@ export const keptAnswerMillis = 5 * 60_000
 /** Takeovers. */
 /** How often, while a guard waits, transactions of former owners that hold it are ended again. */
 export const neo4jEndAgainMillis = 250
+/**
+ * How often, while commits are under way, transactions of former owners are looked for that stand
+ * still, and since when: long for a commit that is at work, and short for those that wait for it.
+ */
+export const neo4jClearMillis = 2_500
+export const neo4jStandMillisMin = 10_000
 
 /** Writes that one node takes for another. */
 /** Bytes that go with the message itself: all of a mutation. More is asked for as a stream. */
@@ -873,6 +893,12 @@ export const drainedWritesMillisMax = 60_000
  * server less. Of more, those that say nothing new may be most, and are left out first.
  */
 export const recordsAskedAheadMax = 512
+/** Names that a writer to Neo4j remembers to be there: 32 MiB, as bits of their hashes. */
+export const neo4jNamesKeptMax = 2 ** 22
+/** From so many records on, what waits is decided while the server works on what came before. */
+export const foreseenRecordsMin = 512
+/** Ends of relationships whose numbers it remembers from one transaction to the next. */
+export const neo4jEndsKeptMax = 2 ** 16
 
 /** Writes whose runs were overtaken. */
 /**
@@ -880,3 +906,10 @@ export const recordsAskedAheadMax = 512
  * its bytes come again. With more the oldest is forgotten, and counts anew if it does come.
  */
 export const overtakenRunsMax = 16
+
+/** Starts. */
+/**
+ * How long a node that starts waits for servers that do not answer: longer than a database takes to
+ * come up beside it, and short enough for whoever watches over it to see that something is wrong.
+ */
+export const serversWaitMillisMax = 30_000

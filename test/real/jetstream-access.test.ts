@@ -134,6 +134,32 @@ describe("a log on JetStream", () => {
     expect(error.message).toMatch(/may not publish to .*STREAM\.CREATE/)
   })
 
+  test("ends the reader of a shard whose first consumer may not be made", async () => {
+    const name = logName()
+    const all = permissionsOf(name)
+    const fewer = { ...JSON.parse(all) }
+    fewer.publish = fewer.publish.filter((subject: string) => !subject.includes("CONSUMER.CREATE"))
+    const server = await started(
+      `authorization { users: [
+        { user: maker, password: secret, permissions: ${all} }
+        { user: node, password: secret, permissions: ${JSON.stringify(fewer)} }
+      ] }`,
+    )
+    const options = { servers: server.url, name, bounds }
+    const as = (user: string) => ({ ...options, credentials: { user, password: "secret" } })
+    await runScoped(openJetStream(as("maker")))
+    const { log, state } = await runScoped(openJetStream(as("node")))
+    const [owner] = await run(state.claim([shardOf("demo", 0)]))
+    if (owner === undefined) throw new Error("no epoch was given")
+    expect(await run(log.open(owner))).toEqual([])
+    const pulled = run(Effect.flip(log.pull(owner, 2 ** 20)))
+    await run(log.append(new TestSender().next(0)))
+    const ended = await pulled
+    expect(ended._tag).toBe("Fenced")
+    expect(ended.message).toMatch(/may not publish to .*CONSUMER\.CREATE/)
+    expect(await run(Effect.flip(log.open(owner)))).toMatchObject({ _tag: "StoreFailed" })
+  })
+
   test("is refused with wrong credentials, in words that say so", async () => {
     const server = await started(`authorization { user: node, password: secret }`)
     for (const credentials of [undefined, { user: "node", password: "wrong" }]) {

@@ -204,12 +204,14 @@ describe("one server", () => {
   test("has a shard whose consumer is gone taken over anew, and loses no block", async () => {
     const named = options()
     const node = await runScoped(openJetStream(named))
+    const sender = new TestSender()
+    await run(sendAll(node.log, [sender.next(0)]))
     const owner = await takeOver(node)
+    await run(handle(node.log, owner, 1))
     const pulled = run(Effect.flip(node.log.pull(owner, plenty)))
     const stream = `${named.name?.toUpperCase()}_MB`
     await node.broker.api(`CONSUMER.DELETE.${stream}.s${shard}-e${owner.epoch}`)
     expect((await pulled)._tag).toBe("Fenced")
-    const sender = new TestSender()
     await run(sendAll(node.log, [sender.next(0), sender.next(0)]))
     expect(await run(handle(node.log, await takeOver(node), 2))).toHaveLength(2)
   })
@@ -224,11 +226,43 @@ describe("one server", () => {
       stream_name: stream,
       config,
     })
-    const names = async () =>
-      (await node.broker.api<{ consumers: string[] }>(`CONSUMER.NAMES.${stream}`)).consumers
-    expect(await names()).toEqual([left.name])
+    expect(await consumersOf(node, named)).toEqual([left.name])
     const owner = await takeOver(node)
-    expect(await names()).toEqual([`s${shard}-e${owner.epoch}`])
+    expect(await consumersOf(node, named)).toEqual([`s${shard}-e${owner.epoch}`])
+  })
+
+  test("reads a shard without a consumer until its first block, whoever sends that", async () => {
+    const named = options()
+    const node = await runScoped(openJetStream(named))
+    const other = await runScoped(openJetStream(named))
+    for (const [partition, sending] of [node, other].entries()) {
+      const of = shardOf(tenant, partition)
+      const [owner] = await run(node.state.claim([of]))
+      if (owner === undefined) throw new Error("no epoch was given")
+      expect(await run(node.log.open(owner))).toEqual([])
+      const before = await consumersOf(node, named)
+      expect(before).not.toContain(`s${of}-e${owner.epoch}`)
+      const handled = run(handle(node.log, owner, 1))
+      const offer = new TestSender(`${tenant}/connector/${partition}`).next(partition)
+      await run(sendAll(sending.log, [offer]))
+      expect((await handled).map(({ block }) => block)).toEqual([offer.block])
+      expect(await consumersOf(node, named)).toEqual([...before, `s${of}-e${owner.epoch}`].sort())
+    }
+  })
+
+  test("ends a pull of a shard without blocks when somebody else has taken it", async () => {
+    const named = options()
+    const node = await runScoped(openJetStream(named))
+    const other = await runScoped(openJetStream(named))
+    const owner = await takeOver(node)
+    const pulled = run(Effect.flip(node.log.pull(owner, plenty)))
+    const next = await takeOver(other)
+    expect(await pulled).toMatchObject({ _tag: "Fenced", current: next.epoch })
+    // Whoever is late finds the block of its successor, and takes none of it.
+    const offer = new TestSender().next(0)
+    await run(sendAll(node.log, [offer]))
+    expect((await run(handle(other.log, next, 1))).map(({ block }) => block)).toEqual([offer.block])
+    expect(await consumersOf(node, named)).toEqual([`s${shard}-e${next.epoch}`])
   })
 
   test("tells the log's own bound from the mailbox's", async () => {
@@ -311,11 +345,13 @@ describe("three servers", () => {
   test("keeps blocks of a shard that changes hands while a server is away", async () => {
     const servers = cluster?.servers ?? []
     const named = { servers: cluster?.url ?? "", name: logName(), replicas: 3, bounds }
-    const node = await runScoped(openJetStream(named))
+    // The servers may have come back a moment ago.
+    const node = await runScoped(insisting(openJetStream(named)))
     await takeOver(node)
     const sender = new TestSender()
     const offers = Array.from({ length: 3 }, () => sender.next(0))
     await run(sendAll(node.log, offers))
+    await takeOver(node)
     const [away, ...others] = servers
     away?.kill()
     await takeOver(node)
@@ -332,6 +368,14 @@ describe("three servers", () => {
     expect(handled.map(({ block }) => block)).toEqual(offers.map(({ block }) => block))
   })
 })
+
+/** Names of the consumers of blocks, in order. */
+async function consumersOf({ broker }: JetStream, { name = "" }: JetStreamOptions) {
+  const stream = `${name.toUpperCase()}_MB`
+  return (
+    await broker.api<{ consumers: string[] }>(`CONSUMER.NAMES.${stream}`)
+  ).consumers.toSorted()
+}
 
 /** Once this server leads the stream. */
 async function leads({ broker }: JetStream, stream: string, server: string): Promise<void> {

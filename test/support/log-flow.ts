@@ -7,9 +7,9 @@ const plenty = 2 ** 30
 const againMillis = 10
 
 /** The same again for as long as it may yet succeed. */
-export const insisting = <A, E extends IntelGraphError>(
-  effect: Effect.Effect<A, E>,
-): Effect.Effect<A, E> =>
+export const insisting = <A, E extends IntelGraphError, R>(
+  effect: Effect.Effect<A, E, R>,
+): Effect.Effect<A, E, R> =>
   Effect.catch(effect, (error) =>
     error.family === "Retryable"
       ? Effect.andThen(Effect.sleep(againMillis), insisting(effect))

@@ -29,8 +29,9 @@ interface Held {
   chain: Chain
   /** Nothing that was offered may be stored beside what is known. */
   isCertain: boolean
-  /** The offer before: one is under way per chain. */
-  before: Promise<unknown>
+  /** One offer is under way per chain; these follow, in the order in which they came. */
+  isBusy: boolean
+  readonly next: (() => void)[]
 }
 
 interface Asked extends ChainOwner {
@@ -58,9 +59,15 @@ export class Appender {
     const of: ChainOwner = { shard, partition: { tenant, partition }, sender, incarnation }
     const asked: Asked = { ...of, offer, header }
     const held = this.#held(of)
-    const work = held.before.then(() => this.#append(held, asked))
-    held.before = work.catch(() => undefined)
-    return await work
+    if (held.isBusy) await new Promise<void>((begin) => held.next.push(begin))
+    held.isBusy = true
+    try {
+      return await this.#append(held, asked)
+    } finally {
+      const begin = held.next.shift()
+      held.isBusy = begin !== undefined
+      begin?.()
+    }
   }
 
   async #append(held: Held, asked: Asked): Promise<Receipt> {
@@ -81,9 +88,11 @@ export class Appender {
 
   async #publish(held: Held, asked: Asked): Promise<Receipt> {
     const { offer, header } = asked
+    // Before it leaves: its sender has just asked for the same hash.
+    const link = linkOf(header, offer.block, 0)
     const { seq, duplicate } = await this.#store(held, asked)
     if (duplicate !== true) {
-      held.chain = withLink(held.chain, linkOf(header, offer.block, seq))
+      held.chain = withLink(held.chain, { ...link, sequence: seq })
       return { sequence: seq, repeated: false }
     }
     // The server knows only the id. Whether these are the bytes is told by what is stored.
@@ -150,7 +159,8 @@ export class Appender {
       name: this.#names.receipts(shard, partition, sender, incarnation),
       chain: [],
       isCertain: false,
-      before: Promise.resolve(),
+      isBusy: false,
+      next: [],
     }
     this.#chains.delete(key)
     this.#chains.set(key, held)

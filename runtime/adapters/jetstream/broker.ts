@@ -15,7 +15,7 @@ import {
   natsMakeMillisMax,
   natsRequestMillisMax,
 } from "../../../protocols/limits.ts"
-import { Outgoing } from "./outgoing.ts"
+import { headerText, Outgoing } from "./outgoing.ts"
 import { Replies } from "./replies.ts"
 
 /** The server answered with an error of its API. */
@@ -127,8 +127,9 @@ export class Broker {
     timeout = natsRequestMillisMax,
   ): Promise<A> {
     const asked = body === undefined ? "" : JSON.stringify(body)
-    const answer = await this.#ask(`$JS.API.${verb}`, textEncoder.encode(asked), { timeout })
-    return readAnswer<A>(verb, answer)
+    const data = textEncoder.encode(asked)
+    const read = (answer: Msg) => readAnswer<A>(verb, answer)
+    return await this.#ask({ subject: `$JS.API.${verb}`, data, timeout }, read)
   }
 
   /** Has a stream or a consumer made or deleted: the servers agree on it first. */
@@ -137,9 +138,9 @@ export class Broker {
   }
 
   /** Stores one message. */
-  async publish({ subject, data, headers: of }: Message): Promise<PublishAnswer> {
-    const answer = await this.#ask(subject, data, optionsOf(of))
-    return readAnswer<PublishAnswer>(`publish to ${subject}`, answer)
+  publish({ subject, data, headers: of }: Message): Promise<PublishAnswer> {
+    const read = (answer: Msg) => readAnswer<PublishAnswer>(`publish to ${subject}`, answer)
+    return this.#ask({ subject, data, headers: headerText(of) }, read)
   }
 
   /**
@@ -158,7 +159,7 @@ export class Broker {
       },
     }))
     for (const { subject, data, headers: of } of parts.slice(0, last)) {
-      this.#outgoing.add({ subject, data, ...optionsOf(of) })
+      this.#outgoing.add({ subject, data, headers: headerText(of) })
     }
     const commit = parts[last]
     if (commit === undefined) throw new Error("A batch has messages.")
@@ -172,7 +173,7 @@ export class Broker {
   async confirmLast(subjects: readonly string[], data: Uint8Array): Promise<void> {
     for (const subject of subjects.slice(0, -1)) this.#outgoing.add({ subject, data })
     const last = subjects.at(-1)
-    if (last !== undefined) await this.#ask(last, data)
+    if (last !== undefined) await this.#ask({ subject: last, data }, () => undefined)
   }
 
   /** What the stream's leader holds at a place, or of a subject; `undefined` where it has none. */
@@ -198,24 +199,38 @@ export class Broker {
     }
   }
 
-  async #ask(subject: string, data: Uint8Array, options: AskOptions = {}): Promise<Msg> {
-    const { timeout = natsRequestMillisMax, ...rest } = options
-    try {
-      if (!this.#isConnected) throw new Error("the connection is lost")
-      const { reply, answer, failed } = this.#replies.expect(subject, timeout)
-      this.#outgoing.add({ subject, data, ...rest, reply, failed })
-      return nobodyThere(await answer)
-    } catch (error) {
-      throw error instanceof PermissionViolationError ? error : new NoAnswer(subject, error)
-    }
+  #ask<A>(question: Question, read: (answer: Msg) => A): Promise<A> {
+    return new Promise<A>((resolve, reject) => {
+      const { subject, data, headers: of, timeout = natsRequestMillisMax } = question
+      const failed = (error: unknown) =>
+        reject(error instanceof PermissionViolationError ? error : new NoAnswer(subject, error))
+      if (!this.#isConnected) return failed(new Error("the connection is lost"))
+      const heard = (answer: Msg) => {
+        if (isNobody(answer)) return failed(nobody)
+        try {
+          resolve(read(answer))
+        } catch (error) {
+          reject(error)
+        }
+      }
+      const endMillis = performance.now() + timeout
+      const reply = this.#replies.expect({ subject, endMillis, heard, failed })
+      const unsent = (error: unknown) => this.#replies.unsent(reply, error)
+      this.#outgoing.add({ subject, data, headers: of, reply, failed: unsent })
+    })
   }
 }
 
-/** The server itself answers in place of somebody who is not there. */
-function nobodyThere(answer: Msg): Msg {
-  if (answer.data.byteLength === 0 && answer.headers?.code === 503) throw nobody
-  return answer
+interface Question {
+  readonly subject: string
+  readonly data: Uint8Array
+  readonly headers?: string | undefined
+  readonly timeout?: number
 }
+
+/** The server itself answers in place of somebody who is not there. */
+const isNobody = (answer: Msg): boolean =>
+  answer.data.byteLength === 0 && answer.headers?.code === 503
 
 const nobody = new Error("nobody answers")
 
@@ -223,19 +238,6 @@ function readAnswer<A>(asked: string, message: Msg): A {
   const answer = message.json<A & { readonly error?: WireApiError }>()
   if (answer.error !== undefined) throw new ApiFailed(asked, answer.error)
   return answer
-}
-
-interface AskOptions {
-  readonly headers?: MsgHdrs
-  readonly timeout?: number
-}
-
-function optionsOf(of: Readonly<Record<string, string>>): AskOptions {
-  const names = Object.keys(of)
-  if (names.length === 0) return {}
-  const made = headers()
-  for (const name of names) made.set(name, of[name] ?? "")
-  return { headers: made }
 }
 
 /** Headers as they are stored: a status line, then `name: value` lines. */

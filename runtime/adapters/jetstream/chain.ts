@@ -3,7 +3,7 @@
  * (contracts §6). Pure; kept in memory, and stored before a block of the chain is acknowledged, so
  * that a block's id is known after the block itself is gone.
  */
-import { type BlockHeader, hashBlock, noHash } from "../../../protocols/block.ts"
+import { type BlockHeader, hashText, noHash, textOfHash } from "../../../protocols/block.ts"
 import { InvariantBroken } from "../../../protocols/errors.ts"
 import { chainReceiptsMax } from "../../../protocols/limits.ts"
 
@@ -12,7 +12,8 @@ export interface ChainLink {
   readonly senderSequence: number
   /** Its place in the log. */
   readonly sequence: number
-  readonly hash: Uint8Array
+  /** As `hashText` makes it. */
+  readonly hash: string
 }
 
 /** The newest links of a chain, the last one last; empty before the first block. */
@@ -31,7 +32,7 @@ export type ChainAnswer =
 export const linkOf = (header: BlockHeader, block: Uint8Array, sequence: number): ChainLink => ({
   senderSequence: header.senderSequence,
   sequence,
-  hash: hashBlock(block),
+  hash: hashText(block),
 })
 
 export function answerOf(chain: Chain, header: BlockHeader, block: Uint8Array): ChainAnswer {
@@ -43,13 +44,13 @@ export function answerOf(chain: Chain, header: BlockHeader, block: Uint8Array): 
     return { kind: "gap", message }
   }
   if (senderSequence === known + 1) {
-    if (sameBytes(header.previousHash, last?.hash ?? noHash)) return { kind: "next" }
+    if (textOfHash(header.previousHash) === (last?.hash ?? none)) return { kind: "next" }
     const message = `Block ${senderSequence} of ${sender} does not follow its chain.`
     return { kind: "broken", message }
   }
   const link = chain.find((one) => one.senderSequence === senderSequence)
   if (link === undefined) return { kind: "forgotten" }
-  if (sameBytes(link.hash, hashBlock(block))) return { kind: "repeat", sequence: link.sequence }
+  if (link.hash === hashText(block)) return { kind: "repeat", sequence: link.sequence }
   const message = `Block ${senderSequence} of ${sender} came before with other bytes.`
   return { kind: "broken", message }
 }
@@ -75,24 +76,28 @@ const linkBytes = 6 + 6 + 32
 
 /** Layout: format u8, tail u48, count u8, then for each link two u48 and its hash. */
 export function encodeChain(chain: Chain, tail: number): Uint8Array {
-  const bytes = new Uint8Array(headBytes + chain.length * linkBytes)
-  const view = new DataView(bytes.buffer)
+  const bytes = Buffer.allocUnsafe(headBytes + chain.length * linkBytes)
   bytes[0] = format
-  writeU48(view, 1, tail)
+  writeU48(bytes, 1, tail)
   bytes[7] = chain.length
   let at = headBytes
   for (const { senderSequence, sequence, hash } of chain) {
-    writeU48(view, at, senderSequence)
-    writeU48(view, at + 6, sequence)
-    bytes.set(hash, at + 12)
+    writeU48(bytes, at, senderSequence)
+    writeU48(bytes, at + 6, sequence)
+    bytes.write(hash, at + 12, "latin1")
     at += linkBytes
   }
   return bytes
 }
 
-function writeU48(view: DataView, at: number, value: number): void {
-  view.setUint16(at, Math.floor(value / 2 ** 32))
-  view.setUint32(at + 2, value % 2 ** 32)
+function writeU48(bytes: Uint8Array, at: number, value: number): void {
+  const high = Math.floor(value / 2 ** 32)
+  bytes[at] = high >>> 8
+  bytes[at + 1] = high
+  bytes[at + 2] = value >>> 24
+  bytes[at + 3] = value >>> 16
+  bytes[at + 4] = value >>> 8
+  bytes[at + 5] = value
 }
 
 /** The chain, and the last place of its partition that its reader had seen. */
@@ -107,10 +112,10 @@ export function decodeChain(of: Uint8Array): { readonly chain: Chain; readonly t
     return {
       senderSequence: bytes.readUIntBE(at, 6),
       sequence: bytes.readUIntBE(at + 6, 6),
-      hash: Uint8Array.from(bytes.subarray(at + 12, at + 44)),
+      hash: bytes.toString("latin1", at + 12, at + 44),
     }
   })
   return { chain, tail: bytes.readUIntBE(1, 6) }
 }
 
-const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0
+const none = textOfHash(noHash)

@@ -20,7 +20,7 @@ import {
   natsReconnectMillis,
 } from "../../../protocols/limits.ts"
 import { Broker, NoAnswer } from "./broker.ts"
-import { unavailable } from "./failures.ts"
+import { isPassing, unavailable } from "./failures.ts"
 
 export type Credentials =
   | { readonly user: string; readonly password: string }
@@ -126,7 +126,8 @@ function probed(servers: string, broker: Broker) {
   return Effect.tryPromise({
     try: () => broker.api<{ api?: { level?: number } }>("INFO"),
     catch: (error) =>
-      error instanceof NoAnswer && !error.nobodyThere
+      error instanceof Error &&
+      (isPassing(error) || (error instanceof NoAnswer && !error.nobodyThere))
         ? unavailable(error.message)
         : refused(
             `The NATS server at ${shown(servers)} (${version}) has no JetStream for this account.`,

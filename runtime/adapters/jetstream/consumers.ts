@@ -1,8 +1,17 @@
 /** Consumers of blocks: one per shard and epoch, of which the highest is the shard's reader. */
-import { deliveredMillisMax } from "../../../protocols/limits.ts"
+import { setTimeout as sleep } from "node:timers/promises"
+import {
+  consumerDeletedMillisMax,
+  deliveredMillisMax,
+  fencedRetryMillis,
+  fencedTriesMax,
+} from "../../../protocols/limits.ts"
 import type { Ownership } from "../../core/log.ts"
-import { ApiFailed, type Broker, errorCodes } from "./broker.ts"
-import type { Names } from "./names.ts"
+import { ApiFailed, type Broker, errorCodes, NoAnswer } from "./broker.ts"
+import { fencedBy } from "./fenced-writer.ts"
+import { Gathered } from "./gathered.ts"
+import { type Names, ownershipOfConsumer } from "./names.ts"
+import { consumerNames } from "./streams.ts"
 
 const nanosPerMilli = 1_000_000
 
@@ -12,7 +21,7 @@ export interface ConsumerInfo {
   readonly delivered: { readonly consumer_seq: number; readonly stream_seq: number }
 }
 
-export const consumerConfiguration = (names: Names, { shard, epoch }: Ownership) => ({
+const consumerConfiguration = (names: Names, { shard, epoch }: Ownership) => ({
   stream_name: names.streams.mb,
   action: "",
   config: {
@@ -28,17 +37,6 @@ export const consumerConfiguration = (names: Names, { shard, epoch }: Ownership)
   },
 })
 
-/** Makes the owner's consumer, or finds it made. */
-export const makeConsumer = (
-  broker: Broker,
-  names: Names,
-  owner: Ownership,
-): Promise<ConsumerInfo> =>
-  broker.make<ConsumerInfo>(
-    `CONSUMER.CREATE.${names.streams.mb}.${names.consumer(owner.shard, owner.epoch)}`,
-    consumerConfiguration(names, owner),
-  )
-
 export const consumerInfo = (
   broker: Broker,
   names: Names,
@@ -46,12 +44,73 @@ export const consumerInfo = (
 ): Promise<ConsumerInfo> =>
   broker.api<ConsumerInfo>(`CONSUMER.INFO.${names.streams.mb}.${names.consumer(shard, epoch)}`)
 
-/** Only ever of a lower epoch than another that is there: what it held, that one holds too. */
-export async function deleteConsumer(broker: Broker, names: Names, name: string): Promise<void> {
-  try {
-    await broker.make(`CONSUMER.DELETE.${names.streams.mb}.${name}`, undefined)
-  } catch (error) {
-    if (error instanceof ApiFailed && error.errorCode === errorCodes.consumerNotFound) return
-    throw error
+export class Consumers {
+  readonly #broker: Broker
+  readonly #names: Names
+  readonly #present: Gathered<readonly Ownership[]>
+
+  constructor(broker: Broker, names: Names) {
+    this.#broker = broker
+    this.#names = names
+    this.#present = new Gathered(async () => {
+      const all = await consumerNames(broker, names)
+      return all.map(ownershipOfConsumer).filter((of) => of !== undefined)
+    })
+  }
+
+  /** For whom there is one, of whatever epoch. */
+  present(): Promise<readonly Ownership[]> {
+    return this.#present.ask()
+  }
+
+  /**
+   * Makes the owner's, or finds it made. The stream lets a shard have one: that of a lower epoch
+   * goes first. Between the two the stream keeps what nobody wants. `Fenced` by a higher one.
+   */
+  async take(owner: Ownership): Promise<ConsumerInfo> {
+    for (let tries = 1; ; tries++) {
+      await this.sweep(owner, await this.present())
+      try {
+        return await this.#make(owner)
+      } catch (error) {
+        const isNotAlone =
+          error instanceof ApiFailed && error.errorCode === errorCodes.consumerNotAlone
+        if (!isNotAlone || tries >= fencedTriesMax) throw error
+        await sleep(fencedRetryMillis * tries)
+      }
+    }
+  }
+
+  /** Whoever has a lower epoch than another holds blocks for nobody. */
+  async sweep(owner: Ownership, present: readonly Ownership[]): Promise<void> {
+    const same = present.filter(({ shard }) => shard === owner.shard)
+    const highest = Math.max(owner.epoch, ...same.map(({ epoch }) => epoch))
+    for (const { shard, epoch } of same) {
+      if (epoch < highest) await this.#delete(this.#names.consumer(shard, epoch))
+    }
+    if (highest > owner.epoch) throw fencedBy(owner, highest)
+  }
+
+  #make(owner: Ownership): Promise<ConsumerInfo> {
+    const name = this.#names.consumer(owner.shard, owner.epoch)
+    return this.#broker.make<ConsumerInfo>(
+      `CONSUMER.CREATE.${this.#names.streams.mb}.${name}`,
+      consumerConfiguration(this.#names, owner),
+    )
+  }
+
+  /**
+   * Of a consumer that nobody leads yet, or any more, the servers delete it and answer nobody. That
+   * it is gone shows in that another one can be made.
+   */
+  async #delete(name: string): Promise<void> {
+    const verb = `CONSUMER.DELETE.${this.#names.streams.mb}.${name}`
+    try {
+      await this.#broker.api(verb, undefined, consumerDeletedMillisMax)
+    } catch (error) {
+      if (error instanceof NoAnswer && !error.nobodyThere) return
+      if (error instanceof ApiFailed && error.errorCode === errorCodes.consumerNotFound) return
+      throw error
+    }
   }
 }

@@ -71,6 +71,10 @@ const passing: ReadonlySet<number> = new Set([
   errorCodes.batchesInFlight,
 ])
 
+/** The servers are agreeing on something, or one of them is not there yet. */
+export const isPassing = (error: unknown): boolean =>
+  error instanceof ApiFailed && passing.has(error.errorCode)
+
 /** The server's memory or disk, or the account's part of it, is used up. */
 const spent: ReadonlySet<number> = new Set([10_002, 10_023, 10_028, 10_047])
 

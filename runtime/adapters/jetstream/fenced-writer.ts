@@ -221,6 +221,16 @@ export const fencedBy = (owner: Ownership, current: number): Fenced =>
     message: `Shard ${owner.shard} is owned under epoch ${current}, not ${owner.epoch}.`,
   })
 
+/** Its owner cannot go on, and a takeover tells why, or mends it. */
+export const toTakeAnew = ({ shard, epoch }: Ownership, why: string): Fenced =>
+  new Fenced({
+    shard,
+    epoch,
+    current: epoch,
+    message: `Shard ${shard} has to be taken over anew: ${why}`,
+    next: "Nothing to do in a cluster; start a node that is alone again.",
+  })
+
 const isOvertaken = (error: unknown): boolean =>
   error instanceof ApiFailed && error.errorCode === errorCodes.wrongLastSequence
 

@@ -24,7 +24,7 @@ import { type Names, namesOf, partitionOfSubject } from "./names.ts"
 import type { JetStreamOptions } from "./open.ts"
 import { Receipts } from "./receipts.ts"
 import { type OpenedStreams, type StreamInfo, streamIdOf } from "./streams.ts"
-import { readTails } from "./tails.ts"
+import { Tails } from "./tails.ts"
 
 const broken = ["LogDamaged", "StoreFailed", "DiskFull", "Unavailable"] as const
 
@@ -43,7 +43,7 @@ export const openJetStreamInspection = (
     const parts = { broker, names, writer, receipts: new Receipts(broker, names, writer) }
     return {
       id,
-      tails: asked(broken, () => readTails(parts, undefined)),
+      tails: asked(broken, () => new Tails(parts).read(undefined)),
       blocks: (query, after) => asked(broken, () => blocksBehind(broker, names, query, after)),
       chain: (of) => asked(broken, () => chainOf(parts.receipts, of)),
     }
@@ -94,7 +94,13 @@ async function chainOf(receipts: Receipts, name: ChainName): Promise<KnownChain 
     sender,
     incarnation,
   }
-  const links = await receipts.read(of)
-  if (links !== undefined) return { newest: links.at(-1)?.senderSequence ?? 0, links }
+  const chain = await receipts.read(of)
+  if (chain !== undefined) {
+    const links = chain.map(({ senderSequence, hash }) => ({
+      senderSequence,
+      hash: Buffer.from(hash, "latin1"),
+    }))
+    return { newest: links.at(-1)?.senderSequence ?? 0, links }
+  }
   return (await receipts.hasMadeRoom(of)) ? undefined : { newest: 0, links: [] }
 }

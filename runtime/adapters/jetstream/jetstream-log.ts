@@ -6,13 +6,15 @@
  * find out by themselves what they missed. A reader whose consumer is deleted by a higher epoch is
  * `Fenced`. While trimming is held, what this process acknowledges stays in the stream until the
  * hold ends; it does not hold what others acknowledge.
+ *
+ * A shard that never had a block is idle: its reader has no consumer, which on replicated servers
+ * is a group of them with an election, and is given one with the first block.
  */
-import { setTimeout as sleep } from "node:timers/promises"
 import * as Effect from "effect/Effect"
 import { type Partition, shardOf } from "../../../protocols/address.ts"
 import { type BlockHeader, decodeHeader } from "../../../protocols/block.ts"
 import type { Fenced } from "../../../protocols/errors.ts"
-import { fencedRetryMillis, fencedTriesMax } from "../../../protocols/limits.ts"
+import { natsRequestsAtOnceMax } from "../../../protocols/limits.ts"
 import type {
   Delivery,
   LogBroken,
@@ -23,16 +25,14 @@ import type {
   Tail,
 } from "../../core/log.ts"
 import { Appender } from "./appender.ts"
-import { ApiFailed, errorCodes } from "./broker.ts"
-import { type ConsumerInfo, deleteConsumer, makeConsumer } from "./consumers.ts"
+import { Consumers } from "./consumers.ts"
 import { asked, failureOf } from "./failures.ts"
-import { fencedBy } from "./fenced-writer.ts"
-import { ownershipOfConsumer } from "./names.ts"
+import { fencedBy, toTakeAnew } from "./fenced-writer.ts"
+import { inGroups } from "./in-groups.ts"
 import { type ReaderParts, ShardReader } from "./reader.ts"
 import { deliveriesOf, type Entry } from "./reader-lanes.ts"
 import { awaitRemoval } from "./removal.ts"
-import { consumerNames } from "./streams.ts"
-import { readTails } from "./tails.ts"
+import { Tails } from "./tails.ts"
 import { WaitingSenders } from "./waiting-senders.ts"
 
 type Blocks = readonly (Partition & { readonly sequence: number })[]
@@ -56,7 +56,11 @@ export class JetStreamLog implements MessageLogShape {
   readonly #parts: LogParts
   readonly #appender: Appender
   readonly #senders = new WaitingSenders()
+  readonly #consumers: Consumers
+  readonly #tailsOf: Tails
   readonly #readers = new Map<number, ShardReader>()
+  /** Idle ones whose consumer is being made. */
+  readonly #waking = new Set<ShardReader>()
   #deferred: Deferred[] = []
   #holds = 0
 
@@ -64,6 +68,8 @@ export class JetStreamLog implements MessageLogShape {
     this.id = parts.id
     this.#parts = parts
     this.#appender = new Appender(parts.broker, parts.names, parts.receipts)
+    this.#consumers = new Consumers(parts.broker, parts.names)
+    this.#tailsOf = new Tails(parts)
   }
 
   readonly append: MessageLogShape["append"] = (offer) =>
@@ -127,22 +133,25 @@ export class JetStreamLog implements MessageLogShape {
   async look(): Promise<void> {
     for (const reader of this.#readers.values()) reader.look()
     if (this.#holds === 0) await this.#acknowledgeDeferred()
+    await this.#wakeThoseWithBlocks()
   }
 
   /** Deletes consumers that lower epochs left, and ends readers that a higher one followed. */
   async sweep(): Promise<void> {
-    if (this.#readers.size === 0) return
-    const names = await consumerNames(this.#parts.broker, this.#parts.names)
-    for (const reader of this.#readers.values()) {
-      if (reader.ended !== undefined) continue
+    const readers = [...this.#readers.values()].filter(({ ended }) => ended === undefined)
+    if (readers.length === 0) return
+    const present = await this.#consumers.present()
+    await inGroups(readers, natsRequestsAtOnceMax, async (reader) => {
       try {
-        await this.#sweepShard(reader.owner, names)
+        await this.#consumers.sweep(reader.owner, present)
+        // Of an idle one no consumer tells.
+        if (reader.isIdle) await this.#isPassed(reader.owner)
       } catch (error) {
         const failure = failureOf(error)
         if (failure._tag !== "Fenced") throw error
         reader.end(failure)
       }
-    }
+    })
   }
 
   close(reason: LogBroken): void {
@@ -155,6 +164,7 @@ export class JetStreamLog implements MessageLogShape {
       this.#senders.freed([offer])
       const reader = this.#readers.get(shardOf(offer.tenant, offer.partition))
       if (!receipt.repeated) reader?.knows(receipt.sequence)
+      if (reader?.isIdle) void this.#wake(reader)
       return receipt
     } catch (error) {
       if (failureOf(error)._tag === "MailboxFull") this.#senders.refused(offer)
@@ -163,24 +173,21 @@ export class JetStreamLog implements MessageLogShape {
   }
 
   async #open(owner: Ownership): Promise<readonly Tail[]> {
-    const { broker, names, writer } = this.#parts
     const { shard, epoch } = owner
     const before = this.#readers.get(shard)
-    const current = await writer.epochOf(shard)
-    if (epoch !== current) throw fencedBy(owner, current)
+    const [, present, hasCarried] = await Promise.all([
+      this.#isCurrent(owner),
+      this.#consumers.present(),
+      this.#tailsOf.hasCarried(shard),
+    ])
     if (before?.owner.epoch === epoch && before.ended === undefined) {
       before.reset()
       return await this.#tails(shard)
     }
     const reader = new ShardReader(this.#parts, owner)
     try {
-      const { delivered } = await this.#takeConsumer(owner)
-      reader.begin(delivered.consumer_seq)
-      const of = { last_by_subj: names.partitionsOf(shard) }
-      const last = await broker.stored(names.streams.mb, of)
-      if (last !== undefined) reader.knows(last.sequence)
-      const tails = await this.#tails(shard)
-      for (const tail of tails) reader.raiseTail(tail, tail.lastSequence)
+      const isIdle = !hasCarried && present.every((of) => of.shard !== shard)
+      const tails = isIdle ? [] : await this.#begin(reader)
       const former = this.#readers.get(shard)
       // Whoever was given up while it was opened comes late.
       if (former !== undefined && former.owner.epoch > epoch) {
@@ -197,38 +204,60 @@ export class JetStreamLog implements MessageLogShape {
     }
   }
 
-  /**
-   * The stream lets a shard have one consumer: that of a lower epoch goes first. Between the two
-   * the stream keeps what nobody wants.
-   */
-  async #takeConsumer(owner: Ownership): Promise<ConsumerInfo> {
+  /** Gives a reader its consumer. */
+  async #begin(reader: ShardReader): Promise<readonly Tail[]> {
     const { broker, names } = this.#parts
-    for (let tries = 1; ; tries++) {
-      await this.#sweepShard(owner, await consumerNames(broker, names))
-      try {
-        return await makeConsumer(broker, names, owner)
-      } catch (error) {
-        const isNotAlone =
-          error instanceof ApiFailed && error.errorCode === errorCodes.consumerNotAlone
-        if (!isNotAlone || tries >= fencedTriesMax) throw error
-        await sleep(fencedRetryMillis * tries)
-      }
+    const { shard } = reader.owner
+    const { delivered } = await this.#consumers.take(reader.owner)
+    const of = { last_by_subj: names.partitionsOf(shard) }
+    const [last, tails] = await Promise.all([
+      broker.stored(names.streams.mb, of),
+      this.#tails(shard),
+    ])
+    if (last !== undefined) reader.knows(last.sequence)
+    for (const tail of tails) reader.raiseTail(tail, tail.lastSequence)
+    // Last: where one of these fails, the reader is without a consumer as before, and tries again.
+    reader.begin(delivered.consumer_seq)
+    return tails
+  }
+
+  /**
+   * A shard that never had a block has one now. What is not there to answer is asked again at the
+   * next look; what refuses is found, and told, by a takeover.
+   */
+  async #wake(reader: ShardReader): Promise<void> {
+    if (!reader.isIdle || this.#waking.has(reader)) return
+    this.#waking.add(reader)
+    try {
+      await this.#isPassed(reader.owner)
+      await this.#begin(reader)
+      reader.look()
+    } catch (error) {
+      const failure = failureOf(error)
+      if (failure._tag === "Fenced") reader.end(failure)
+      else if (failure._tag !== "Unavailable") reader.end(toTakeAnew(reader.owner, failure.message))
+    } finally {
+      this.#waking.delete(reader)
     }
   }
 
-  /** Whoever has a lower epoch than another holds blocks for nobody. */
-  async #sweepShard(owner: Ownership, names: readonly string[]): Promise<void> {
-    const present = names
-      .map(ownershipOfConsumer)
-      .filter((of) => of !== undefined)
-      .filter(({ shard }) => shard === owner.shard)
-    const highest = Math.max(owner.epoch, ...present.map(({ epoch }) => epoch))
-    for (const { shard, epoch } of present) {
-      if (epoch >= highest) continue
-      const name = this.#parts.names.consumer(shard, epoch)
-      await deleteConsumer(this.#parts.broker, this.#parts.names, name)
-    }
-    if (highest > owner.epoch) throw fencedBy(owner, highest)
+  async #wakeThoseWithBlocks(): Promise<void> {
+    const idle = [...this.#readers.values()].filter(({ isIdle }) => isIdle)
+    if (idle.length === 0) return
+    const shards = await this.#tailsOf.withBlocks()
+    for (const reader of idle) if (shards.has(reader.owner.shard)) void this.#wake(reader)
+  }
+
+  /** `Fenced` by a higher epoch. A lower one is told by a leader that has not caught up yet. */
+  async #isPassed(owner: Ownership): Promise<void> {
+    const current = await this.#parts.writer.epochOf(owner.shard)
+    if (owner.epoch < current) throw fencedBy(owner, current)
+  }
+
+  /** `Fenced` where the shard has another epoch. */
+  async #isCurrent(owner: Ownership): Promise<void> {
+    const current = await this.#parts.writer.epochOf(owner.shard)
+    if (owner.epoch !== current) throw fencedBy(owner, current)
   }
 
   async #readerOf(owner: Ownership): Promise<ShardReader> {
@@ -268,7 +297,7 @@ export class JetStreamLog implements MessageLogShape {
   }
 
   async #tails(shard: number | undefined): Promise<readonly Tail[]> {
-    const tails = await readTails(this.#parts, shard)
+    const tails = await this.#tailsOf.read(shard)
     const freed = this.#deferred.flatMap(({ entries }) => entries)
     return tails.map((tail) => {
       const of = freed.filter(

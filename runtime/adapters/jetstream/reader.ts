@@ -79,6 +79,8 @@ export class ShardReader {
   #acknowledgedMillis = Number.NEGATIVE_INFINITY
   /** The highest block that is known to be there. */
   #known = 0
+  /** Its consumer is made. Until then there is nobody to ask for blocks. */
+  #hasConsumer = false
   #puller: Puller | undefined
   #ended: Fenced | LogBroken | undefined
 
@@ -98,8 +100,14 @@ export class ShardReader {
     return this.#ended
   }
 
-  /** What this consumer delivered went to nobody that is left. */
+  /** It has no consumer yet, since no block came here so far. */
+  get isIdle(): boolean {
+    return !this.#hasConsumer && this.#ended === undefined
+  }
+
+  /** Its consumer is there. What that one delivered went to nobody that is left. */
   begin(delivered: number): void {
+    this.#hasConsumer = true
     if (delivered > 0) this.#hasMissed = true
   }
 
@@ -185,6 +193,7 @@ export class ShardReader {
 
   /** The connection is another one: what was on its way with the old one is lost. */
   reconnected(): void {
+    if (!this.#hasConsumer) return
     this.#asked = 0
     this.#hasMissed = true
     this.#work()
@@ -338,7 +347,7 @@ export class ShardReader {
   }
 
   #feed(): void {
-    if (this.#ended !== undefined) return
+    if (this.#ended !== undefined || !this.#hasConsumer) return
     if ((this.#hasMissed || this.#arrived.length > 0) && !this.#isWorking) return this.#work()
     const puller = this.#puller
     if (this.#forgotten > 0 && this.#asked === 0) this.#request(pullRequestBytesMin)
@@ -370,11 +379,8 @@ export class ShardReader {
     }
     this.#asked = pullRequestBlocksMax
     this.#heardMillis = performance.now()
-    broker.connection.publish(
-      `$JS.API.CONSUMER.MSG.NEXT.${names.streams.mb}.${consumer}`,
-      JSON.stringify(request),
-      { reply: this.#inbox },
-    )
+    const subject = `$JS.API.CONSUMER.MSG.NEXT.${names.streams.mb}.${consumer}`
+    broker.connection.publish(subject, JSON.stringify(request), { reply: this.#inbox })
   }
 
   async #read({ partition, sequence }: Entry): Promise<Uint8Array> {

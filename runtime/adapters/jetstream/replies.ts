@@ -11,30 +11,25 @@ import {
 } from "@nats-io/nats-core"
 import { natsLookMillis } from "../../../protocols/limits.ts"
 
+/** Who waits; one of the two is called, once. */
 interface Waiting {
   readonly subject: string
   readonly endMillis: number
-  readonly resolve: (answer: Msg) => void
-  readonly reject: (error: unknown) => void
-}
-
-interface Expected {
-  readonly reply: string
-  readonly answer: Promise<Msg>
-  /** What asks could not be sent. */
+  readonly heard: (answer: Msg) => void
   readonly failed: (error: unknown) => void
 }
 
 export class Replies {
-  readonly #inbox = createInbox()
+  /** With the dot that stands before a token. */
+  readonly #inbox = `${createInbox()}.`
   readonly #waiting = new Map<string, Waiting>()
   #next = 0
   #looking: NodeJS.Timeout | undefined
 
   constructor(connection: NatsConnection) {
-    connection.subscribe(`${this.#inbox}.*`, {
+    connection.subscribe(`${this.#inbox}*`, {
       callback: (error, answer) => {
-        if (error === null) this.#answered(answer)
+        if (error === null) this.#take(answer.subject)?.heard(answer)
       },
     })
   }
@@ -44,49 +39,48 @@ export class Replies {
     return this.#waiting.size
   }
 
-  /** Where the answer is to be sent, and the answer. */
-  expect(subject: string, timeoutMillis: number): Expected {
+  /** Where the answer is to be sent. */
+  expect(waiting: Waiting): string {
     const token = (this.#next++).toString(36)
-    const { promise: answer, resolve, reject } = Promise.withResolvers<Msg>()
-    const endMillis = performance.now() + timeoutMillis
-    this.#waiting.set(token, { subject, endMillis, resolve, reject })
+    this.#waiting.set(token, waiting)
     this.#looking ??= setTimeout(() => this.#look(), natsLookMillis).unref()
-    const failed = (error: unknown) => {
-      this.#waiting.delete(token)
-      reject(error)
-    }
-    return { reply: `${this.#inbox}.${token}`, answer, failed }
+    return this.#inbox + token
+  }
+
+  /** What asks for this answer could not be sent. */
+  unsent(reply: string, error: unknown): void {
+    this.#take(reply)?.failed(error)
   }
 
   /** No answer will come to what was asked so far. */
   lost(): void {
     const waiting = [...this.#waiting.values()]
     this.#waiting.clear()
-    for (const { reject } of waiting) reject(new Error("the connection is lost"))
+    for (const { failed } of waiting) failed(new Error("the connection is lost"))
   }
 
   /** The server does not let this user ask. */
   violated(error: PermissionViolationError): void {
-    for (const [token, { subject, reject }] of this.#waiting) {
+    for (const [token, { subject, failed }] of this.#waiting) {
       if (subject !== error.subject) continue
       this.#waiting.delete(token)
-      reject(error)
+      failed(error)
     }
   }
 
-  #answered(answer: Msg): void {
-    const token = answer.subject.slice(this.#inbox.length + 1)
+  #take(reply: string): Waiting | undefined {
+    const token = reply.slice(this.#inbox.length)
     const waiting = this.#waiting.get(token)
     this.#waiting.delete(token)
-    waiting?.resolve(answer)
+    return waiting
   }
 
   #look(): void {
     const now = performance.now()
-    for (const [token, { endMillis, reject }] of this.#waiting) {
+    for (const [token, { endMillis, failed }] of this.#waiting) {
       if (endMillis > now) continue
       this.#waiting.delete(token)
-      reject(new Error("no answer in time"))
+      failed(new Error("no answer in time"))
     }
     const isIdle = this.#waiting.size === 0
     this.#looking = isIdle ? undefined : setTimeout(() => this.#look(), natsLookMillis).unref()

@@ -15,6 +15,7 @@ import {
   streamStateBytesMax,
 } from "../../../protocols/limits.ts"
 import { ApiFailed, type Broker, errorCodes, type Message } from "./broker.ts"
+import { isPassing, unavailable } from "./failures.ts"
 import type { Names } from "./names.ts"
 
 export interface StreamBounds {
@@ -126,6 +127,7 @@ export async function openStream(broker: Broker, wanted: Configuration): Promise
     return await broker.make<StreamInfo>(`STREAM.CREATE.${wanted.name}`, wanted)
   } catch (error) {
     if (!(error instanceof ApiFailed)) throw error
+    if (isPassing(error)) throw notYet(wanted.name, error)
     if (error.errorCode !== errorCodes.streamExists) throw cannotMake(wanted.name, error)
   }
   const present = await broker.api<StreamInfo>(`STREAM.INFO.${wanted.name}`)
@@ -157,6 +159,11 @@ function foreign(stream: string, why: string): StoreFailed {
     message: `The stream ${stream} is not one of this log: it ${why}.`,
     next: "Name another log, or mend the stream's configuration.",
   })
+}
+
+function notYet(stream: string, { message }: ApiFailed): Error {
+  const why = `${message}. It needs as many servers as it has replicas`
+  return unavailable(`the stream ${stream} cannot be made yet: ${why}.`)
 }
 
 function cannotMake(stream: string, { message }: ApiFailed): Error {

@@ -6,35 +6,58 @@ import type { Tail } from "../../core/log.ts"
 import { inGroups } from "./in-groups.ts"
 import { partitionOfSubject } from "./names.ts"
 import type { ReaderParts } from "./reader.ts"
-import { countsOf, subjectsOf } from "./streams.ts"
+import { byShard, ShardSubjects } from "./shard-subjects.ts"
 
-/**
- * Of all partitions that ever had a block, or of those of a shard. The stream is asked before the
- * records are: a block that is acknowledged in between is in the records.
- */
-export async function readTails(
-  { broker, names, receipts }: Omit<ReaderParts, "isAlone">,
-  shard: number | undefined,
-): Promise<readonly Tail[]> {
-  const { mb, st } = names.streams
-  const counts = await countsOf(broker, mb, names.partitionsOf(shard))
-  const last = new Map<string, number>()
-  await inGroups([...counts.keys()], natsRequestsAtOnceMax, async (subject) => {
-    const stored = await broker.stored(mb, { last_by_subj: subject })
-    last.set(subject, stored?.sequence ?? 0)
-  })
-  const recorded = await subjectsOf(broker, st, names.receiptsOfShard(shard))
-  const partitions = new Map<string, Partition>()
-  for (const subject of [...counts.keys(), ...recorded]) {
-    const partition = partitionOfSubject(subject)
-    partitions.set(names.partition(partition), partition)
+export class Tails {
+  readonly #parts: Omit<ReaderParts, "isAlone" | "writer">
+  readonly #blocks: ShardSubjects
+  readonly #records: ShardSubjects
+
+  constructor(parts: Omit<ReaderParts, "isAlone" | "writer">) {
+    const { broker, names } = parts
+    const { mb, st } = names.streams
+    this.#parts = parts
+    this.#blocks = new ShardSubjects(broker, mb, names.partitionsOf)
+    this.#records = new ShardSubjects(broker, st, names.receiptsOfShard)
   }
-  const found = [...partitions].toSorted(([a], [b]) => (a < b ? -1 : 1))
-  const tails = await inGroups(found, natsRequestsAtOnceMax, async ([subject, partition]) => {
-    const shardOfIt = shardOf(partition.tenant, partition.partition)
-    const tail = await receipts.tailOf(shardOfIt, partition)
-    const lastSequence = Math.max(tail, last.get(subject) ?? 0)
-    return { ...partition, lastSequence, pending: counts.get(subject) ?? 0 }
-  })
-  return tails.filter(({ lastSequence }) => lastSequence > 0)
+
+  /**
+   * Of all partitions that ever had a block, or of those of a shard. The stream is asked before the
+   * records are: a block that is acknowledged in between is in the records.
+   */
+  async read(shard: number | undefined): Promise<readonly Tail[]> {
+    const { broker, names, receipts } = this.#parts
+    const of = (all: ShardSubjects) => (shard === undefined ? all.all() : all.of(shard))
+    const counts = await of(this.#blocks)
+    const last = new Map<string, number>()
+    await inGroups([...counts.keys()], natsRequestsAtOnceMax, async (subject) => {
+      const stored = await broker.stored(names.streams.mb, { last_by_subj: subject })
+      last.set(subject, stored?.sequence ?? 0)
+    })
+    const recorded = await of(this.#records)
+    const partitions = new Map<string, Partition>()
+    for (const subject of [...counts.keys(), ...recorded.keys()]) {
+      const partition = partitionOfSubject(subject)
+      partitions.set(names.partition(partition), partition)
+    }
+    const found = [...partitions].toSorted(([a], [b]) => (a < b ? -1 : 1))
+    const tails = await inGroups(found, natsRequestsAtOnceMax, async ([subject, partition]) => {
+      const shardOfIt = shardOf(partition.tenant, partition.partition)
+      const tail = await receipts.tailOf(shardOfIt, partition)
+      const lastSequence = Math.max(tail, last.get(subject) ?? 0)
+      return { ...partition, lastSequence, pending: counts.get(subject) ?? 0 }
+    })
+    return tails.filter(({ lastSequence }) => lastSequence > 0)
+  }
+
+  /** Whether the shard ever had a block. */
+  async hasCarried(shard: number): Promise<boolean> {
+    const isThere = await this.#blocks.of(shard)
+    return isThere.size > 0 || (await this.#records.of(shard)).size > 0
+  }
+
+  /** Shards with blocks that are not acknowledged. */
+  async withBlocks(): Promise<ReadonlySet<number>> {
+    return new Set(byShard(await this.#blocks.all()).keys())
+  }
 }
