@@ -14,11 +14,20 @@ export interface Feeding {
   readonly partitions: number
   /** Nodes that write for the tenant at the same time, each its own partitions. */
   readonly nodes: number
+  /** Calls of a node that are unanswered, each of partitions of its own. */
+  readonly calls: number
+  /** Blocks are handed over as they are, and prepared before the time begins. */
+  readonly prepared?: boolean
+}
+
+export interface OurWritten extends Written {
+  /** Transactions that were decided while the one before was written. */
+  readonly foreseen: number
 }
 
 export interface Ours {
   /** Writes all records for a tenant of their own. */
-  readonly write: (rows: Rows, feeding: Feeding) => Promise<Written>
+  readonly write: (rows: Rows, feeding: Feeding) => Promise<OurWritten>
   /** Fails where another graph came of what was written last. */
   readonly check: (rows: Rows) => Promise<void>
   readonly close: () => Promise<void>
@@ -36,25 +45,31 @@ const nodesMax = 2
  */
 export async function openOurs({ url, user = "", password = "" }: Server): Promise<Ours> {
   const scope = openScope()
-  const triesAgain = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-  const options = { url, user, password, store: `bench ${stores++}`, triesAgain }
+  const counts = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT))
+  const options = { url, user, password, store: `bench ${stores++}`, counts }
   const open = Effect.all(Array.from({ length: nodesMax }, () => openNeo4jGraph(options)))
   const nodes = await run(Scope.provide(open, scope))
   for (const { sink } of nodes) await run(sink.guard("bench", [{ shard: 0, epoch: 1 }]))
   let tenant = ""
-  const write = async (rows: Rows, feeding: Feeding): Promise<Written> => {
+  const write = async (rows: Rows, feeding: Feeding): Promise<OurWritten> => {
     tenant = `bench-${tenants++}`
-    const before = triesAgain[0] ?? 0
+    const before = [...counts]
     const writing = nodes.slice(0, feeding.nodes)
     const lanes = lanesOf(rows.records, { tenant, partitions: feeding.partitions })
-    const fed = writing.map(({ sink }, at) => {
-      const own = lanes.filter((_, partition) => partition % writing.length === at)
-      return [sink, inTurn(own)] as const
-    })
+    const { length } = writing
+    const fed = writing.flatMap(({ sink }, at) =>
+      Array.from({ length: feeding.calls }, (_, call) => {
+        const turn = call * length + at
+        const own = lanes.filter((_, partition) => partition % (length * feeding.calls) === turn)
+        const blocks = inTurn(own)
+        return [sink, feeding.prepared ? blocks.map(ready(sink)) : blocks.map(soon(sink))] as const
+      }),
+    )
     const started = performance.now()
     await Promise.all(fed.map(([sink, blocks]) => feed(sink, blocks, feeding.batch)))
     const millis = performance.now() - started
-    return { millis, retries: (triesAgain[0] ?? 0) - before }
+    const [retries = 0, foreseen = 0] = counts.map((count, what) => count - (before[what] ?? 0))
+    return { millis, retries, foreseen }
   }
   const check = async (rows: Rows) => {
     for (const { reads } of nodes) {
@@ -65,17 +80,16 @@ export async function openOurs({ url, user = "", password = "" }: Server): Promi
 }
 
 /**
- * A call has blocks in the order in which they came, up to the size of a transaction. They are of
- * all partitions, none of which may be in two calls, so a call waits for the one before; the next
- * is put together meanwhile.
+ * A call has blocks in the order in which they came, up to the size of a transaction. No partition
+ * may be in two calls, so a call waits for the one before; the next is put together meanwhile.
  */
 async function feed(
   sink: GraphSinkShape,
-  blocks: readonly BlockEffects[],
+  blocks: readonly Prepare[],
   batch: number,
 ): Promise<void> {
   const left = blocks.values()
-  const next = () => callOf(sink, left, batch)
+  const next = () => callOf(left, batch)
   for (let call = next(); call.length > 0; ) {
     const committed = run(sink.commit(call))
     call = next()
@@ -83,13 +97,25 @@ async function feed(
   }
 }
 
-function callOf(sink: GraphSinkShape, left: Iterator<BlockEffects>, batch: number) {
+type Prepare = () => PreparedBlock
+
+const soon = (sink: GraphSinkShape) => (block: BlockEffects) => () => sink.prepare(block)
+
+function ready(sink: GraphSinkShape): (block: BlockEffects) => Prepare {
+  return (block) => {
+    const prepared = sink.prepare(block)
+    return () => prepared
+  }
+}
+
+function callOf(left: Iterator<Prepare>, batch: number) {
   const call: PreparedBlock[] = []
   for (let records = 0; records < batch; ) {
-    const block = left.next()
-    if (block.done) break
-    call.push(sink.prepare(block.value))
-    records += block.value.records.length
+    const next = left.next()
+    if (next.done) break
+    const block = next.value()
+    call.push(block)
+    records += block.recordCount
   }
   return call
 }

@@ -2,9 +2,11 @@
 import * as Effect from "effect/Effect"
 import fc from "fast-check"
 import neo4j, { type Session } from "neo4j-driver"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
 import type { BlockEffects } from "../../protocols/graph.ts"
+import { blockEventsMax } from "../../protocols/limits.ts"
 import { driverOf, transact } from "../../stores/adapters/neo4j/connection.ts"
+import { ReadStore } from "../../stores/adapters/neo4j/read-store.ts"
 import { neo4jFormat } from "../../stores/adapters/neo4j/schema.ts"
 import { metadataOf } from "../../stores/adapters/neo4j/takeover.ts"
 import { type Neo4jOptions, openNeo4jGraph, openNeo4jView } from "../../stores/index.ts"
@@ -12,7 +14,16 @@ import { type Server, startNeo4j } from "../servers/index.ts"
 import { choices, chooser, priorities, readings, schedule } from "../stores/arbitrary.ts"
 import { graphConformance } from "../stores/graph-conformance.ts"
 import { GraphModel, hashOfVisible } from "../stores/model.ts"
-import { block, byKey, record, relates, retract, tenant, thing } from "../stores/records.ts"
+import {
+  block,
+  byAlias,
+  byKey,
+  record,
+  relates,
+  retract,
+  tenant,
+  thing,
+} from "../stores/records.ts"
 import { run } from "../support/run.ts"
 import { runScoped } from "../support/scoped.ts"
 
@@ -89,6 +100,59 @@ describe("several nodes on one Neo4j", () => {
   })
 })
 
+describe("a writer that keeps what it has written", () => {
+  it("decides ahead of the server, and makes the same graph as one that never does", async () => {
+    const counts = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT))
+    const busy = await runScoped(openNeo4jGraph({ ...optionsOf(freshName()), counts }))
+    const lanes = [0, 1].map(newLaneOf)
+    await run(
+      Effect.forEach(
+        lanes,
+        (lane) => Effect.forEach(lane, (one) => busy.sink.commit([one]), { discard: true }),
+        { concurrency: lanes.length, discard: true },
+      ),
+    )
+    expect(counts[1]).toBeGreaterThan(0)
+    await expectSameGraph(busy, lanes)
+  })
+
+  it("asks anew where another node has written, or moved a source, in between", async () => {
+    const name = freshName()
+    const [first, second] = [await opened(name), await opened(name)]
+    const lanes = [0, 1, 2].map(longLaneOf)
+    const [one = [], two = [], three = []] = lanes
+    const priority = { priority: 3 }
+    for (const [i, turn] of one.entries()) {
+      const [beside, other] = [two[i], three[i]]
+      const asked = [turn, ...(beside === undefined ? [] : [beside])].map((own) =>
+        first.sink.commit([own]),
+      )
+      const others = other === undefined ? [] : [second.sink.commit([other])]
+      await run(Effect.all([...asked, ...others], { concurrency: "unbounded", discard: true }))
+      await run(second.sink.configureSource(tenant, "source 0", priority))
+    }
+    const alone = await expectSameGraph(first, lanes, priority)
+    const counts = await run(Effect.forEach([first, alone], ({ reads }) => reads.counts(tenant)))
+    expect(counts[0]).toEqual(counts[1])
+  })
+
+  it("goes on where its transaction was ended in the middle", async () => {
+    const name = freshName()
+    const store = await opened(name)
+    const lanes = [0, 1].map(longLaneOf)
+    const ending = endWriters(name)
+    await run(
+      Effect.forEach(
+        lanes,
+        (lane) => Effect.forEach(lane, (own) => store.sink.commit([own]), { discard: true }),
+        { concurrency: lanes.length, discard: true },
+      ),
+    )
+    expect(await ending()).toBeGreaterThan(0)
+    await expectSameGraph(store, lanes)
+  })
+})
+
 describe("a writer that stands still", () => {
   it("holds no guard against a higher epoch", async () => {
     const name = freshName()
@@ -135,6 +199,32 @@ describe("a writer that stands still", () => {
     expect(highest).toBe("guarded")
     for (const lower of [first, second]) expect(["guarded", "Fenced"]).toContain(lower)
   })
+
+  it("holds up no commits when it came to its locks under an epoch that had passed", async () => {
+    const name = freshName()
+    const [owner, other] = [await opened(name), await opened(name)]
+    const { shard } = block(1, [])
+    await run(owner.sink.guard("log", [{ shard, epoch: 5 }]))
+    await run(owner.sink.commit([block(1, [thing("a")], { epoch: 5 })]))
+    await withSession(async (session) => {
+      const transaction = await session.beginTransaction({
+        metadata: metadataOf(name, [{ shard, epoch: 4 }]),
+      })
+      const locks = `MATCH (g:_Guard {store: $name}) SET g._lock = true
+        WITH count(g) AS guards MATCH (t:_Tenant {store: $name}) SET t._lock = true`
+      await transaction.run(locks, { name })
+      const elsewhere = block(1, [thing("b")], { partition: 1 })
+      const commits = [
+        owner.sink.commit([block(2, [thing("c")], { epoch: 5 })]),
+        other.sink.commit([elsewhere]),
+      ]
+      const begin = performance.now()
+      const outcomes = await run(Effect.all(commits, { concurrency: "unbounded" }))
+      expect(outcomes).toMatchObject([[{ kind: "applied" }], [{ kind: "applied" }]])
+      expect(performance.now() - begin).toBeLessThan(standingMillisMax)
+      await expect(transaction.commit()).rejects.toThrow()
+    })
+  }, 60_000)
 
   it("holds up no guard by commits of the new owner that wait for it", async () => {
     const name = freshName()
@@ -238,6 +328,20 @@ describe("a graph in Neo4j", () => {
     expect((await run(view.feed.position(tenant))).sequences).toEqual([1])
   })
 
+  it("is read where it is written, of the servers that an address leads to", async () => {
+    const writing = (url: string) => {
+      const store = new ReadStore({ ...optionsOf(freshName()), url, database: "neo4j" })
+      onTestFinished(() => store.close())
+      return run(Effect.exit(store.plain((cypher) => cypher.rows("CREATE (n:_Tried) RETURN 1"))))
+    }
+    // What is asked of any server is refused a write; what reads is rolled back in any case.
+    expect(await writing(server.url)).toMatchObject({ _tag: "Failure" })
+    expect(await writing(server.url.replace("bolt:", "neo4j:"))).toMatchObject({ _tag: "Success" })
+    await withSession(async (session) => {
+      expect((await session.run("MATCH (n:_Tried) RETURN n")).records).toEqual([])
+    })
+  })
+
   it("says what is wrong when it is opened, and never the password", async () => {
     const refused = (more: Partial<Neo4jOptions>) =>
       run(Effect.flip(Effect.scoped(openNeo4jGraph({ ...optionsOf("refused"), ...more }))))
@@ -304,6 +408,9 @@ const committedTo = (name: string, one: BlockEffects) =>
 /** What a takeover may take at most here; a lock that is waited for lasts two minutes. */
 const takeoverMillisMax = 20_000
 
+/** A third of what the server lets a transaction live, on a machine that is busy. */
+const standingMillisMax = 40_000
+
 async function withSession<A>(use: (session: Session) => PromiseLike<A>): Promise<A> {
   const { url, user = "", password = "" } = server
   const driver = neo4j.driver(url, neo4j.auth.basic(user, password))
@@ -313,6 +420,80 @@ async function withSession<A>(use: (session: Session) => PromiseLike<A>): Promis
     await driver.close()
   }
 }
+
+type Opened = Awaited<ReturnType<typeof opened>>
+type Lanes = readonly (readonly BlockEffects[])[]
+
+/** As one store alone that is written block by block; answers that one. */
+async function expectSameGraph(
+  { reads }: Opened,
+  lanes: Lanes,
+  source0?: { readonly priority: number },
+): Promise<Opened> {
+  const alone = await opened(freshName())
+  for (const one of lanes.flat()) await run(alone.sink.commit([one]))
+  if (source0 !== undefined) await run(alone.sink.configureSource(tenant, "source 0", source0))
+  expect(await run(reads.graphHash(tenant))).toBe(await run(alone.reads.graphHash(tenant)))
+  return alone
+}
+
+/** Ends a transaction of the store whenever one is seen, three times at most; answers how often. */
+function endWriters(store: string): () => Promise<number> {
+  let isOver = false
+  const ended = withSession(async (session) => {
+    let count = 0
+    while (!isOver && count < 3) {
+      const { records } = await session.run(
+        `SHOW TRANSACTIONS YIELD transactionId, metaData, elapsedTime
+         WHERE metaData.intelgraphStore = $store AND elapsedTime.milliseconds > 20
+         RETURN transactionId`,
+        { store },
+      )
+      const ids = records.map((record) => record.get("transactionId"))
+      if (ids.length > 0) await session.run("TERMINATE TRANSACTIONS $ids", { ids })
+      count += ids.length
+    }
+    return count
+  })
+  return () => {
+    isOver = true
+    return ended
+  }
+}
+
+/** Of one source, in blocks as large as they may be: things said once, each joined to another. */
+const newLaneOf = (partition: number): readonly BlockEffects[] =>
+  Array.from({ length: 6 }, (_, i) => {
+    const keyOf = (at: number) => `${partition} ${at}`
+    const own = Array.from({ length: blockEventsMax / 2 }, (_, j) => i * blockEventsMax + j)
+    const things = own.map((at) => thing(keyOf(at), { i }))
+    const links = own.map((at) => {
+      const to = byKey(keyOf(Math.max(0, i - 1) * blockEventsMax))
+      return record(`link ${keyOf(at)}`, { relationships: [relates(byKey(keyOf(at)), to)] })
+    })
+    return block(i + 1, [...things, ...links], {
+      ...{ partition, shard: partition },
+      firstOrdinal: i * blockEventsMax,
+    })
+  })
+
+/** Blocks as large as they may be: things that partitions share in part, and what joins them. */
+const longLaneOf = (partition: number): readonly BlockEffects[] =>
+  Array.from({ length: 4 }, (_, i) => {
+    const own = Array.from({ length: blockEventsMax / 2 }, (_, j) => {
+      const key = `k${partition * 600 + i * 150 + j}`
+      return thing(key, { n: partition, i }, { aliases: [{ scheme: "id", value: key }] })
+    })
+    const links = own.map(({ recordKey }, j) => {
+      const to = j % 9 === 0 ? byAlias(`k${j * 7}`) : byKey(`k${j * 11}`)
+      const relationships = [relates(byKey(recordKey), to, { derived: j % 5 === 0 })]
+      return record(`${partition}: ${recordKey}`, { relationships })
+    })
+    return block(i + 1, [...own, ...links], {
+      ...{ partition, shard: partition, source: `source ${partition}` },
+      firstOrdinal: i * blockEventsMax,
+    })
+  })
 
 /** Whether a transaction of that store waits for another one. */
 const isBlocked = (store: string): Promise<boolean> =>

@@ -28,6 +28,7 @@ import {
   tenant,
   thing,
 } from "./records.ts"
+import { conformanceOfTenants } from "./tenants-conformance.ts"
 
 export interface GraphAdapter {
   readonly name: string
@@ -50,7 +51,7 @@ export function graphConformance(adapter: GraphAdapter): void {
   describe(`${adapter.name}: fences and cursors`, () => fencesAndCursors(open, reopened))
   describe(`${adapter.name}: sameness and counting`, () => samenessAndCounting(open, reopened))
   describe(`${adapter.name}: what is visible`, () => whatIsVisible(open))
-  describe(`${adapter.name}: tenants`, () => tenants(open))
+  describe(`${adapter.name}: tenants`, () => conformanceOfTenants(open))
   describe(`${adapter.name}: reads`, () => conformanceOfReads(open))
   describe(`${adapter.name}: dead letters`, () => conformanceOfLetters(open))
   describe(`${adapter.name}: changes`, () => conformanceOfChanges(open, adapter.histories))
@@ -394,75 +395,3 @@ function whatIsVisible(open: Open): void {
 }
 
 const byKeyed = (key: string) => ({ type: "thing", key })
-
-function tenants(open: Open): void {
-  it("shows a tenant nothing of another, in any read", async () => {
-    const store = await open()
-    const graph = (mark: string) => {
-      const aliases = [{ scheme: "id", value: "T1" }]
-      return [
-        thing("a", { name: `name ${mark}`, list: [mark] }, { aliases }),
-        thing("b", { name: mark }),
-        record(`r-${mark}`, {
-          relationships: [
-            relates(byAlias("T1"), byKey("b"), { properties: { mark } }),
-            relates(byKey("a"), byKey(mark), { discriminator: mark }),
-          ],
-        }),
-        rejected(`!${mark}`, `detail ${mark}`),
-      ]
-    }
-    await commit(
-      store,
-      block(1, graph("apricot"), { tenant: "one", source: "apricots", file: "apricot.json" }),
-      block(1, graph("banana"), { tenant: "two", source: "bananas", file: "banana.json" }),
-    )
-    const seen = JSON.stringify(await run(everything(store.reads, "one")))
-    expect(seen).toContain("apricot")
-    expect(seen).not.toContain("banana")
-    expect(JSON.stringify(await run(everything(store.reads, "two")))).not.toContain("apricot")
-    expect(await run(store.reads.tenants)).toEqual(["one", "two"])
-    const [one, two] = [await hashOf(store, "one"), await hashOf(store, "two")]
-    expect(one).not.toBe(two)
-    await commit(store, block(2, [retract("a")], { tenant: "two", source: "bananas" }))
-    await commit(store, block(3, [retract("a")], { tenant: "two", source: "apricots" }))
-    expect(await hashOf(store, "one")).toBe(one)
-  })
-
-  it("answers an unknown tenant as an empty one", async () => {
-    const store = await open()
-    await commit(store, block(1, [thing("a")]))
-    const empty = await open()
-    expect(await run(everything(store.reads, "nobody"))).toEqual(
-      await run(everything(empty.reads, "nobody")),
-    )
-    expect(await hashOf(store, "nobody")).toBe(await hashOf(empty, "nobody"))
-  })
-}
-
-const hashOf = (store: GraphStore, name: string) => run(store.reads.graphHash(name))
-
-/** Every read of a tenant. */
-export const everything = (reads: GraphStore["reads"], name: string) => {
-  const a = byKeyed("a")
-  const step = { relationship: "uses", direction: "out" as const, type: "thing", source: "source" }
-  const steps = [step, { ...step, direction: "in" as const }]
-  const search = (text: string) => reads.entities(name, { text }, { first: 99 })
-  return Effect.all([
-    reads.entity(name, "thing", "a"),
-    reads.assertions(name, "thing", "a"),
-    reads.entities(name, {}, { first: 99 }),
-    reads.entities(name, { properties: [{ name: "name", eq: "name banana" }] }, { first: 99 }),
-    search("name"),
-    search("banana"),
-    search("apricot"),
-    reads.relationships(name, a, { direction: "both" }, { first: 99 }),
-    reads.neighbors(name, a, { hops: 3 }),
-    reads.path(name, a, byKeyed("b"), 6),
-    reads.rank(name, { type: "thing", unless: [], steps, count: 0, first: 9 }),
-    reads.counts(name),
-    reads.sources(name),
-    reads.runCounters(name, "source", { epoch: 1, count: 1 }),
-    reads.deadLetters(name, {}, { first: 99 }),
-  ])
-}

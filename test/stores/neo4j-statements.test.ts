@@ -1,13 +1,13 @@
 /** How statements leave for Neo4j. */
-import { Neo4jError } from "neo4j-driver"
+import { int, Neo4jError } from "neo4j-driver"
 import { expect, it } from "vitest"
 import { neo4jRowsPerStatement } from "../../protocols/limits.ts"
-import { Cypher } from "../../stores/adapters/neo4j/connection.ts"
+import { Cypher, Outbox } from "../../stores/adapters/neo4j/connection.ts"
 
 type Run = ConstructorParameters<typeof Cypher>[0]["run"]
 type Sent = readonly [text: string, parameters: Record<string, unknown>]
 
-it("has rows in bounded batches, each in a map: one plan serves all lengths", async () => {
+function recording() {
   const sent: Sent[] = []
   const answer = { records: [] } as unknown as Awaited<ReturnType<Run>>
   const cypher = new Cypher({
@@ -16,6 +16,11 @@ it("has rows in bounded batches, each in a map: one plan serves all lengths", as
       return Promise.resolve(answer)
     },
   })
+  return { sent, cypher }
+}
+
+it("has rows in bounded batches, each in a map: one plan serves all lengths", async () => {
+  const { sent, cypher } = recording()
   await cypher.each("RETURN r", Array.from({ length: neo4jRowsPerStatement + 1 }, String))
   cypher.send("RETURN r", [])
   await cypher.answered()
@@ -27,6 +32,23 @@ it("has rows in bounded batches, each in a map: one plan serves all lengths", as
     return (parameters.batch as { readonly rows: readonly unknown[] }).rows.length
   })
   expect(lengths).toEqual([neo4jRowsPerStatement, 1])
+})
+
+it("leaves as it would have been sent, where it was put together before", async () => {
+  const [early, late] = [recording(), recording()]
+  const outbox = new Outbox()
+  for (const out of [outbox, late.cypher]) {
+    out.send("RETURN r", [1, "text"], { store: "s", number: 2 ** 40 })
+    out.sendMany("RETURN toInteger(r[0])", [[2 ** 40, null, ["a"]]], { number: 3 })
+    out.post("RETURN $rows", { rows: { rows: [null, 5] } })
+  }
+  expect(early.sent).toEqual([])
+  early.cypher.postAll(outbox)
+  await early.cypher.answered()
+  expect(early.sent).toEqual(late.sent)
+  const [whole, many] = early.sent.map(([, parameters]) => parameters)
+  expect(whole).toMatchObject({ number: int(2 ** 40), batch: { rows: [int(1), "text"] } })
+  expect(many).toMatchObject({ number: int(3), batch: { rows: [[2 ** 40, null, ["a"]]] } })
 })
 
 it("tells why a transaction failed, also where it hears first that all is over", async () => {

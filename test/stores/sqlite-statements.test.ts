@@ -12,8 +12,8 @@ import { writerThread } from "../../stores/adapters/sqlite/writer-thread.ts"
 import { openGraphReads, openGraphStore } from "../../stores/index.ts"
 import { run, runSync } from "../support/run.ts"
 import { runScoped, temporaryFolder } from "../support/scoped.ts"
-import { everything } from "./graph-conformance.ts"
 import { block, tenant, thing } from "./records.ts"
+import { everything } from "./tenants-conformance.ts"
 
 /** Texts of all statements that `use` prepares. */
 function preparedBy(use: () => void): readonly string[] {

@@ -4,27 +4,35 @@
  * second connection, where there is one.
  */
 import { neo4jRowsBesideMin, recordsAskedAheadMax } from "../../../protocols/limits.ts"
+import type { AliasColumns, NodeColumns } from "../../graph/write/fetched-rows.ts"
 import type { AliasName, Ends, Fetching, KeyOf, Question } from "../../graph/write/fetching.ts"
 import { nameOfEnds, nameOfKey, type WorkingSet } from "../../graph/write/working-set.ts"
+import { alias, edge, node, type OwnEdgeColumns, type RecordColumns, record } from "./columns.ts"
 import type { Cypher, Value } from "./connection.ts"
+import type { KeptEnd, KeptRows, NameKind } from "./kept.ts"
 import type { Loading } from "./load.ts"
 import { aliasesAt, namesOf, type RecordName, type Shelf, saidOf } from "./said.ts"
 
-type RecordColumns = readonly [source: number, key: string, said: string]
+/** A connection that answers, and what is known without it. */
+export interface Asking extends Pick<Loading, "set" | "shelf" | "kept"> {
+  readonly cypher: Pick<Cypher, "each" | "rows">
+}
 
 export class Fetch implements Fetching {
   readonly aheadMax = recordsAskedAheadMax
-  readonly #cypher: Cypher
+  readonly #cypher: Asking["cypher"]
   readonly #set: WorkingSet
   readonly #shelf: Shelf
+  readonly #kept: KeptRows
   readonly #beside: Cypher | undefined
   readonly #tenant: number
   readonly #asked = new Set<string>()
 
-  constructor({ cypher, set, shelf }: Loading, tenant: number, beside?: Cypher) {
+  constructor({ cypher, set, shelf, kept }: Asking, tenant: number, beside?: Cypher) {
     this.#cypher = cypher
     this.#set = set
     this.#shelf = shelf
+    this.#kept = kept
     this.#beside = beside
     this.#tenant = tenant
   }
@@ -34,8 +42,11 @@ export class Fetch implements Fetching {
   }
 
   async records(wanted: Iterable<RecordName>): Promise<void> {
-    const names = distinct(wanted, (name) => nameOfKey(...name)).filter(
-      (name) => this.#set.records.get(nameOfKey(...name)) === undefined,
+    const names = this.#unknown(
+      wanted,
+      "record",
+      ([source, key]) => nameOfKey(source, key),
+      (name) => this.#set.records.get(name) !== undefined,
     )
     const rows = await this.#each<RecordColumns>(
       `MATCH (d:_Record {source: r[0], key: r[1]}) WHERE d.tenant = $tenant RETURN ${record}`,
@@ -92,13 +103,10 @@ export class Fetch implements Fetching {
   }
 
   async nodesByKey(wanted: Iterable<KeyOf>): Promise<void> {
-    const unknown = distinct(wanted, ([type, key]) => nameOfKey(type, key)).filter(
-      ([type, key]) => {
-        const name = nameOfKey(type, key)
-        const id = this.#set.nodesByKey.get(name)
-        return id === undefined ? this.#isFirst("entity", name) : !this.#isWhole(id)
-      },
-    )
+    const unknown = this.#unknown(wanted, "entity", nameOfEntity, (name) => {
+      const id = this.#set.nodesByKey.get(name)
+      return id === undefined ? !this.#isFirst("entity", name) : this.#isWhole(id)
+    })
     this.#putNodes(
       await this.#each<NodeColumns>(
         `MATCH (n:_Entity {type: r[0], key: r[1]}) WHERE n.tenant = $tenant ${node}`,
@@ -109,12 +117,12 @@ export class Fetch implements Fetching {
 
   /** A text of some thousand characters for each end of each relationship is most of the answer. */
   async endsByKey(wanted: Iterable<KeyOf>): Promise<void> {
-    const unknown = distinct(wanted, ([type, key]) => nameOfKey(type, key)).filter(
-      ([type, key]) => {
-        const name = nameOfKey(type, key)
-        return !this.#set.nodesByKey.has(name) && this.#isFirst("entity", name)
-      },
-    )
+    const unknown = this.#unknown(wanted, "entity", nameOfEntity, (name) => {
+      if (this.#set.nodesByKey.has(name)) return true
+      const kept = this.#kept.end(this.#tenant, name)
+      if (kept !== undefined) this.#putEnd(kept)
+      return kept !== undefined || !this.#isFirst("entity", name)
+    })
     type Row = [id: number, type: number, key: string, asserted: number, revision: number]
     const rows = await this.#each<Row>(
       `MATCH (n:_Entity {type: r[0], key: r[1]}) WHERE n.tenant = $tenant
@@ -122,12 +130,14 @@ export class Fetch implements Fetching {
       unknown,
     )
     for (const [id, type, key, asserted, revision] of rows) {
-      if (this.#set.nodes.get(id) !== undefined) continue
-      const name = { id, tenant: this.#tenant, type, key }
-      const shown = { asserted, properties: "", aliases: "", revision }
-      this.#set.putNode({ ...name, ...shown, state: "kept" })
-      this.#shelf.ofEnds.add(id)
+      if (this.#set.nodes.get(id) === undefined) this.#putEnd({ id, type, key, asserted, revision })
     }
+  }
+
+  #putEnd({ id, type, key, asserted, revision }: KeptEnd): void {
+    const shown = { asserted, properties: "", aliases: "", revision }
+    this.#set.putNode({ id, tenant: this.#tenant, type, key, ...shown, state: "kept" })
+    this.#shelf.ofEnds.add(id)
   }
 
   async nodes(wanted: Iterable<number>): Promise<void> {
@@ -179,11 +189,11 @@ export class Fetch implements Fetching {
   }
 
   async aliasesByName(wanted: Iterable<AliasName>): Promise<void> {
-    const names = distinct(wanted, ([type, ...name]) => nameOfKey(type, ...name)).filter(
-      ([type, ...parts]) => {
-        const name = nameOfKey(type, ...parts)
-        return !this.#set.aliasesByName.has(name) && this.#isFirst("alias", name)
-      },
+    const names = this.#unknown(
+      wanted,
+      "alias",
+      ([type, scheme, value]) => nameOfKey(type, scheme, value),
+      (name) => this.#set.aliasesByName.has(name) || !this.#isFirst("alias", name),
     )
     this.#putAliases(
       await this.#each<AliasColumns>(
@@ -269,7 +279,7 @@ export class Fetch implements Fetching {
   async edges(wanted: Iterable<number>): Promise<void> {
     const ids = distinct(wanted).filter((id) => this.#set.edges.get(id) === undefined)
     this.#putEdges(
-      await this.#each<EdgeColumns>(
+      await this.#each<OwnEdgeColumns>(
         `MATCH (a:_Entity {id: r[1]}) USING INDEX a:_Entity(id) WHERE a.tenant = $tenant
          MATCH (b:_Entity {id: r[2]}) USING INDEX b:_Entity(id)
          MATCH (a)-[e]->(b) WHERE e.id = r[0] RETURN ${edge}`,
@@ -279,12 +289,15 @@ export class Fetch implements Fetching {
   }
 
   async edgesByEnds(wanted: Iterable<Ends>): Promise<void> {
-    const ends = distinct(wanted, (one) => nameOfEnds(...one)).filter(
-      (one) => !this.#set.edgesByEnds.has(nameOfEnds(...one)),
+    const ends = this.#unknown(
+      wanted,
+      "edge",
+      ([from, type, to, discriminator]) => nameOfEnds(from, type, to, discriminator),
+      (name) => this.#set.edgesByEnds.has(name),
     )
     const others = Map.groupBy(ends, ([from]) => from)
     this.#putEdges(
-      await this.#each<EdgeColumns>(
+      await this.#each<OwnEdgeColumns>(
         `MATCH (a:_Entity {id: r[0]}) USING INDEX a:_Entity(id) WHERE a.tenant = $tenant
          UNWIND r[1] AS o
          MATCH (b:_Entity {id: o[1]}) USING INDEX b:_Entity(id)
@@ -295,7 +308,7 @@ export class Fetch implements Fetching {
     )
   }
 
-  #putEdges(rows: readonly EdgeColumns[]): void {
+  #putEdges(rows: readonly OwnEdgeColumns[]): void {
     for (const [id, type, from, to, discriminator, derived, links, properties, by] of rows) {
       this.#shelf.by.set(id, by)
       const name = { id, tenant: this.#tenant, type, from, to, discriminator }
@@ -333,6 +346,22 @@ export class Fetch implements Fetching {
     return { nodes: nodes.map(([id]) => id), edges: edges.map(([id]) => id) }
   }
 
+  /** Each once by its name, but for what is known here and what the tenant does not have. */
+  #unknown<A>(
+    wanted: Iterable<A>,
+    kind: NameKind,
+    nameOf: (one: A) => string,
+    isKnown: (name: string) => boolean,
+  ): readonly A[] {
+    const unknown = new Map<string, A>()
+    for (const one of wanted) {
+      const name = nameOf(one)
+      if (isKnown(name) || this.#kept.isAbsent(this.#tenant, kind, name)) continue
+      unknown.set(name, one)
+    }
+    return [...unknown.values()]
+  }
+
   async #each<A extends readonly unknown[]>(text: string, rows: readonly Value[]): Promise<A[]> {
     const of = { tenant: this.#tenant }
     if (rows.length === 0) return []
@@ -350,42 +379,7 @@ export class Fetch implements Fetching {
   }
 }
 
-const node = "RETURN n.id, n.type, n.key, n.asserted, n.properties, n.aliases, n.revision"
-const alias = "a.id, a.type, a.scheme, a.value, a.node, a.claims"
-const edge = `e.id, e.type, a.id, b.id, coalesce(e.discriminator, ''), coalesce(e.derived, 0),
-  coalesce(e.links, 1), e.properties, e.by`
-const record = "d.source, d.key, d.said"
-
-type NodeColumns = [
-  id: number,
-  type: number,
-  key: string,
-  asserted: number,
-  properties: string,
-  aliases: string,
-  revision: number,
-]
-
-type AliasColumns = [
-  id: number,
-  type: number,
-  scheme: string,
-  value: string,
-  node: number | null,
-  claims: number,
-]
-
-type EdgeColumns = [
-  id: number,
-  type: number,
-  from: number,
-  to: number,
-  discriminator: string,
-  derived: number,
-  links: number,
-  properties: string,
-  by: string,
-]
+const nameOfEntity = ([type, key]: KeyOf): string => nameOfKey(type, key)
 
 function distinct<A>(wanted: Iterable<A>, nameOf: (one: A) => unknown = (one) => one): A[] {
   const byName = new Map<unknown, A>()

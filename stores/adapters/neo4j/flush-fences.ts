@@ -1,9 +1,9 @@
 /** Writes what a transaction counted, where it stands, what was set aside, and what changed. */
 import type { Cell } from "../../graph/write/cells.ts"
 import type { WorkingSet } from "../../graph/write/working-set.ts"
-import type { Cypher, Value } from "./connection.ts"
+import type { Outgoing, Value } from "./connection.ts"
 
-export function flushFences(cypher: Cypher, set: WorkingSet, store: string): void {
+export function flushFences(cypher: Outgoing, set: WorkingSet, store: string): void {
   for (const [name, value] of set.newMeta) {
     cypher.send("MATCH (s:_Store {name: $store}) SET s[r[0]] = r[1]", [[name, value]], { store })
   }
@@ -40,7 +40,7 @@ const count = `
   FOREACH (r IN $tallies.rows | MERGE (n:_Tally {tenant: r[0], what: r[1], of: r[2]})
     SET n.count = coalesce(n.count, 0) + r[3])`
 
-function flushCounts(cypher: Cypher, set: WorkingSet): void {
+function flushCounts(cypher: Outgoing, set: WorkingSet): void {
   const cursors = [...set.moved].map(([name, [tenant, partition]]) => {
     const { sequence, epoch } = set.cursors.get(name) ?? { sequence: 0, epoch: 0 }
     return [tenant, partition, sequence, epoch]
@@ -55,7 +55,7 @@ function flushCounts(cypher: Cypher, set: WorkingSet): void {
 }
 
 /** Numbered in the order in which they came, for each tenant. */
-function flushDeadLetters(cypher: Cypher, set: WorkingSet): void {
+function flushDeadLetters(cypher: Outgoing, set: WorkingSet): void {
   const counts = new Map<number, number>()
   const rows = set.deadLetters.map((columns): Value => {
     const [tenant] = columns
@@ -80,7 +80,11 @@ const changedOf = <C extends Cell>(cells: Iterable<C>): readonly C[] =>
   [...cells].filter(({ state }) => state !== "kept")
 
 /** A tenant's feed stands in the node that its writers lock. */
-export function flushFeed(cypher: Cypher, set: WorkingSet, sender: string): void {
+export function flushFeed(
+  cypher: Outgoing,
+  set: WorkingSet,
+  { sender, mark }: { readonly sender: string; readonly mark: string },
+): void {
   const turned = new Set([...set.moved.values()].map(([tenant]) => tenant))
   const feeds = changedOf(set.feeds.values())
   const quiet = new Set(turned)
@@ -88,7 +92,7 @@ export function flushFeed(cypher: Cypher, set: WorkingSet, sender: string): void
   cypher.send(
     `MATCH (t:_Tenant {id: r[0]})
      SET t.revision = r[1], t.node = r[2], t.changes = r[3], t.sequences = r[4],
-       t.sender = $sender, t.turn = coalesce(t.turn, 0) + r[5]
+       t.sender = $sender, t.turn = coalesce(t.turn, 0) + r[5], t.mark = $mark
      FOREACH (c IN r[6] | CREATE (:_Change {tenant: c[0], last: c[1], first: c[2],
        revision: c[3], at: c[4], sequences: c[5], entries: c[6]}))`,
     feeds.map(({ tenant, revision, node, changes, sequences }) => [
@@ -100,9 +104,9 @@ export function flushFeed(cypher: Cypher, set: WorkingSet, sender: string): void
       turned.has(tenant) ? 1 : 0,
       set.newChanges.filter(([of]) => of === tenant),
     ]),
-    { sender },
+    { sender, mark },
   )
-  turn(cypher, quiet)
+  turn(cypher, quiet, mark)
   cypher.send("MATCH (n:_Change {tenant: r[0], last: r[1]}) DELETE n", set.dropped)
   cypher.send("MATCH (n:_Gone) WHERE n.tenant = r[0] AND n.revision <= r[1] DELETE n", [
     ...set.droppedGone,
@@ -111,6 +115,10 @@ export function flushFeed(cypher: Cypher, set: WorkingSet, sender: string): void
 }
 
 /** The tenants' rows are others now: reads that were under way begin anew. */
-export function turn(cypher: Cypher, tenants: Iterable<number>): void {
-  cypher.send("MATCH (t:_Tenant {id: r}) SET t.turn = coalesce(t.turn, 0) + 1", [...tenants])
+export function turn(cypher: Outgoing, tenants: Iterable<number>, mark: string): void {
+  cypher.send(
+    "MATCH (t:_Tenant {id: r}) SET t.turn = coalesce(t.turn, 0) + 1, t.mark = $mark",
+    [...tenants],
+    { mark },
+  )
 }

@@ -1,8 +1,8 @@
 /** Writes what records say: their texts, the aliases that they point at, who speaks of what. */
 import { invariant } from "../../../protocols/errors.ts"
 import { parseRefs } from "../../graph/write/block-writer.ts"
-import type { EdgeCell, RecordCell, WorkingSet } from "../../graph/write/working-set.ts"
-import type { Cypher } from "./connection.ts"
+import type { EdgeCell, LinkCell, RecordCell, WorkingSet } from "../../graph/write/working-set.ts"
+import type { Outgoing } from "./connection.ts"
 import { aliasesAt, type RecordName, type Shelf, textOfNames, textOfSaid } from "./said.ts"
 
 /** Records that are new, or of which anything has changed, with their texts. */
@@ -21,15 +21,19 @@ function textOf(set: WorkingSet, shelf: Shelf, cell: RecordCell): string {
     const known = link.edge === null ? undefined : shelf.ends.get(link.edge)
     return [link, edge === undefined ? known : ([edge.from, edge.to] as const)] as const
   })
-  return textOfSaid(cell, cell.refs.split("/")[0] ?? "", links)
+  return textOfSaid(cell, cell.refs.slice(0, cell.refs.indexOf("/")), links)
 }
 
-const linksOf = (set: WorkingSet, { refs }: RecordCell) =>
-  parseRefs(refs).links.flatMap((id) => set.links.get(id) ?? [])
+function linksOf(set: WorkingSet, { refs }: RecordCell): readonly LinkCell[] {
+  if (refs.endsWith("/")) return noLinks
+  return parseRefs(refs).links.flatMap((id) => set.links.get(id) ?? [])
+}
+
+const noLinks: readonly LinkCell[] = []
 
 /** Joins records to the aliases that their links have at an end. */
 export function flushPoints(
-  cypher: Cypher,
+  cypher: Outgoing,
   set: WorkingSet,
   shelf: Shelf,
   records: RecordsToWrite,
@@ -38,7 +42,9 @@ export function flushPoints(
   const made: [...RecordName, alias: number][] = []
   for (const cell of records.keys()) {
     const before = shelf.pointed.get(cell.id) ?? none
-    const after = aliasesAt(linksOf(set, cell))
+    const links = linksOf(set, cell)
+    if (before.size === 0 && !links.some(isByAlias)) continue
+    const after = aliasesAt(links)
     const name = [cell.source, cell.key] as const
     for (const alias of before) if (!after.has(alias)) gone.push([...name, alias])
     for (const alias of after) if (!before.has(alias)) made.push([...name, alias])
@@ -48,6 +54,8 @@ export function flushPoints(
 }
 
 const none: ReadonlySet<number> = new Set()
+
+const isByAlias = ({ fromAlias, toAlias }: LinkCell) => fromAlias !== null || toAlias !== null
 
 const ends = `
   MATCH (d:_Record {source: r[0], key: r[1]}) USING INDEX d:_Record(source, key)

@@ -9,7 +9,7 @@
 import { neo4jRowsPerStatement } from "../../../protocols/limits.ts"
 import type { Cell, Cells } from "../../graph/write/cells.ts"
 import type { EdgeCell, NodeCell, RecordCell, WorkingSet } from "../../graph/write/working-set.ts"
-import type { Cypher, Value } from "./connection.ts"
+import type { Outgoing, PlainValue, Value } from "./connection.ts"
 import { flushFeed, flushFences } from "./flush-fences.ts"
 import {
   byOf,
@@ -28,32 +28,41 @@ export type TypeNames = (type: number) => string | undefined
 interface Flushing {
   readonly store: string
   readonly sender: string
+  /** Of the tenants' turn. */
+  readonly mark: string
   readonly types: TypeNames
   readonly shelf: Shelf
 }
 
-export async function flush(
-  cypher: Cypher,
+export function flush(cypher: Outgoing, set: WorkingSet, flushing: Flushing): void {
+  for (const step of flushSteps(cypher, set, flushing)) step()
+}
+
+/** Each for itself, so that whoever has other things to do can do them in between. */
+export function* flushSteps(
+  cypher: Outgoing,
   set: WorkingSet,
-  { store, sender, types, shelf }: Flushing,
-): Promise<void> {
+  { store, sender, mark, types, shelf }: Flushing,
+): Generator<() => void, void> {
   const records = recordsToWrite(set, shelf)
-  flushFences(cypher, set, store)
-  flushGone(cypher, set)
-  const paired = flushPairs(cypher, set, { types, records })
-  flushEntities(cypher, set, types)
-  flushBooks(cypher, set, records, paired)
-  flushJoins(cypher, set)
-  flushPoints(cypher, set, shelf, records)
-  flushEdges(cypher, set, types)
-  flushFeed(cypher, set, sender)
-  await cypher.answered()
+  yield () => flushFences(cypher, set, store)
+  yield () => flushGone(cypher, set)
+  let paired: ReadonlySet<RecordCell> = new Set()
+  yield () => {
+    paired = flushPairs(cypher, set, { types, records })
+  }
+  yield () => flushEntities(cypher, set, types)
+  yield () => flushBooks(cypher, set, records, paired)
+  yield () => flushJoins(cypher, set)
+  yield () => flushPoints(cypher, set, shelf, records)
+  yield () => flushEdges(cypher, set, types)
+  yield () => flushFeed(cypher, set, { sender, mark })
 }
 
 const rowsOf = <C extends Cell>(cells: readonly C[], row: (cell: C) => Value): Value[] =>
   cells.map(row)
 
-function flushGone(cypher: Cypher, set: WorkingSet): void {
+function flushGone(cypher: Outgoing, set: WorkingSet): void {
   cypher.send(
     `${assertionOf} DELETE a`,
     rowsOf(set.assertions.gone, ({ node, record }) => [node, ...nameOfRecord(set, record)]),
@@ -79,7 +88,7 @@ function flushGone(cypher: Cypher, set: WorkingSet): void {
  * nearly all come: nothing has to be looked up to join the two.
  */
 function flushPairs(
-  cypher: Cypher,
+  cypher: Outgoing,
   set: WorkingSet,
   { types, records }: { readonly types: TypeNames; readonly records: RecordsToWrite },
 ): ReadonlySet<RecordCell> {
@@ -91,7 +100,7 @@ function flushPairs(
   })
   const paired = new Map<RecordCell, Pair>()
   for (const pair of pairs) if (!paired.has(pair.record)) paired.set(pair.record, pair)
-  cypher.send(
+  cypher.sendMany(
     `CREATE (:_Record {${recordNames(0)}})-[:_SAYS]->(:_Entity:$(r[13]) {${entityNames(4)}})`,
     [...paired.values()].map(({ node, record }) => [
       ...recordColumns(record, records),
@@ -109,15 +118,25 @@ interface Pair {
   readonly record: RecordCell
 }
 
+/** Of rows whose numbers come as floating ones. */
 const namesFrom = (names: readonly string[], at: number): string =>
-  names.map((name, i) => `${name}: r[${at + i}]`).join(", ")
+  names
+    .map((name, i) => {
+      const column = `r[${at + i}]`
+      return `${name}: ${wholeNumbers.has(name) ? `toInteger(${column})` : column}`
+    })
+    .join(", ")
+
+const wholeNumbers: ReadonlySet<string> = new Set([
+  ...["id", "tenant", "type", "asserted", "revision", "source", "node", "claims"],
+])
 
 const entityNames = (at: number): string => namesFrom(entityProperties, at)
 const entityProperties = [
   ...["id", "tenant", "type", "key", "asserted", "properties", "aliases", "revision", "words"],
 ]
 
-function entityColumns(set: WorkingSet, cell: NodeCell): readonly Value[] {
+function entityColumns(set: WorkingSet, cell: NodeCell): readonly PlainValue[] {
   const { id, tenant, type, key, asserted, properties, aliases, revision } = cell
   return [id, tenant, type, key, asserted, properties, aliases, revision, wordsOf(set, cell)]
 }
@@ -127,10 +146,10 @@ function wordsOf(set: WorkingSet, { id, tenant, type }: NodeCell): string | null
   return text === undefined ? null : indexedWords(tenant, type, text)
 }
 
-function flushEntities(cypher: Cypher, set: WorkingSet, types: TypeNames): void {
-  cypher.send(
+function flushEntities(cypher: Outgoing, set: WorkingSet, types: TypeNames): void {
+  cypher.sendMany(
     `CREATE (:_Entity:$(r[9]) {${entityNames(0)}})`,
-    rowsOf(set.nodes.in("new"), (cell) => {
+    set.nodes.in("new").map((cell) => {
       const token = tokenOf(cell.type, types(cell.type))
       return [...entityColumns(set, cell), cell.asserted > 0 ? [token] : [token, "_Stub"]]
     }),
@@ -165,7 +184,7 @@ const markStub = `
 
 /** What is not shown: records, aliases, links, and what is set aside. */
 function flushBooks(
-  cypher: Cypher,
+  cypher: Outgoing,
   set: WorkingSet,
   records: RecordsToWrite,
   paired: ReadonlySet<RecordCell>,
@@ -175,13 +194,14 @@ function flushBooks(
     rowsOf(set.sources.in("changed"), ({ id, priority }) => [id, priority]),
   )
   const cells = [...records.keys()].filter((cell) => !paired.has(cell))
-  cypher.send(
-    `CREATE (:_Record {${recordNames(0)}})`,
-    rowsOf(
-      cells.filter(({ state }) => state === "new"),
-      (cell) => recordColumns(cell, records),
-    ),
-  )
+  const fresh = cells.filter(({ state }) => state === "new")
+  for (const [source, own] of Map.groupBy(fresh, (cell) => cell.source)) {
+    cypher.sendMany(
+      "CREATE (:_Record {source: $source, key: r[0], said: r[1], tenant: $tenant})",
+      own.map((cell) => [cell.key, records.get(cell) ?? ""]),
+      { source, tenant: own[0]?.tenant ?? -1 },
+    )
+  }
   cypher.send(
     "MATCH (n:_Record {source: r[0], key: r[1]}) SET n.said = r[2]",
     rowsOf(
@@ -189,18 +209,19 @@ function flushBooks(
       (cell) => recordColumns(cell, records),
     ),
   )
-  cypher.send(
-    `CREATE (:_Alias {id: r[0], tenant: r[1], type: r[2], scheme: r[3], value: r[4], node: r[5],
-       claims: r[6]})`,
-    rowsOf(set.aliases.in("new"), ({ id, tenant, type, scheme, value, node, claims }) => [
-      id,
-      tenant,
-      type,
-      scheme,
-      value,
-      node,
-      claims,
-    ]),
+  cypher.sendMany(
+    `CREATE (:_Alias {${aliasNames}})`,
+    set.aliases
+      .in("new")
+      .map(({ id, tenant, type, scheme, value, node, claims }) => [
+        id,
+        tenant,
+        type,
+        scheme,
+        value,
+        node,
+        claims,
+      ]),
   )
   cypher.send(
     "MATCH (n:_Alias {id: r[0]}) SET n.node = r[1], n.claims = r[2]",
@@ -208,16 +229,17 @@ function flushBooks(
   )
 }
 
+const aliasNames = namesFrom(["id", "tenant", "type", "scheme", "value", "node", "claims"], 0)
 const recordNames = (at: number): string => namesFrom(["source", "key", "said", "tenant"], at)
 
-const recordColumns = (cell: RecordCell, records: RecordsToWrite): readonly Value[] => [
+const recordColumns = (cell: RecordCell, records: RecordsToWrite): readonly PlainValue[] => [
   cell.source,
   cell.key,
   records.get(cell) ?? "",
   cell.tenant,
 ]
 
-function flushJoins(cypher: Cypher, set: WorkingSet): void {
+function flushJoins(cypher: Outgoing, set: WorkingSet): void {
   const said = ({ node, record, properties, aliases }: AssertionCell): Value => [
     node,
     ...nameOfRecord(set, record),
@@ -233,40 +255,51 @@ function flushJoins(cypher: Cypher, set: WorkingSet): void {
     `${assertionOf} SET a.properties = r[3], a.aliases = r[4]`,
     rowsOf(set.assertions.in("changed"), said),
   )
-  cypher.send(
-    "MATCH (a:_Alias {id: r[0]}) MATCH (n:_Entity {id: r[1]}) CREATE (a)-[:_CLAIMED_BY]->(n)",
-    rowsOf(set.claims.in("new"), ({ alias, node }) => [alias, node]),
+  cypher.sendMany(
+    `MATCH (a:_Alias {id: toInteger(r[0])}) MATCH (n:_Entity {id: toInteger(r[1])})
+     CREATE (a)-[:_CLAIMED_BY]->(n)`,
+    set.claims.in("new").map(({ alias, node }) => [alias, node]),
   )
 }
 
 type AssertionCell = Parameters<WorkingSet["putAssertion"]>[0]
 
-function flushEdges(cypher: Cypher, set: WorkingSet, types: TypeNames): void {
+function flushEdges(cypher: Outgoing, set: WorkingSet, types: TypeNames): void {
   cypher.send(
     `${edgeOf} SET e.derived = r[3], e.links = r[4], e.properties = r[5], e.by = r[6]`,
     rowsOf(set.edges.in("changed"), (cell) => [...edgeKey(cell), ...edgeState(set, cell)]),
   )
-  const sorted = [...set.edges.in("new")].sort((a, b) => a.from - b.from || a.to - b.to)
-  for (let at = 0; at < sorted.length; at += neo4jRowsPerStatement) {
-    const some = sorted.slice(at, at + neo4jRowsPerStatement)
-    cypher.send(
-      `MATCH (a:_Entity {id: r[0]}) UNWIND r[1] AS o MATCH (b:_Entity {id: o[0]})
-       CREATE (a)-[:$(o[1]) {id: o[2], type: o[3], discriminator: o[4], derived: o[5],
-         links: o[6], properties: o[7], by: o[8]}]->(b)`,
-      [...Map.groupBy(some, ({ from }) => from)].map(([from, own]) => [
-        from,
-        own.map((cell) => {
-          const { id, type, to, discriminator } = cell
-          const name = [to, tokenOf(type, types(type)), id, type, discriminator || null]
-          return [...name, ...edgeState(set, cell)]
-        }),
-      ]),
+  const cells = [...set.edges.in("new")]
+  cells.sort((a, b) => a.from - b.from || a.type - b.type || a.to - b.to)
+  for (let at = 0; at < cells.length; at += neo4jRowsPerStatement) {
+    const rows: [from: number, type: number, token: string, own: PlainValue[]][] = []
+    for (const cell of cells.slice(at, at + neo4jRowsPerStatement)) {
+      const { from, type } = cell
+      const last = rows.at(-1)
+      if (last?.[0] === from && last[1] === type) last[3].push(newEdge(set, cell))
+      else rows.push([from, type, tokenOf(type, types(type)), [newEdge(set, cell)]])
+    }
+    // What is beyond the end of a list is null, and not written.
+    cypher.sendMany(
+      `MATCH (a:_Entity {id: toInteger(r[0])}) UNWIND r[3] AS o
+       MATCH (b:_Entity {id: toInteger(o[0])})
+       CREATE (a)-[:$(r[2]) {id: toInteger(o[1]), type: toInteger(r[1]), properties: o[2],
+         by: o[3], discriminator: o[4], derived: toInteger(o[5]), links: toInteger(o[6])}]->(b)`,
+      rows,
     )
   }
 }
 
+function newEdge(set: WorkingSet, cell: EdgeCell): readonly PlainValue[] {
+  const { id, to, discriminator } = cell
+  const [derived = null, links = null, properties = null, by = null] = edgeState(set, cell)
+  const columns = [to, id, properties, by]
+  if (discriminator === "" && derived === null && links === null) return columns
+  return [...columns, discriminator || null, derived, links]
+}
+
 /** What nearly all have in common (asserted, by one link, without discriminator) is not written. */
-function edgeState(set: WorkingSet, cell: EdgeCell): readonly Value[] {
+function edgeState(set: WorkingSet, cell: EdgeCell): readonly PlainValue[] {
   const { derived, links, properties } = cell
   return [derived || null, links === 1 ? null : links, properties, byOf(set, cell)]
 }

@@ -6,12 +6,13 @@
  * Promises: guards that wait for one another share a transaction, and each has the answer that it
  * would have alone. Transactions of lower epochs that hold one of them, or of those that wait
  * behind them, are ended again and again until they are through, since a former owner that still
- * runs begins the next one at once. Of two epochs of a shard the higher one goes first. What may
- * fail beneath: as of any write; whoever shared the transaction is told.
+ * runs begins the next one at once. Of two epochs of a shard the higher one goes first. Those that
+ * begin after that and stand still are ended while commits are under way. What may fail beneath: as
+ * of any write; whoever shared the transaction is told.
  */
 
 import { setTimeout as sleep } from "node:timers/promises"
-import { neo4jEndAgainMillis } from "../../../protocols/limits.ts"
+import { neo4jClearMillis, neo4jEndAgainMillis } from "../../../protocols/limits.ts"
 import type { Guard } from "../../graph/port.ts"
 import type { Answer, GuardAnswer, Request } from "../../graph/write/wire.ts"
 import { failureOf } from "./failure.ts"
@@ -24,6 +25,7 @@ export class GuardLine {
   readonly #answer: (answer: Answer) => void
   #waiting: GuardRequest[] = []
   #working: Promise<void> | undefined
+  #clearing: Promise<void> | undefined
 
   /** The writer is used for nothing else. */
   constructor(writer: Neo4jWriter, answer: (answer: Answer) => void) {
@@ -36,10 +38,27 @@ export class GuardLine {
     this.#working ??= this.#work()
   }
 
+  /**
+   * While commits are under way, ends transactions of former owners that stand still: these commits
+   * may wait for what they hold, and no guard is asked for any more that would end them.
+   */
+  clearWhile(isWorking: () => boolean): void {
+    this.#clearing ??= this.#clear(isWorking)
+  }
+
   /** After what was asked for is answered. */
   async close(): Promise<void> {
     await this.#working
     await this.#writer.close()
+  }
+
+  async #clear(isWorking: () => boolean): Promise<void> {
+    do {
+      await sleep(neo4jClearMillis, undefined, { ref: false })
+      // A store that is closed, or does not answer, holds nobody up here.
+      await this.#writer.endPassed().catch(() => undefined)
+    } while (isWorking())
+    this.#clearing = undefined
   }
 
   async #work(): Promise<void> {

@@ -14,7 +14,8 @@ import { gatherBlocks, gatherMerged } from "../../graph/write/gather.ts"
 import type { WireBlock } from "../../graph/write/wire.ts"
 import { nameOfKey, type WorkingSet } from "../../graph/write/working-set.ts"
 import type { Cypher } from "./connection.ts"
-import { Fetch } from "./fetch.ts"
+import { type Asking, Fetch } from "./fetch.ts"
+import type { KeptRows } from "./kept.ts"
 import { type KnownNames, numbered } from "./names.ts"
 import type { Shelf } from "./said.ts"
 
@@ -24,6 +25,10 @@ export interface Loading {
   readonly store: string
   readonly shelf: Shelf
   readonly names: KnownNames
+  readonly kept: KeptRows
+  /** What the transaction leaves in the nodes of the tenants whose turn it was. */
+  readonly mark: string
+  readonly turned: Set<number>
   /** Reads what is committed, over another connection, while the tenant's writers are kept out. */
   readonly beside: <A>(use: (cypher: Cypher) => Promise<A>) => Promise<A>
 }
@@ -45,28 +50,69 @@ async function logOf(cypher: Cypher, store: string, locking: string): Promise<st
   return row?.[0] ?? null
 }
 
-/** Blocks of lost shards, and those that are applied, are not looked into. */
+/**
+ * What the blocks may look at, under their locks. Blocks of lost shards, and those that are
+ * applied, are not looked into.
+ */
 export async function loadBlocks(of: Loading, blocks: readonly WireBlock[]): Promise<void> {
   const { set } = of
+  const owned = ownedBlocks(set, blocks)
+  const names = owned.map(([tenant]) => tenant)
+  await makeTenants(of, names)
+  // One after the other: what a tenant's questions end with looks at all that is in the set, and
+  // would take another's relationships for whole while their records are still asked for.
+  for (const [tenant, due] of dueByTenant(set, owned)) await loadDue(of, tenant, due)
+}
+
+/** Guards and those tenants that are there: sent at once, worked in order, guards first. */
+export async function lockBlocks(of: Loading, blocks: readonly WireBlock[]): Promise<void> {
   const shards = blocks.map(([, , shard]) => shard)
-  const all = blocks.map(([tenant]) => tenant)
-  // Sent at once, worked in order: guards first.
-  await Promise.all([lockGuards(of, shards), lockTenants(of, all, recordsIn(blocks))])
+  const tenants = blocks.map(([tenant]) => tenant)
+  await Promise.all([lockGuards(of, shards), lockTenants(of, tenants, recordsIn(blocks))])
+}
+
+/**
+ * As `loadBlocks`, of a set that foresees what the locks will show; whether the server need not be
+ * asked for anything.
+ */
+export async function foreseeBlocks(
+  of: Asking & Pick<Loading, "names">,
+  blocks: readonly WireBlock[],
+): Promise<boolean> {
+  const { set } = of
+  const isForeseen = blocks.every(
+    ([name, , shard]) => set.tenants.has(name) && set.guards.has(shard),
+  )
+  if (!isForeseen) return false
+  for (const [tenant, due] of dueByTenant(set, ownedBlocks(set, blocks))) {
+    const sources = due.map((block) => block[5])
+    if (!putKnown(of, tenant, sources, typesIn(due))) return false
+    const isSaid = (name: string) => {
+      const id = set.sourcesByName.get(nameOfKey(tenant, name))
+      return id !== undefined && set.sources.get(id) !== undefined
+    }
+    if (!sources.every(isSaid)) return false
+    await gatherBlocks(new Fetch(of, tenant), set, tenant, due)
+  }
+  return true
+}
+
+/** Those of lost shards are refused without a look. */
+function ownedBlocks(set: WorkingSet, blocks: readonly WireBlock[]): readonly WireBlock[] {
   const epochs = new Map(set.guards)
-  const owned = blocks.filter(([, , shard, epoch]) => {
+  return blocks.filter(([, , shard, epoch]) => {
     if ((epochs.get(shard) ?? 0) > epoch) return false
     epochs.set(shard, epoch)
     return true
   })
-  const names = owned.map(([tenant]) => tenant)
-  await makeTenants(of, names)
+}
+
+function dueByTenant(set: WorkingSet, owned: readonly WireBlock[]) {
   const due = [...set.tenants].map(([name, tenant]) => {
     const own = owned.filter(([tenantName]) => tenantName === name)
     return [tenant, dueBlocks(set, tenant, own)] as const
   })
-  // One after the other: what a tenant's questions end with looks at all that is in the set, and
-  // would take another's relationships for whole while their records are still asked for.
-  for (const [tenant, those] of due) if (those.length > 0) await loadDue(of, tenant, those)
+  return due.filter(([, those]) => those.length > 0)
 }
 
 const recordsIn = (blocks: readonly WireBlock[]): number =>
@@ -108,7 +154,7 @@ async function lockGuards({ cypher, set, store }: Loading, shards: readonly numb
 type StandColumns = readonly [
   name: string,
   tenant: number,
-  turn: number,
+  turn: readonly [turn: number, mark: string | null],
   feed: readonly [revision: number | null, node: number, changes: number, sequences: string],
   cursors: readonly (readonly [partition: number, sequence: number, epoch: number])[],
   tallies: readonly (readonly [what: string, count: number])[],
@@ -117,7 +163,7 @@ type StandColumns = readonly [
 
 /** Locks those that are there, and tells what is asked of a tenant whatever its blocks hold. */
 async function lockTenants(
-  { cypher, set, store, names }: Loading,
+  { cypher, set, store, names, kept }: Loading,
   wanted: readonly string[],
   records = 0,
 ) {
@@ -126,7 +172,8 @@ async function lockTenants(
   const rows = await cypher.each<StandColumns>(
     `MATCH (t:_Tenant {store: $store, name: r}) SET t._lock = true
      WITH t
-     RETURN t.name, t.id, coalesce(t.turn, 0), [t.revision, t.node, t.changes, t.sequences],
+     RETURN t.name, t.id, [coalesce(t.turn, 0), t.mark],
+       [t.revision, t.node, t.changes, t.sequences],
        COLLECT { MATCH (c:_Cursor) WHERE c.tenant = t.id AND c.partition >= 0
          RETURN [c.partition, c.sequence, c.epoch] },
        COLLECT { UNWIND ['deadLetter', 'deadLetterBytes'] AS what
@@ -136,9 +183,11 @@ async function lockTenants(
     [...new Set(wanted)].sort(),
     { store, count: written + changeRowsTrimmedMax },
   )
-  for (const [name, tenant, turn, [revision, ...feed], cursors, tallies, old] of rows) {
+  for (const [name, tenant, [turn, mark], [revision, ...feed], cursors, ...rest] of rows) {
+    const [tallies, old] = rest
     set.tenants.set(name, tenant)
     names.turn(tenant, turn)
+    kept.locked(tenant, { turn, mark, isEmpty: revision === null && cursors.length === 0 })
     for (const [partition, sequence, epoch] of cursors) {
       set.cursors.set(`${tenant}/${partition}`, { sequence, epoch })
     }
@@ -171,7 +220,7 @@ function dueBlocks(set: WorkingSet, tenant: number, blocks: readonly WireBlock[]
 
 /** Numbers that the writer knows; whether these are all. */
 function putKnown(
-  { set, names }: Loading,
+  { set, names }: Pick<Loading, "set" | "names">,
   tenant: number,
   sources: Iterable<string>,
   types: Iterable<string>,

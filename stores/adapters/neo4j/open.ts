@@ -34,8 +34,8 @@ export interface Neo4jOptions {
   readonly store?: string
   /** Changes of a tenant that are kept at least, and how long; as agreed where left out. */
   readonly changesKept?: WriterSettings["retention"]
-  /** Shared memory whose first member counts transactions that met another one. */
-  readonly triesAgain?: Int32Array
+  /** Shared memory that counts transactions: those that met another one, those foreseen. */
+  readonly counts?: Int32Array
 }
 
 type OpenFailure = DataDirectoryRefused | Invalid | StoreBroken
@@ -66,7 +66,7 @@ export const openNeo4jGraph = (
           address,
           sender,
           retention: options.changesKept ?? {},
-          triesAgain: options.triesAgain,
+          counts: options.counts,
         }),
       ),
       (opened) => opened.close,

@@ -1,7 +1,8 @@
 /**
  * Reads of the Neo4j store. The server shows each statement what is committed by then, so a read of
  * several statements looks at its tenant's turn before and after; where writers were quicker it
- * begins anew, and in the end keeps them out for as long as it takes.
+ * begins anew, and in the end keeps them out for as long as it takes. Where the address leads to
+ * several servers, the one that commits is asked.
  */
 import * as Effect from "effect/Effect"
 import type { Driver } from "neo4j-driver"
@@ -20,7 +21,14 @@ import {
   retryMillisMax,
 } from "../../../protocols/limits.ts"
 import type { StoreBroken } from "../../graph/port.ts"
-import { type Cypher, driverOf, type Neo4jAddress, placeOf, transact } from "./connection.ts"
+import {
+  type Cypher,
+  driverOf,
+  type Neo4jAddress,
+  placeOf,
+  type TransactionKind,
+  transact,
+} from "./connection.ts"
 import { storeError } from "./failure.ts"
 import type { Stand } from "./watching.ts"
 
@@ -31,11 +39,18 @@ type Use<A> = (cypher: Cypher, tenant: number) => Promise<A>
 const reading = { mode: "READ", timeoutMillis: neo4jReadMillisMax, keep: false } as const
 const locking = { ...reading, mode: "WRITE" } as const
 
+/**
+ * Of several servers only the one that commits is asked: a copy may be behind what a node has been
+ * told, and two copies need not agree on what is committed.
+ */
+const isRouted = ({ url }: Neo4jAddress): boolean => /^neo4j(\+s|\+ssc)?:/.test(url)
+
 export class ReadStore {
   readonly place: string
   readonly name: string
   readonly #driver: Driver
   readonly #database: string
+  readonly #reading: TransactionKind
   #reads = 0
   #long: Promise<unknown> = Promise.resolve()
   #longAsked = 0
@@ -43,13 +58,14 @@ export class ReadStore {
   constructor(address: Neo4jAddress) {
     this.#driver = driverOf(address)
     this.#database = address.database
+    this.#reading = isRouted(address) ? locking : reading
     this.place = placeOf(address)
     this.name = address.store
   }
 
   /** One statement, or several that need not agree. */
   plain<A>(use: (cypher: Cypher) => Promise<A>): Effect.Effect<A, ReadFailure> {
-    return this.#effect(() => transact(this.#driver, this.#database, reading, use))
+    return this.#effect(() => transact(this.#driver, this.#database, this.#reading, use))
   }
 
   /** Of one moment of a tenant; of one that the store does not know, the number -1. */
@@ -77,7 +93,7 @@ export class ReadStore {
 
   /** Where the feeds of these tenants stand, and whose writer moved them last. */
   stands(tenants: readonly string[]): Promise<readonly Stand[]> {
-    return transact(this.#driver, this.#database, reading, (cypher) =>
+    return transact(this.#driver, this.#database, this.#reading, (cypher) =>
       cypher.each<Stand>(
         `MATCH (t:_Tenant {store: $store, name: r})
          RETURN t.name, coalesce(t.changes, 0), coalesce(t.sender, '')`,
@@ -93,7 +109,7 @@ export class ReadStore {
 
   async #still<A>(name: string, use: Use<A>): Promise<A> {
     for (let tries = 0; tries < neo4jReadsAgainMax; tries++) {
-      const answer = await transact(this.#driver, this.#database, reading, async (cypher) => {
+      const answer = await transact(this.#driver, this.#database, this.#reading, async (cypher) => {
         const [tenant, turn] = await this.#tenant(cypher, name)
         const [found, failure] = await attempted(() => use(cypher, tenant))
         const [, now] = await this.#tenant(cypher, name)

@@ -30,8 +30,9 @@ const lineOfRecord = (record: StateOfRecord, nodes: string): string => {
 /** Whole numbers first, so that a statement can take a line apart; no text holds a line's end. */
 const lineOfLink = (link: StatedLink, ends: Ends | undefined): string => {
   const { edge, type, fromNode, fromAlias, toNode, toAlias, derived } = link
-  const numbers = [edge, ends?.[0], ends?.[1], type, fromNode, fromAlias, toNode, toAlias, derived]
-  const line = numbers.map((number) => number ?? "").join("|")
+  const shown = `${edge ?? ""}|${ends?.[0] ?? ""}|${ends?.[1] ?? ""}|${type}`
+  const [from, to] = [`${fromNode ?? ""}|${fromAlias ?? ""}`, `${toNode ?? ""}|${toAlias ?? ""}`]
+  const line = `${shown}|${from}|${to}|${derived}`
   if (link.discriminator === "" && link.properties === null) return line
   return `${line}|${JSON.stringify([link.discriminator, link.properties])}`
 }
@@ -82,8 +83,10 @@ function linkOf(line: string): Said["links"][number] {
 const numberOf = (text: string): number | null => (text === "" ? null : Number(text))
 
 /** The records that speak of a relationship, each once. */
-export const textOfNames = (names: readonly RecordName[]): string =>
-  `[${[...new Set(names.map((name) => JSON.stringify(name)))].join(",")}]`
+export function textOfNames(names: readonly RecordName[]): string {
+  const texts = names.map((name) => JSON.stringify(name))
+  return `[${(texts.length === 1 ? texts : [...new Set(texts)]).join(",")}]`
+}
 
 export const namesOf = (text: string): readonly RecordName[] => JSON.parse(text) as RecordName[]
 

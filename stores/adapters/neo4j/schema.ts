@@ -11,7 +11,7 @@
  *   stand in the entity alone where one record says anything.
  * - Every node carries its tenant's number, which belongs to one store of the database.
  * - Of a tenant one transaction at a time writes: it holds the lock of its `_Tenant`, whose `turn`
- *   rises with each that changes anything.
+ *   rises with each that changes anything; `mark` is of the last one, and of no other.
  *
  * The Community edition has constraints of uniqueness and indexes; they are made where they are
  * missing and looked at whenever a store is opened.

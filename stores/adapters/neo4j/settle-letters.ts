@@ -1,13 +1,12 @@
 /** Dead letters that go, or that something else is wrong with, within the writer's transaction. */
 import { settledTally } from "../../graph/settled.ts"
 import type { WireLetterChange } from "../../graph/write/wire.ts"
-import type { Cypher } from "./connection.ts"
 import { turn } from "./flush-fences.ts"
+import type { Loading } from "./load.ts"
 
 /** Answers how many of them were there. Writers of the tenant wait meanwhile. */
 export async function settleLetters(
-  cypher: Cypher,
-  store: string,
+  { cypher, store, mark }: Pick<Loading, "cypher" | "store" | "mark">,
   tenantName: string,
   changes: readonly WireLetterChange[],
 ): Promise<number> {
@@ -43,7 +42,8 @@ export async function settleLetters(
     ],
     { tenant },
   )
-  await turn(cypher, [tenant])
+  turn(cypher, [tenant], mark)
+  await cypher.answered()
   return settled
 }
 

@@ -1,13 +1,16 @@
 /**
  * Entry of the thread that writes to Neo4j. Takes guards beside the rest, which it takes in order;
  * commits that come while a transaction is under way share the next one, up to `commitRecordsMax`
- * records.
+ * records. The next one is decided while the server is still at work on the one before, where that
+ * needs nothing of the server (`foresight.ts`).
  */
+import { setImmediate as breath } from "node:timers/promises"
 import { parentPort, workerData } from "node:worker_threads"
 import { invariant } from "../../../protocols/errors.ts"
-import { commitRecordsMax } from "../../../protocols/limits.ts"
-import { type Answer, decodeBlock, type Request } from "../../graph/write/wire.ts"
+import { commitRecordsMax, foreseenRecordsMin } from "../../../protocols/limits.ts"
+import { type Answer, decodeBlock, type Request, type WireBlock } from "../../graph/write/wire.ts"
 import { failureOf } from "./failure.ts"
+import type { Foreseen } from "./foresight.ts"
 import { GuardLine } from "./guard-line.ts"
 import { Neo4jWriter, type WriterSettings } from "./writer.ts"
 
@@ -21,20 +24,41 @@ const guards = new GuardLine(new Neo4jWriter(workerData as WriterSettings), answ
 /** As many as the node's side lets through. */
 const waiting: InOrder[] = []
 let isWorking = false
+/** The server has all of the commit under way. */
+let isSent = false
+/** Commits that are begun with already, and come next. */
+let coming: Promise<Group> | undefined
+
+/** Commits of one transaction. */
+interface Group {
+  readonly requests: readonly Commit[]
+  readonly blocks?: readonly (readonly WireBlock[])[]
+  readonly foreseen?: Foreseen | undefined
+}
 
 port.on("message", (request: Request) => {
   if (request.kind === "guard") return guards.ask(request)
+  guards.clearWhile(() => isWorking)
   waiting.push(request)
-  if (!isWorking) void work()
+  if (isWorking) lookAhead()
+  else void work()
 })
 
 async function work(): Promise<void> {
   isWorking = true
-  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-    if (next.kind !== "commit") await single(next)
-    else await commit(groupFrom(next))
+  while (coming !== undefined || waiting.length > 0) {
+    const group = await coming
+    coming = undefined
+    if (group !== undefined) await commit(group)
+    else await next()
   }
   isWorking = false
+}
+
+async function next(): Promise<void> {
+  const first = waiting.shift()
+  if (first?.kind === "commit") await commit({ requests: groupFrom(first) })
+  else if (first !== undefined) await single(first)
 }
 
 function groupFrom(first: Commit): readonly Commit[] {
@@ -49,20 +73,54 @@ function groupFrom(first: Commit): readonly Commit[] {
   return group
 }
 
-async function commit(group: readonly Commit[]): Promise<void> {
+/** Begins with what comes next while the server is at work, where that is worth a share of it. */
+function lookAhead(): void {
+  const [first] = waiting
+  if (!isSent || coming !== undefined || first?.kind !== "commit") return
+  let records = 0
+  for (const request of waiting) if (request.kind === "commit") records += request.records
+  if (records < foreseenRecordsMin) return
+  waiting.shift()
+  coming = ahead(groupFrom(first))
+}
+
+async function ahead(requests: readonly Commit[]): Promise<Group> {
   try {
-    const blocks = group.map((request) => request.blocks.map(decodeBlock))
-    const outcomes = await writer.commit(blocks.flat())
+    const blocks: WireBlock[][] = []
+    for (const request of requests) {
+      const own: WireBlock[] = []
+      for (const bytes of request.blocks) {
+        own.push(decodeBlock(bytes))
+        await breath()
+      }
+      blocks.push(own)
+    }
+    return { requests, blocks, foreseen: await writer.foresee(blocks.flat()) }
+  } catch {
+    // It is done again when its turn comes, and told then.
+    return { requests }
+  }
+}
+
+async function commit({ requests, blocks: early, foreseen }: Group): Promise<void> {
+  try {
+    const blocks = early ?? requests.map((request) => request.blocks.map(decodeBlock))
+    const outcomes = await writer.commit(blocks.flat(), foreseen, () => {
+      isSent = true
+      lookAhead()
+    })
+    isSent = false
     let at = 0
-    for (const [i, { id }] of group.entries()) {
+    for (const [i, { id }] of requests.entries()) {
       const count = blocks[i]?.length ?? 0
       const changed = i === 0 ? writer.changed : []
       answer({ id, kind: "committed", outcomes: outcomes.slice(at, at + count), changed })
       at += count
     }
   } catch (cause) {
+    isSent = false
     const failure = failureOf(cause)
-    for (const { id } of group) answer({ id, kind: "failed", failure })
+    for (const { id } of requests) answer({ id, kind: "failed", failure })
   }
 }
 

@@ -7,8 +7,9 @@
  * transaction in the way (tried again, a bounded number of times), any statement.
  *
  * A tenant's guards and its node are locked before anything is read, so what is read stays as it is
- * and no two writers change the same relationships. Those that a paused writer holds are taken from
- * it by whoever has a higher epoch (`takeover.ts`); else the server ends its transaction in time.
+ * and no two writers change the same relationships. What was decided before that counts only where
+ * the locks show what it was decided by (`foresight.ts`). Those that a paused writer holds are
+ * taken from it by whoever has a higher epoch (`takeover.ts`); else the server ends it in time.
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Driver } from "neo4j-driver"
@@ -35,22 +36,27 @@ import {
 import { isConflict } from "./failure.ts"
 import { flush, type TypeNames } from "./flush.ts"
 import { turn } from "./flush-fences.ts"
-import { type Loading, loadBlocks, loadGuards, loadSource } from "./load.ts"
+import { type Foreseen, Foresight, isAsForeseen } from "./foresight.ts"
+import { KeptRows, type Written } from "./kept.ts"
+import { type Loading, loadBlocks, loadGuards, loadSource, lockBlocks } from "./load.ts"
 import { KnownNames } from "./names.ts"
 import { Shelf } from "./said.ts"
 import { settleLetters } from "./settle-letters.ts"
-import { endOlder, metadataOf } from "./takeover.ts"
+import { endOlder, endPassed, metadataOf } from "./takeover.ts"
 
 export interface WriterSettings {
   readonly address: Neo4jAddress
   /** Stands beside each change, so that whoever made it knows it. */
   readonly sender: string
   readonly retention: Partial<Pick<Retention, "changesMax" | "millisMax">>
-  /** Its first member counts transactions that are tried again. */
-  readonly triesAgain: Int32Array | undefined
+  /** Counts transactions that are tried again; its second member, those that came as foreseen. */
+  readonly counts: Int32Array | undefined
 }
 
-type Load = (of: Loading) => Promise<void>
+interface Done<A> extends Written {
+  readonly answer: A
+  readonly changed: readonly string[]
+}
 
 const writing = { mode: "WRITE", timeoutMillis: neo4jTransactionMillisMax, keep: true } as const
 
@@ -67,6 +73,8 @@ export class Neo4jWriter {
   readonly #settings: WriterSettings
   readonly #driver: Driver
   readonly #names = new KnownNames()
+  readonly #kept = new KeptRows()
+  readonly #foresight = new Foresight()
   #numbers: Numbers | undefined
   #numbersEnd = 0
   #changed: readonly string[] = []
@@ -89,8 +97,12 @@ export class Neo4jWriter {
     await this.endOlder(guards)
     return this.#transact(
       guards,
-      (of) => loadGuards(of, guards),
-      (writer) => writer.guard(logId, guards),
+      (of) =>
+        this.#decide(
+          of,
+          () => loadGuards(of, guards),
+          (writer) => writer.guard(logId, guards),
+        ),
       noNumbers,
     )
   }
@@ -100,31 +112,82 @@ export class Neo4jWriter {
     return this.#in(writing, (cypher) => endOlder(cypher, this.#settings.address.store, guards))
   }
 
+  /** Ends transactions of former owners that stand still. */
+  endPassed(): Promise<void> {
+    return this.#in(writing, (cypher) => endPassed(cypher, this.#settings.address.store))
+  }
+
   async configureSource(tenant: string, source: string, priority: number): Promise<void> {
-    await this.#transact(
-      [],
-      async (of) => {
+    await this.#transact([], async (of) => {
+      const load = async () => {
         await loadSource(of, tenant, source)
-        turn(of.cypher, of.set.tenants.values())
+        for (const id of of.set.tenants.values()) of.turned.add(id)
+        turn(of.cypher, of.turned, of.mark)
+      }
+      const done = await this.#decide(of, load, (writer) =>
+        writer.configureSource(tenant, source, priority),
+      )
+      this.#numbers = done.set.numbers
+      this.#kept.learn(done)
+      this.#foresight.forget()
+      return done
+    })
+  }
+
+  /**
+   * `foreseen` is what was decided of these blocks before; `sent` is called as soon as another
+   * commit's blocks may be foreseen.
+   */
+  commit(
+    blocks: readonly WireBlock[],
+    foreseen?: Foreseen,
+    sent: () => void = () => undefined,
+  ): Promise<readonly BlockOutcome[]> {
+    let early = foreseen
+    return this.#transact(
+      blocks.map(([, , shard, epoch]) => ({ shard, epoch })),
+      async (of) => {
+        const first = early
+        early = undefined
+        await lockBlocks(of, blocks)
+        // Numbers of another time may be others' by now.
+        const isTimely = first?.numbersEnd === this.#numbersEnd
+        const done =
+          first !== undefined && isTimely && isAsForeseen(first, of.set, this.#kept)
+            ? this.#asForeseen(of, first)
+            : await this.#decide(
+                of,
+                () => loadBlocks(of, blocks),
+                (writer) => writer.commit(blocks),
+              )
+        this.#numbers = done.set.numbers
+        this.#kept.learn(done)
+        this.#foresight.follow(done.set)
+        if (done.set !== of.set) this.#foresight.refresh(of.set)
+        sent()
+        return done
       },
-      (writer) => writer.configureSource(tenant, source, priority),
     )
   }
 
-  commit(blocks: readonly WireBlock[]): Promise<readonly BlockOutcome[]> {
-    return this.#transact(
-      blocks.map(([, , shard, epoch]) => ({ shard, epoch })),
-      (of) => loadBlocks(of, blocks),
-      (writer) => writer.commit(blocks),
-    )
+  /** Decides blocks that come after those of the commit under way. */
+  async foresee(blocks: readonly WireBlock[]): Promise<Foreseen | undefined> {
+    const numbers = this.#numbersLeft()
+    if (numbers === undefined) return undefined
+    const { sender, retention, address } = this.#settings
+    const known = { names: this.#names, kept: this.#kept }
+    const { store } = address
+    const given = { numbers, numbersEnd: this.#numbersEnd }
+    return this.#foresight.decide(blocks, { ...known, store, sender, retention, ...given })
   }
 
   async settleLetters(tenant: string, letters: readonly WireLetterChange[]): Promise<number> {
-    let found = 0
-    const settle = async ({ cypher, store }: Loading) => {
-      found = await settleLetters(cypher, store, tenant, letters)
+    this.#foresight.forget()
+    const settle = async (of: Loading) => {
+      const answer = await settleLetters(of, tenant, letters)
+      return { ...of, answer, changed: [] }
     }
-    return this.#transact([], settle, () => found)
+    return this.#transact([], settle, noNumbers)
   }
 
   close(): Promise<void> {
@@ -133,48 +196,63 @@ export class Neo4jWriter {
 
   async #transact<A>(
     guards: readonly Guard[],
-    load: Load,
-    decide: (writer: BlockWriter) => A,
+    work: (of: Loading) => Promise<Done<A>>,
     given?: Numbers,
   ): Promise<A> {
     this.#changed = []
     this.#names.bound()
+    this.#kept.bound()
     const metadata = metadataOf(this.#settings.address.store, guards)
     for (let tries = 0; ; tries++) {
       try {
         const numbers = given ?? (await this.#takeNumbers())
-        return await this.#in({ ...writing, metadata }, (cypher) =>
-          this.#once(cypher, numbers, load, decide),
-        )
+        const { answer, changed } = await this.#in({ ...writing, metadata }, async (cypher) => {
+          const done = await work(this.#loading(cypher, numbers))
+          await cypher.answered()
+          return done
+        })
+        this.#changed = changed
+        return answer
       } catch (cause) {
         this.#forget()
         if (!isConflict(cause) || tries === neo4jRetriesMax) throw cause
-        if (this.#settings.triesAgain !== undefined) Atomics.add(this.#settings.triesAgain, 0, 1)
+        this.#count(0)
         const spread = neo4jRetryMillisMax - neo4jRetryMillisMin
         await sleep(neo4jRetryMillisMin + Math.random() * spread)
       }
     }
   }
 
-  async #once<A>(
-    cypher: Cypher,
-    numbers: Numbers,
-    load: Load,
+  #loading(cypher: Cypher, numbers: Numbers): Loading {
+    return {
+      ...{ cypher, store: this.#settings.address.store, set: new WorkingSet(numbers) },
+      ...{ shelf: new Shelf(), names: this.#names, kept: this.#kept },
+      ...{ mark: this.#kept.nextMark(), turned: new Set() },
+      beside: (use) => this.#in(beside, use),
+    }
+  }
+
+  async #decide<A>(
+    of: Loading,
+    load: () => Promise<void>,
     decide: (writer: BlockWriter) => A,
-  ): Promise<A> {
-    const { sender } = this.#settings
-    const { store } = this.#settings.address
-    const set = new WorkingSet(numbers)
-    const shelf = new Shelf()
-    const names = this.#names
-    await load({ cypher, set, store, shelf, names, beside: (use) => this.#in(beside, use) })
-    const writer = new BlockWriter(rowsOf(set), this.#settings.retention)
+  ): Promise<Done<A>> {
+    const { cypher, set, store, shelf, mark, turned } = of
+    const { sender, retention } = this.#settings
+    await load()
+    const writer = new BlockWriter(rowsOf(set), retention)
     const answer = decide(writer)
-    this.#changed = writer.finish()
+    const changed = writer.finish()
     const types = await this.#namesOfTypes(cypher, set)
-    await flush(cypher, set, { store, sender, types, shelf })
-    if (numbers !== noNumbers) this.#numbers = set.numbers
-    return answer
+    for (const [tenant] of set.moved.values()) turned.add(tenant)
+    flush(cypher, set, { store, sender, mark, types, shelf })
+    return { set, mark, turned, answer, changed }
+  }
+
+  #asForeseen({ cypher }: Loading, foreseen: Foreseen): Done<readonly BlockOutcome[]> {
+    this.#count(1)
+    cypher.postAll(foreseen.outbox)
+    return { ...foreseen, answer: foreseen.outcomes }
   }
 
   /** Of new entities and relationships. */
@@ -192,11 +270,8 @@ export class Neo4jWriter {
 
   /** Taken many at once and alone, so that writers of different tenants do not wait here. */
   async #takeNumbers(): Promise<Numbers> {
-    const last = this.#numbers
-    if (last !== undefined) {
-      const highest = Math.max(last.alias, last.edge)
-      if (this.#numbersEnd - highest > neo4jNumbersTaken / 2) return { ...last, ...ofTransaction }
-    }
+    const left = this.#numbersLeft()
+    if (left !== undefined) return left
     const row = await this.#in(writing, (cypher) =>
       cypher.row<[end: number]>(
         `MERGE (c:_Numbers {of: 'rows'}) SET c._lock = true WITH c
@@ -206,12 +281,27 @@ export class Neo4jWriter {
     )
     this.#numbersEnd = row?.[0] ?? 0
     const begin = this.#numbersEnd - neo4jNumbersTaken
-    return { alias: begin, edge: begin, ...ofTransaction }
+    this.#numbers = { alias: begin, edge: begin, ...ofTransaction }
+    return this.#numbers
+  }
+
+  #count(what: number): void {
+    const { counts } = this.#settings
+    if (counts !== undefined) Atomics.add(counts, what, 1)
+  }
+
+  #numbersLeft(): Numbers | undefined {
+    const last = this.#numbers
+    if (last === undefined) return undefined
+    const highest = Math.max(last.alias, last.edge)
+    if (this.#numbersEnd - highest <= neo4jNumbersTaken / 2) return undefined
+    return { ...last, ...ofTransaction }
   }
 
   /** What is known may never have been written, or have been after all. */
   #forget(): void {
     this.#names.forget()
+    this.#foresight.forget()
     this.#numbers = undefined
     this.#changed = []
   }

@@ -4,6 +4,7 @@
  * so (`LATERAL … OFFSET 0`) that the planner cannot turn it round where it takes a table for small:
  * turned round, a block took seconds instead of milliseconds.
  */
+import type { AliasColumns, EdgeColumns, NodeColumns } from "../../graph/write/fetched-rows.ts"
 import type { AliasName, Ends, Fetching, KeyOf, Question } from "../../graph/write/fetching.ts"
 import {
   nameOfEnds,
@@ -341,25 +342,6 @@ export class Fetch implements Fetching {
   }
 }
 
-type NodeColumns = [
-  id: number,
-  type: number,
-  key: string,
-  asserted: number,
-  properties: string,
-  aliases: string,
-  revision: number,
-]
-
-type AliasColumns = [
-  id: number,
-  type: number,
-  scheme: string,
-  value: string,
-  node: number | null,
-  claims: number,
-]
-
 type LinkColumns = [
   id: number,
   type: number,
@@ -372,17 +354,6 @@ type LinkColumns = [
   edge: number | null,
   properties: string | null,
   ...said: SayerColumns,
-]
-
-type EdgeColumns = [
-  id: number,
-  type: number,
-  from: number,
-  to: number,
-  discriminator: string,
-  derived: number,
-  links: number,
-  properties: string,
 ]
 
 function distinct<A>(wanted: Iterable<A>, nameOf: (one: A) => unknown = (one) => one): A[] {

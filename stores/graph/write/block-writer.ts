@@ -88,9 +88,13 @@ export class BlockWriter {
   }
 
   commit(blocks: readonly WireBlock[]): readonly BlockOutcome[] {
-    const outcomes = blocks.map((block) => this.#block(block))
-    settle(this.#tx)
+    const outcomes = blocks.map((block) => this.block(block))
+    this.settle()
     return outcomes
+  }
+
+  settle(): void {
+    settle(this.#tx)
   }
 
   /** Writes what was counted and what changed; tenants whose feeds went on. */
@@ -103,7 +107,8 @@ export class BlockWriter {
     this.#tx.forget()
   }
 
-  #block(block: WireBlock): BlockOutcome {
+  /** One of a commit's blocks: whoever hands them in one by one settles after the last. */
+  block(block: WireBlock): BlockOutcome {
     const [tenantName, partition, shard, epoch, sequence, sourceName, ...rest] = block
     const [runEpoch, runCount, file, records] = rest
     const { guardOf, raiseGuard, moveCursor, countRun } = this.#rows

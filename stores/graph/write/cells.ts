@@ -35,6 +35,10 @@ export class Cells<K, C extends Cell> {
     return cell
   }
 
+  keys(): Iterable<K> {
+    return this.#byKey.keys()
+  }
+
   values(): Iterable<C> {
     return this.#byKey.values()
   }

@@ -1,0 +1,96 @@
+/** Transactions to Neo4j that are decided before their locks are taken. */
+import { describe, expect, it } from "vitest"
+import type { BlockEffects } from "../../protocols/graph.ts"
+import { nodesPerTenantMax } from "../../protocols/limits.ts"
+import { Foresight, isAsForeseen } from "../../stores/adapters/neo4j/foresight.ts"
+import { KeptRows } from "../../stores/adapters/neo4j/kept.ts"
+import { KnownNames } from "../../stores/adapters/neo4j/names.ts"
+import { decodeBlock, encodeBlock } from "../../stores/graph/write/wire.ts"
+import { nameOfKey, WorkingSet } from "../../stores/graph/write/working-set.ts"
+import { block, byKey, record, rejected, relates, tenant, thing } from "./records.ts"
+
+const id = 3
+const source = 5
+/** The tenant's first entity. */
+const first = id * nodesPerTenantMax + 1
+const noNumbers = { record: 0, alias: 0, edge: 0, link: 0 }
+const { shard, source: sourceName } = block(1, [])
+const wired = (one: BlockEffects) => decodeBlock(encodeBlock(one))
+
+/** A writer whose tenant was empty, after a transaction that applied the first block to it. */
+function afterFirst({ isEmpty = true } = {}) {
+  const [foresight, kept, names] = [new Foresight(), new KeptRows(), new KnownNames()]
+  kept.locked(id, { turn: 0, mark: null, isEmpty })
+  names.putSource(id, sourceName, source)
+  names.putType(id, "thing", 8)
+  names.putType(id, "uses", 9)
+  const set = new WorkingSet(noNumbers)
+  set.tenants.set(tenant, id)
+  set.sourcesByName.set(nameOfKey(id, sourceName), source)
+  set.sources.fetched(source, { id: source, name: sourceName, priority: 0, state: "kept" })
+  set.guards.set(shard, 1)
+  set.cursors.set(`${id}/0`, { sequence: 1, epoch: 1 })
+  const end = { id: first, tenant: id, type: 8, key: "a", asserted: 1, revision: 1 }
+  set.putNode({ ...end, properties: "{}", aliases: "[]", state: "new" })
+  const feed = { revision: 1, node: first, changes: 1, sequences: "[1]" }
+  set.feeds.add(id, { tenant: id, ...feed, state: "new" })
+  kept.learn({ set, mark: "first", turned: new Set([id]) })
+  foresight.follow(set)
+  const given = { names, kept, store: "s", sender: "me", retention: {} }
+  const decide = (one: BlockEffects) =>
+    foresight.decide([wired(one)], { ...given, numbers: noNumbers, numbersEnd: 100 })
+  return { kept, decide }
+}
+
+/** What the locks show of the tenant. */
+function lockedAs(kept: KeptRows, mark: string, epoch = 1): WorkingSet {
+  const set = new WorkingSet(noNumbers)
+  set.tenants.set(tenant, id)
+  set.guards.set(shard, epoch)
+  kept.locked(id, { turn: 1, mark, isEmpty: false })
+  return set
+}
+
+const relating = block(2, [
+  thing("b"),
+  record("r", { relationships: [relates(byKey("b"), byKey("a"))] }),
+])
+
+describe("a transaction that is decided before its locks are taken", () => {
+  it("is what the one before leads to, and counts where the locks show just that", async () => {
+    const { kept, decide } = afterFirst()
+    const foreseen = await decide(relating)
+    expect(foreseen?.outcomes).toMatchObject([{ kind: "applied", counted: { accepted: 2 } }])
+    expect(foreseen?.changed).toEqual([tenant])
+    const [edge] = foreseen?.set.edges.values() ?? []
+    expect(edge).toMatchObject({ from: first + 1, to: first, type: 9, links: 1 })
+    const texts = foreseen?.outbox.statements.map(({ text }) => text).join("\n")
+    expect(texts).toMatch(/CREATE \(:_Record .*-\[:_SAYS\]->/)
+    expect(foreseen && isAsForeseen(foreseen, lockedAs(kept, "first"), kept)).toBe(true)
+  })
+
+  it.each([
+    ["another has written for the tenant", "another's", 1],
+    ["another has the shard", "first", 2],
+  ])("comes to nothing where %s", async (_, mark, epoch) => {
+    const { kept, decide } = afterFirst()
+    const foreseen = await decide(relating)
+    expect(foreseen && isAsForeseen(foreseen, lockedAs(kept, mark, epoch), kept)).toBe(false)
+  })
+
+  it.each([
+    ["a tenant that had something before", { isEmpty: false }, relating],
+    ["another tenant", {}, { ...relating, tenant: "other" }],
+    ["a shard that was never met", {}, { ...relating, shard: shard + 1 }],
+    ["another source", {}, { ...relating, source: "other" }],
+    ["a type that was never met", {}, block(2, [record("x", { relationships: odd() })])],
+    ["an entity that is there already", {}, block(2, [thing("a", { n: 2 })])],
+    ["what is set aside", {}, block(2, [rejected("x")])],
+  ])("is left to its locks, of %s", async (_, before, one) => {
+    expect(await afterFirst(before).decide(one)).toBeUndefined()
+  })
+})
+
+function odd() {
+  return [relates(byKey("a"), byKey("b"), { type: "odd" })]
+}

@@ -1,0 +1,145 @@
+/** What a writer to Neo4j keeps of tenants from one transaction to the next. */
+import { describe, expect, it } from "vitest"
+import { neo4jEndsKeptMax } from "../../protocols/limits.ts"
+import { Fingerprints } from "../../stores/adapters/neo4j/fingerprints.ts"
+import { isAsForeseen } from "../../stores/adapters/neo4j/foresight.ts"
+import { KeptRows } from "../../stores/adapters/neo4j/kept.ts"
+import { WorkingSet } from "../../stores/graph/write/working-set.ts"
+
+const tenant = 3
+const empty = { turn: 0, mark: null, isEmpty: true }
+const noNumbers = { record: 0, alias: 0, edge: 0, link: 0 }
+const entity = { tenant, type: 8, asserted: 1, properties: "{}", aliases: "[]", revision: 1 }
+
+/** A transaction that makes an entity of each key. */
+function making(...keys: readonly string[]) {
+  const set = new WorkingSet(noNumbers)
+  for (const [i, key] of keys.entries()) {
+    set.putNode({ ...entity, id: i + 1, key, state: "new" })
+  }
+  return set
+}
+
+const turned = new Set([tenant])
+
+/** Of a tenant that was empty, after a transaction that has left this mark. */
+function keptAfter(set: WorkingSet, mark = "mark") {
+  const kept = new KeptRows()
+  kept.locked(tenant, empty)
+  kept.learn({ set, mark, turned })
+  return kept
+}
+
+describe("a set of fingerprints", () => {
+  it("has all that was added, also once it has grown, and hardly anything else", () => {
+    const prints = new Fingerprints(17)
+    const count = 20_000
+    for (let i = 0; i < count; i++) prints.add(1, `name ${i}`)
+    for (let i = 0; i < count; i++) expect(prints.has(1, `name ${i}`)).toBe(true)
+    const others = Array.from({ length: count }, (_, i) => `other ${i}`)
+    expect(others.filter((name) => prints.has(1, name)).length).toBeLessThan(10)
+    expect(others.filter((_, i) => prints.has(2, `name ${i}`)).length).toBeLessThan(10)
+    expect(prints.size).toBeGreaterThan(count - 10)
+  })
+})
+
+describe("what a writer keeps of a tenant", () => {
+  it("says that a name is not there, of a tenant that had nothing when it began", () => {
+    const kept = keptAfter(making("a"))
+    kept.locked(tenant, { turn: 1, mark: "mark", isEmpty: false })
+    expect(kept.isAbsent(tenant, "entity", "8/b")).toBe(true)
+    expect(kept.isAbsent(tenant, "entity", "8/a")).toBe(false)
+    expect(kept.isAbsent(tenant, "record", "8/a")).toBe(true)
+    expect(kept.isAbsent(tenant + 1, "entity", "8/b")).toBe(false)
+  })
+
+  it("says nothing of names, of a tenant that had something", () => {
+    const kept = new KeptRows()
+    kept.locked(tenant, { ...empty, isEmpty: false })
+    kept.learn({ set: making("a"), mark: "mark", turned })
+    expect(kept.isAbsent(tenant, "entity", "8/b")).toBe(false)
+    expect(kept.end(tenant, "8/a")).toMatchObject({ id: 1 })
+  })
+
+  it.each([
+    ["another mark", { turn: 1, mark: "another" }],
+    ["another turn, as of a program that leaves no marks", { turn: 2, mark: "mark" }],
+    ["no mark", { turn: 1, mark: null }],
+  ])("goes where the lock shows %s", (_, standing) => {
+    const kept = keptAfter(making("a"))
+    kept.locked(tenant, { ...standing, isEmpty: false })
+    expect(kept.isAbsent(tenant, "entity", "8/b")).toBe(false)
+    expect(kept.end(tenant, "8/a")).toBeUndefined()
+  })
+
+  it("is as the last transaction has left an end of relationships", () => {
+    const kept = keptAfter(making("a", "b"))
+    const set = making("a", "b")
+    for (const cell of set.nodes.values()) cell.state = "kept"
+    const [first] = set.nodes.values()
+    Object.assign(first ?? {}, { asserted: 2, revision: 7 })
+    set.removeNode(2)
+    kept.learn({ set, mark: "next", turned })
+    expect(kept.end(tenant, "8/a")).toMatchObject({ id: 1, asserted: 2, revision: 7 })
+    expect(kept.end(tenant, "8/b")).toBeUndefined()
+    kept.locked(tenant, { turn: 2, mark: "next", isEmpty: false })
+    expect(kept.end(tenant, "8/a")).toBeDefined()
+  })
+
+  it("is bounded between transactions, and asked for again beyond that", () => {
+    const keys = Array.from({ length: neo4jEndsKeptMax + 1 }, (_, i) => `k${i}`)
+    const kept = keptAfter(making(...keys))
+    expect(kept.end(tenant, "8/k0")).toBeDefined()
+    kept.bound()
+    expect(kept.end(tenant, "8/k0")).toBeUndefined()
+    expect(kept.isAbsent(tenant, "entity", "8/k0")).toBe(false)
+    expect(kept.isAbsent(tenant, "entity", "8/other")).toBe(true)
+  })
+})
+
+describe("what was decided before its locks were taken", () => {
+  const name = "demo"
+  const marked = { turn: 1, mark: "mark", isEmpty: false }
+  const foreseen = () => {
+    const set = making("b")
+    set.tenants.set(name, tenant)
+    return { set, marks: new Map([[name, "mark"]]), guards: new Map([[0, 4]]) }
+  }
+  const locked = (epoch = 4, id = tenant) => ({
+    guards: new Map([[0, epoch]]),
+    tenants: new Map([[name, id]]),
+  })
+  const kept = (standing = marked) => {
+    const rows = keptAfter(making("a"))
+    rows.locked(tenant, standing)
+    return rows
+  }
+
+  it("counts where the locks show what the one before has left", () => {
+    expect(isAsForeseen(foreseen(), locked(), kept())).toBe(true)
+  })
+
+  it("comes to nothing where another node has written", () => {
+    const other = { turn: 2, mark: "another's", isEmpty: false }
+    expect(isAsForeseen(foreseen(), locked(), kept(other))).toBe(false)
+  })
+
+  it("comes to nothing where a program that leaves no marks has written", () => {
+    expect(isAsForeseen(foreseen(), locked(), kept({ ...marked, turn: 2 }))).toBe(false)
+  })
+
+  it("comes to nothing where nothing was known of the tenant", () => {
+    const unknown = { ...foreseen(), marks: new Map([[name, undefined]]) }
+    expect(isAsForeseen(unknown, locked(), kept())).toBe(false)
+  })
+
+  it("comes to nothing where a guard has moved", () => {
+    expect(isAsForeseen(foreseen(), locked(5), kept())).toBe(false)
+  })
+
+  it("comes to nothing where the tenant is another", () => {
+    expect(isAsForeseen(foreseen(), locked(4, tenant + 1), kept())).toBe(false)
+    const gone = { guards: new Map([[0, 4]]), tenants: new Map<string, number>() }
+    expect(isAsForeseen(foreseen(), gone, kept())).toBe(false)
+  })
+})
