@@ -1,7 +1,7 @@
 /** An ingest that somebody waits for: answered once, whatever becomes of the actors it passes. */
 import type { IntelGraphError } from "../protocols/errors.ts"
 import type { IngestReport, IngestRequest } from "./api.ts"
-import { ConnectorBoard } from "./connector.ts"
+import { ConnectorBoard } from "./connector-board.ts"
 import { reportOfNothing } from "./report.ts"
 
 export class AskedIngest {

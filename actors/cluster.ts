@@ -7,11 +7,14 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import { constant } from "effect/Function"
 import type * as Scope from "effect/Scope"
 import type { IntelGraphError } from "../protocols/errors.ts"
 import { leaveMillisMax } from "../protocols/limits.ts"
 import {
   type ActorRef,
+  type Guarded,
+  gathered,
   type Host,
   type Peers,
   type Register,
@@ -79,13 +82,19 @@ export const joinCluster = (
 function workOf({ world, root, pulled, onEvent }: ClusterParts): ShardWork {
   const { log, state, sink, host } = world.ports
   const { mailboxes } = world
+  // Those of all shards are read at once: whoever opens many shares it.
+  const sinks = (sink.each ?? [sink]).map(
+    (one): Guarded => ({
+      guard: (logId, guards) => one.guard(logId, guards),
+      cursors: constant(gathered(one.cursors())),
+    }),
+  )
   return {
     isNeeded: (shard) => world.isNeeded(shard),
     open: (shard) =>
       Effect.gen(function* () {
         const laps = new Laps(host)
         const onStep = (step: string) => laps.done(step)
-        const sinks = sink.each ?? [sink]
         const taken = yield* takeOver({ log, state, sinks, shards: [shard], onStep })
         const memories = yield* openShards(taken, state, { mailboxes, pulled })
         laps.done("parked")

@@ -14,7 +14,13 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { IntelGraphError } from "../protocols/errors.ts"
-import { drainPollMillis, pulledBytesMax, shardCount } from "../protocols/limits.ts"
+import {
+  drainPollMillis,
+  filesReadMax,
+  pulledBytesMax,
+  shardCount,
+  tenantsReadMax,
+} from "../protocols/limits.ts"
 import {
   type ActorRef,
   type ActorSystem,
@@ -98,6 +104,7 @@ export const makeNode: (
       },
       onUnknownTenant: (tenant) => later.tenants?.found(tenant),
       node: options.cluster?.node,
+      filesOfTenantMax: filesOfTenantMax(options.tenants.length),
       holderOf: (shard) => later.placement?.view().shards[shard]?.holder?.node,
     })
     const { cluster } = options
@@ -139,6 +146,10 @@ export const makeNode: (
     return node
   },
 )
+
+/** So that those whose sources are read together when a node starts read `filesReadMax` at most. */
+const filesOfTenantMax = (tenants: number): number =>
+  Math.floor(filesReadMax / Math.max(1, Math.min(tenants, tenantsReadMax)))
 
 /** What lies in one shard's log or actor, and would meet every other owner as well. */
 const isOfShard = ({ _tag }: IntelGraphError): boolean =>

@@ -14,8 +14,9 @@
  * committed are duplicates.
  */
 import type { SourceCounters } from "../protocols/counters.ts"
+import type { SourceEvent } from "../protocols/event.ts"
 import { overtakenRunsMax } from "../protocols/limits.ts"
-import type { Cursor } from "../stores/index.ts"
+import type { Cursor, SourceSummary } from "../stores/index.ts"
 import { type FileRead, type RunRecord, type RunState, writeIncarnation } from "./run-record.ts"
 
 /** Where it stands for one write of one client, and never for the same bytes of another. */
@@ -34,7 +35,7 @@ export class OvertakenRun {
   readonly #before: RunRecord
   readonly #of: FileRead
   /** Records of it have versions: which of two is newer is not told by their runs. */
-  hasVersions = false
+  #hasVersions = false
   /** By partition, the highest place in the log of what was sent. */
   readonly #sent = new Map<number, number>()
 
@@ -64,6 +65,12 @@ export class OvertakenRun {
     return { ...this.#before, overtaken: left }
   }
 
+  /** This is one of its records. */
+  took({ version }: Pick<SourceEvent, "version">): void {
+    this.#hasVersions ||= version !== undefined
+  }
+
+  /** The log has a block of it there. */
   sent(partition: number, sequence: number): void {
     this.#sent.set(partition, Math.max(sequence, this.#sent.get(partition) ?? 0))
   }
@@ -72,6 +79,14 @@ export class OvertakenRun {
   isCovered(cursors: readonly Cursor[]): boolean {
     const known = new Map(cursors.map(({ partition, sequence }) => [partition, sequence]))
     return [...this.#sent].every(([partition, sequence]) => (known.get(partition) ?? 0) >= sequence)
+  }
+
+  /**
+   * Whether what is not counted, though all that was sent is committed, may be lost unless the
+   * write is read once more: `source` is what the store knows of the source.
+   */
+  mayBeLost(source: Pick<SourceSummary, "counters"> | undefined): boolean {
+    return this.#hasVersions || source === undefined || source.counters.deadLettered > 0
   }
 }
 

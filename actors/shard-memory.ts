@@ -155,10 +155,12 @@ export const openShards = Effect.fnUntraced(function* (
 ) {
   const parked = new Map<string, number[]>()
   const memories = new Map<number, ShardMemory>()
+  const carrying = new Set(taken.tails.map((tail) => shardOf(tail.tenant, tail.partition)))
   for (const { shard } of taken.owners) {
     memories.set(shard, new ShardMemory(parts.pulled))
     parts.mailboxes.owns(shard)
-    yield* listParked(state, shard, parked)
+    // What is parked came from the log.
+    if (carrying.has(shard)) yield* listParked(state, shard, parked)
   }
   const covered = coveredBy(taken)
   for (const tail of taken.tails) {

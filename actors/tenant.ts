@@ -28,7 +28,8 @@ import type {
 } from "../runtime/index.ts"
 import type { ConnectorProgress, IngestReport } from "./api.ts"
 import type { AskedIngest } from "./asked-ingest.ts"
-import { type ConnectorBoard, connectorType } from "./connector.ts"
+import { connectorType } from "./connector.ts"
+import type { ConnectorBoard } from "./connector-board.ts"
 import { graphSinkType, SinkMemory } from "./graph-sink.ts"
 import type {
   ConnectorMessage,
@@ -236,26 +237,42 @@ class TenantActor implements Behavior<TenantMessage> {
     if (this.#memory.stopped) return this.#dropJobs()
     this.#forgetAnswered()
     this.#turnWritesAway()
-    const running = new Set<string>()
-    for (const job of this.#memory.jobs) {
-      if (job.connector !== undefined) running.add(job.source)
+    const { jobs } = this.#memory
+    const running = jobs.filter(({ connector }) => connector !== undefined)
+    const taken = new Set(running.map(({ source }) => source))
+    let begun = running.length
+    let filesRead = running.filter((job) => this.#readsFile(job)).length
+    for (const job of jobs) {
+      const { source, connector } = job
+      if (begun >= connectorsMax) return
+      if (connector !== undefined || taken.has(source) || this.#isAwayWrite(job)) continue
+      // What waits for its turn is begun before the next of its source.
+      taken.add(source)
+      const readsFile = this.#readsFile(job)
+      if (readsFile && filesRead >= this.#argument.world.filesOfTenantMax) continue
+      begun++
+      if (readsFile) filesRead++
+      this.#begin(job)
     }
-    for (const job of this.#memory.jobs) {
-      const { source } = job
-      if (running.size >= connectorsMax) return
-      if (job.connector !== undefined || running.has(source) || this.#isAwayWrite(job)) continue
-      running.add(source)
-      const { world, partitions } = this.#argument
-      const { asked } = job
-      const { request, board } = asked
-      this.#memory.show(source, board)
-      const report = (answer: IngestReport) => asked.report(answer)
-      const owner = world.ownerOf(job.shard)
-      const argument = { world, request, owner, partitions, report, board }
-      const connector = this.#context.spawn(connectorType, source, argument)
-      job.connector = connector
-      this.#context.watch(connector, (reason) => ({ kind: "ended", job, connector, reason }))
-    }
+  }
+
+  #begin(job: Job): void {
+    const { world, partitions } = this.#argument
+    const { asked, source } = job
+    const { request, board } = asked
+    this.#memory.show(source, board)
+    const report = (answer: IngestReport) => asked.report(answer)
+    const owner = world.ownerOf(job.shard)
+    const argument = { world, request, owner, partitions, report, board }
+    const connector = this.#context.spawn(connectorType, source, argument)
+    job.connector = connector
+    this.#context.watch(connector, (reason) => ({ kind: "ended", job, connector, reason }))
+  }
+
+  /** Whoever follows another node holds nothing of the file but while it tells its hash. */
+  #readsFile({ shard, asked: { request } }: Job): boolean {
+    const isFile = request.write === undefined && request.given === undefined
+    return isFile && this.#argument.world.ownerOf(shard) !== undefined
   }
 
   /** Withdrawn, or reported: word of the end of a connector may still be under way to here. */

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { IntelGraphError } from "../protocols/errors.ts"
 import { Unavailable } from "../protocols/errors.ts"
-import { retryMillisMax } from "../protocols/limits.ts"
+import { filesReadMax, retryMillisMax } from "../protocols/limits.ts"
 import type { ActorStateShape, Host, MessageLogShape, Ownership } from "../runtime/index.ts"
 import type { GraphReadsShape, GraphSinkShape } from "../stores/index.ts"
 import type { DurableMailboxes } from "./durable-mailboxes.ts"
@@ -47,6 +47,8 @@ export class World {
   readonly #holderOf: (shard: number) => string | undefined
   /** This node's name in its cluster. */
   readonly node: string | undefined
+  /** Files that are read at once of one tenant. */
+  readonly filesOfTenantMax: number
 
   constructor(parts: {
     readonly ports: Ports
@@ -58,6 +60,7 @@ export class World {
     /** The node that is known to hold a shard. */
     readonly holderOf: (shard: number) => string | undefined
     readonly effectOf?: EffectOf | undefined
+    readonly filesOfTenantMax?: number
   }) {
     this.ports = parts.ports
     this.effectOf = parts.effectOf ?? effectOfEvent
@@ -67,6 +70,7 @@ export class World {
     this.#onFailure = parts.onFailure
     this.#onUnknownTenant = parts.onUnknownTenant
     this.node = parts.node
+    this.filesOfTenantMax = parts.filesOfTenantMax ?? filesReadMax
     this.#holderOf = parts.holderOf
   }
 

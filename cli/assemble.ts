@@ -32,6 +32,7 @@ import type { ChangeFeedShape } from "../stores/index.ts"
 import type { Settings } from "./configuration.ts"
 import { keepingAnswers } from "./keep-answers.ts"
 import { isOnServers, openGraphOf, openLogOf } from "./open-ports.ts"
+import { type Patience, whenAnswered } from "./when-answered.ts"
 
 export interface AssembledNode {
   readonly directory: DataDirectory
@@ -50,18 +51,20 @@ export interface AssembledNode {
   readonly logger: Logger
 }
 
+/** With `patience` servers that do not answer yet are waited for. */
 export const assemble = (
   settings: Settings,
+  patience?: Patience,
 ): Effect.Effect<AssembledNode, IntelGraphError, Scope.Scope> =>
   Effect.gen(function* () {
     const logger = makeLogger({ level: settings.level.value })
     const metrics = new MetricRegistry()
     yield* collectProcess(metrics)
     const directory = yield* openDataDirectory(settings.dataDir.value)
-    const graph = yield* openGraphOf(settings, directory)
+    const graph = yield* whenAnswered(patience)(openGraphOf(settings, directory))
     const { sink, reads, feed } = yield* keepingAnswers(settings, graph, { logger, metrics })
     const host = makeNodeHost()
-    const opened = yield* openLogOf(settings, directory, { host, logger })
+    const opened = yield* whenAnswered(patience)(openLogOf(settings, directory, { host, logger }))
     const { log, state, cluster, resumeKey, peers } = opened
     const control = yield* openAccessControl(directory.files.meta, {
       openTenant: settings.tenant.value,

@@ -7,9 +7,6 @@ import { millisOf } from "./duration.ts"
 
 type Times = Pick<SourceConfiguration, "every" | "cron" | "timeZone">
 
-export const isScheduled = ({ every, cron }: Times): boolean =>
-  every !== undefined || cron !== undefined
-
 /** `undefined` where the source has none. Throws `Invalid`. */
 export function scheduleOf(times: Times, nowMillis: number): Schedule | undefined {
   const { every, cron, timeZone } = times

@@ -1,17 +1,17 @@
 /** `intelgraph start`: reads the configured sources, answers their question, and serves. */
 import * as Effect from "effect/Effect"
 import { type Gateway, startGateway } from "../../gateway/index.ts"
-import { tenantsReadMax } from "../../protocols/limits.ts"
+import { catalogue } from "../../protocols/errors.ts"
+import { serversWaitMillisMax, tenantsReadMax } from "../../protocols/limits.ts"
 import { type AssembledNode, assemble } from "../assemble.ts"
 import { loadSettings, type Settings } from "../configuration.ts"
-import { beginSchedule, configuredSources } from "../configured-sources.ts"
+import { beginSchedule, type ConfiguredTenants, configuredTenants } from "../configured-sources.ts"
 import { drained } from "../drained.ts"
 import { sentenceOf } from "../failure.ts"
 import type { Io } from "../io.ts"
 import { openNodeSocket } from "../node-socket.ts"
 import { whileShown } from "../progress.ts"
 import { exitOf, type Outcome, runSources, untilInterrupted } from "../run-sources.ts"
-import { isScheduled } from "../schedules.ts"
 import { shippedConfiguration } from "../shipped.ts"
 import { answerText, summaryTable } from "../summary.ts"
 import { exit, type Given, isOn, type RunVerb } from "../verb.ts"
@@ -20,12 +20,24 @@ export const run: RunVerb = (given, io) =>
   Effect.gen(function* () {
     const place = { env: io.env, folder: io.folder, fallback: shippedConfiguration }
     const settings = yield* loadSettings(given, place)
-    const assembled = yield* assemble(settings)
+    const configured = yield* configuredTenants(settings)
+    // The others are read: whoever runs the node hears of these at once.
+    for (const error of configured.errors) io.tell(sentenceOf(error))
+    // Whoever waits for an end is told at once that a server is away; a service comes up with it.
+    const patience = isOn(given, "once") ? undefined : { millisMax: serversWaitMillisMax, io }
+    const assembled = yield* assemble(settings, patience)
     yield* openNodeSocket(assembled)
-    return yield* Effect.raceFirst(work(settings, assembled, given, io), drained(assembled, io))
+    const working = work({ settings, configured, assembled }, given, io)
+    return yield* Effect.raceFirst(working, drained(assembled, io))
   })
 
-const work = (settings: Settings, assembled: AssembledNode, given: Given, io: Io) =>
+interface Started {
+  readonly settings: Settings
+  readonly configured: ConfiguredTenants
+  readonly assembled: AssembledNode
+}
+
+const work = ({ settings, configured, assembled }: Started, given: Given, io: Io) =>
   Effect.gen(function* () {
     const { node } = assembled
     const once = isOn(given, "once")
@@ -33,20 +45,26 @@ const work = (settings: Settings, assembled: AssembledNode, given: Given, io: Io
     // Before anything is read: a port that is taken is told at once, and health shows meanwhile.
     const edge = once ? undefined : yield* openEdge(settings, assembled)
     if (edge !== undefined) io.tell(`Look at it: ${edge.pageUrl}`)
-    tellSchedules(settings, once, io)
-    const reading = readAll(settings, assembled, { once, io })
-    const outcomes = yield* untilInterrupted(node, io, reading)
+    tellSchedules(configured, once, io)
+    const reading = readAll(configured, assembled, { once, io })
+    const [outcomes, errors] = yield* untilInterrupted(node, io, reading)
     for (const outcome of outcomes) show(outcome, json, io)
+    const [first] = errors
+    if (first !== undefined && outcomes.length === 0) return yield* Effect.fail(first)
+    for (const error of errors) io.tell(sentenceOf(error))
     const failed = outcomes.find(({ error, interrupted }) => error !== undefined || interrupted)
     if (edge === undefined || failed?.interrupted === true) {
-      return failed === undefined ? exit.done : exitOf(failed)
+      if (failed !== undefined) return exitOf(failed)
+      const [error] = [...errors, ...configured.errors]
+      return error === undefined ? exit.done : catalogue[error._tag].exitCode
     }
     yield* serve(edge, assembled, io)
     return exit.done
   })
 
-const tellSchedules = ({ tenants }: Settings, once: boolean, io: Io): void => {
-  const count = tenants.flatMap(({ sources }) => sources).filter(isScheduled).length
+const tellSchedules = ({ tenants }: ConfiguredTenants, once: boolean, io: Io): void => {
+  const sources = tenants.flatMap((tenant) => tenant.sources)
+  const count = sources.filter(({ schedule }) => schedule !== undefined).length
   if (count === 0) return
   if (once) io.tell(`intelgraph: --once ignores the schedules of sources (${count}).`)
   else io.tell(`Schedules: ${count}; \`intelgraph status\` says when sources are read again.`)
@@ -54,30 +72,27 @@ const tellSchedules = ({ tenants }: Settings, once: boolean, io: Io): void => {
 
 /**
  * The sources of all tenants together: one whose owner reads it rarely is waited for, and holds up
- * its own tenant alone. Each is read again from then on, or never.
+ * its own tenant alone, and so does an error. Each is read again from then on, or never.
  */
 const readAll = (
-  settings: Settings,
+  { tenants }: ConfiguredTenants,
   { node, ports }: AssembledNode,
   { once, io }: { readonly once: boolean; readonly io: Io },
 ) =>
   whileShown(
     () => node.progress(),
     io,
-    Effect.forEach(
-      settings.tenants,
-      (tenant) =>
-        Effect.gen(function* () {
-          const configured = yield* configuredSources(settings, tenant)
-          return yield* runSources({
-            node,
-            reads: ports.reads,
-            tenant: tenant.tenant,
-            requests: configured.map(({ request }) => request),
-            ...(once ? {} : { afterEach: beginSchedule(node, configured) }),
-            order: "together",
-            question: tenant.question,
-          })
+    Effect.partition(
+      tenants,
+      ({ tenant, sources }) =>
+        runSources({
+          node,
+          reads: ports.reads,
+          tenant: tenant.tenant,
+          requests: sources.map(({ request }) => request),
+          ...(once ? {} : { afterEach: beginSchedule(node, sources) }),
+          order: "together",
+          question: tenant.question,
         }),
       { concurrency: tenantsReadMax },
     ),

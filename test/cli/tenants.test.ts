@@ -1,6 +1,6 @@
-import { writeFileSync } from "node:fs"
+import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { expect, it, vi } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { intelgraph, start } from "../support/command.ts"
 import { temporaryFolder } from "../support/scoped.ts"
 
@@ -29,3 +29,44 @@ it("intelgraph start reads the files of a tenant while one of another goes on", 
   node.child.kill("SIGINT")
   await node.ended
 }, 90_000)
+
+describe("intelgraph start, where a mapping is wrong", () => {
+  /** Each tenant reads ten records by this mapping. */
+  function configure(mappings: { readonly [tenant: string]: string }): string {
+    const folder = temporaryFolder()
+    writeFileSync(join(folder, "ten.ndjson"), recordsOf(10))
+    writeFileSync(join(folder, "wrong.yaml"), "version: 1\nentitys: []\n")
+    writeFileSync(join(folder, "right.yaml"), "version: 1\nentities: [{type: a, key: $.id}]\n")
+    const tenants = Object.entries(mappings).map(([name, mapping]) => {
+      const source = `{name: all, format: ndjson, file: ten.ndjson, mapping: ${mapping}.yaml}`
+      return `  ${name}:\n    sources: [${source}]\n`
+    })
+    writeFileSync(join(folder, "intelgraph.yaml"), `version: 1\ntenants:\n${tenants.join("")}`)
+    return folder
+  }
+
+  it("says of which tenant, where and why, and reads what the others have", async () => {
+    const folder = configure({ first: "wrong", second: "right", third: "gone" })
+    const { code, out, err } = await intelgraph({ folder }, "start", "--once", "--json")
+    expect([code, JSON.parse(out).totals.accepted]).toEqual([2, 10])
+    expect(err).toMatch(/The sources of first cannot be read: \S*wrong\.yaml: .*entitys.*line 2/)
+    expect(err).toMatch(/The sources of third cannot be read: .*gone\.yaml/)
+    expect(err).not.toMatch(/of second cannot/)
+  })
+
+  it("says what is wrong with each where none is right", async () => {
+    const folder = configure({ first: "wrong", third: "gone" })
+    const { code, out, err } = await intelgraph({ folder }, "start", "--once")
+    expect([code, out]).toEqual([2, ""])
+    expect(err).toMatch(/The sources of first cannot be read: \S*wrong\.yaml/)
+    expect(err).toMatch(/The sources of third cannot be read: .*gone\.yaml/)
+  })
+
+  it("ends before it makes anything where no tenant is left", async () => {
+    const folder = configure({ only: "wrong" })
+    const { code, out, err } = await intelgraph({ folder }, "start", "--data-dir", "data")
+    expect([code, out]).toEqual([2, ""])
+    expect(err).toMatch(/^intelgraph: \S*wrong\.yaml: .*line 2.*\n$/)
+    expect(existsSync(join(folder, "data"))).toBe(false)
+  })
+})

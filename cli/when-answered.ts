@@ -1,0 +1,59 @@
+/**
+ * What a node opens when it starts, where its servers may be on their way themselves: machines and
+ * containers come up in any order. A server that does not answer is asked again for a bounded time;
+ * one that refuses, or is not as it has to be, is not.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type { IntelGraphError } from "../protocols/errors.ts"
+import { retryMillisMax } from "../protocols/limits.ts"
+import type { Io } from "./io.ts"
+
+export interface Patience {
+  readonly millisMax: number
+  readonly io: Pick<Io, "tell" | "interrupted">
+}
+
+/** Opens, and opens again while unavailable; without patience once. Says for what it waits. */
+export const whenAnswered =
+  (patience: Patience | undefined) =>
+  <A>(
+    open: Effect.Effect<A, IntelGraphError, Scope.Scope>,
+  ): Effect.Effect<A, IntelGraphError, Scope.Scope> =>
+    patience === undefined ? open : Effect.suspend(() => again(inOwnScope(open), patience))
+
+function again<A, R>(
+  open: Effect.Effect<A, IntelGraphError, R>,
+  { millisMax, io }: Patience,
+): Effect.Effect<A, IntelGraphError, R> {
+  const until = performance.now() + millisMax
+  let told: string | undefined
+  const tell = ({ message }: IntelGraphError) => {
+    if (message === told) return
+    told = message
+    io.tell(`intelgraph: ${message} It is waited for, for up to ${millisMax / 1_000} s.`)
+  }
+  const attempt: Effect.Effect<A, IntelGraphError, R> = Effect.catchTag(
+    open,
+    "Unavailable",
+    (error) =>
+      Effect.gen(function* () {
+        if (performance.now() >= until) return yield* Effect.fail(error)
+        tell(error)
+        const waited = Effect.as(Effect.sleep(retryMillisMax), true)
+        const goesOn = yield* Effect.raceFirst(waited, Effect.as(io.interrupted, false))
+        return goesOn ? yield* attempt : yield* Effect.fail(error)
+      }),
+  )
+  return attempt
+}
+
+/** Nothing of an attempt that failed stays open. */
+const inOwnScope = <A, E>(open: Effect.Effect<A, E, Scope.Scope>) =>
+  Effect.gen(function* () {
+    const own = yield* Scope.fork(yield* Effect.scope)
+    return yield* Scope.provide(open, own).pipe(
+      Effect.onError((cause) => Scope.close(own, Exit.failCause(cause))),
+    )
+  })

@@ -1,0 +1,63 @@
+import * as Effect from "effect/Effect"
+import { expect, it } from "vitest"
+import { whenAnswered } from "../../cli/when-answered.ts"
+import { StoreFailed, Unavailable } from "../../protocols/errors.ts"
+import { run } from "../support/run.ts"
+
+/** A server that answers at a certain attempt, and what became of the attempts. */
+function serverAnsweringAt(attempt: number) {
+  const seen = { attempts: 0, open: 0, told: [] as string[] }
+  const connection = Effect.acquireRelease(
+    Effect.sync(() => {
+      seen.attempts++
+      seen.open++
+      return seen.attempts
+    }),
+    () => Effect.sync(() => seen.open--),
+  )
+  const away = new Unavailable({ message: "The server is away.", retryAfterMillis: 1 })
+  const open = Effect.tap(connection, (n) => (n < attempt ? Effect.fail(away) : Effect.void))
+  const tell = (line: string) => void seen.told.push(line)
+  return { seen, open, io: { tell, interrupted: Effect.never } }
+}
+
+it("opens what answers in the end, says once that it waits, and leaves nothing open", async () => {
+  const { seen, open, io } = serverAnsweringAt(3)
+  const opened = whenAnswered({ millisMax: 60_000, io })(open)
+  const while3 = Effect.map(opened, (attempt) => ({ attempt, open: seen.open }))
+  expect(await run(Effect.scoped(while3))).toEqual({ attempt: 3, open: 1 })
+  expect(seen).toEqual({
+    attempts: 3,
+    open: 0,
+    told: ["intelgraph: The server is away. It is waited for, for up to 60 s."],
+  })
+})
+
+it("fails as the server does when its time is over, or who waits wants to end", async () => {
+  const { seen, open, io } = serverAnsweringAt(Number.POSITIVE_INFINITY)
+  const interrupted = { ...io, interrupted: Effect.void }
+  for (const patience of [
+    { millisMax: 400, io },
+    { millisMax: 60_000, io: interrupted },
+  ]) {
+    const failed = await run(Effect.flip(Effect.scoped(whenAnswered(patience)(open))))
+    expect(failed).toMatchObject({ _tag: "Unavailable", message: "The server is away." })
+  }
+  expect(seen).toMatchObject({
+    open: 0,
+    told: [/0\.4 s/, /60 s/].map((s) => expect.stringMatching(s)),
+  })
+})
+
+it("asks once what refuses, and where nobody has patience", async () => {
+  const { seen, open, io } = serverAnsweringAt(2)
+  await run(Effect.flip(Effect.scoped(whenAnswered(undefined)(open))))
+  expect(seen.attempts).toBe(1)
+  const refusing = Effect.andThen(
+    open,
+    Effect.fail(new StoreFailed({ store: "one", message: "It is too old." })),
+  )
+  const failed = whenAnswered({ millisMax: 60_000, io })(refusing)
+  expect(await run(Effect.flip(Effect.scoped(failed)))).toMatchObject({ _tag: "StoreFailed" })
+  expect(seen).toMatchObject({ attempts: 2, open: 0, told: [] })
+})
