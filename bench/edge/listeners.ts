@@ -58,7 +58,7 @@ const none = Buffer.alloc(0)
 /** What a socket has read, looked at before another reads: no memory is taken for each read. */
 const read = Buffer.alloc(64 * 1024)
 
-function listen(id: string, readsNothing: boolean): Promise<Socket> {
+function listen(id: string, { readsNothing }: { readonly readsNothing: boolean }): Promise<Socket> {
   let rest = none
   let isUpgraded = false
   let isSubscribed = false
@@ -122,7 +122,8 @@ function judge({ committedMillis }: Judge): Judged {
 
 answerParent(async (asked: Hear | Judge) => ("messages" in asked ? hearAll(asked) : judge(asked)))
 for (let i = 0; i < count; i++) {
-  await listen(`00000000-0000-4000-8000-${String(i).padStart(12, "0")}`, i < stalled)
+  const id = `00000000-0000-4000-8000-${String(i).padStart(12, "0")}`
+  await listen(id, { readsNothing: i < stalled })
 }
 // The last subscription is on its way; the server has it before the first change.
 setTimeout(() => process.send?.("listening"), 500)

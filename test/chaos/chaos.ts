@@ -4,6 +4,7 @@
  * process of its own.
  */
 import { setTimeout as sleep } from "node:timers/promises"
+import { shardOf } from "../../protocols/address.ts"
 import { shardCount } from "../../protocols/limits.ts"
 import { newFolder } from "../servers/guarded.ts"
 import type { Comparison } from "./checker.ts"
@@ -68,6 +69,8 @@ export interface ChaosReport {
   readonly millisToNewOwner: Spread
   /** Of them the takeovers with which no fault of a server was at the same time, or just before. */
   readonly whileServersWereWhole: Spread
+  /** Of these the shards that partitions live on; the others carry nothing, and count as well. */
+  readonly ofThemWithPartitions: Spread
   /** Where that time went, in the order in which it passes. */
   readonly phases: readonly PhaseMillis[]
   readonly sends: { readonly offered: number; readonly refused: number }
@@ -267,6 +270,8 @@ class Run {
     const { leases } = this.#watcher
     const { events, lost } = this.#takeovers()
     const said = this.#world.nodes.flatMap((node) => openingsIn(node.said()))
+    const whole = lost.filter((one) => !this.#meetsServers(one))
+    const carrying = this.#carrying()
     const messages = (outcome: string) =>
       new RegExp(`^intelgraph_mailbox_messages_total\\{.*"partition".*"${outcome}"`)
     return {
@@ -281,7 +286,8 @@ class Run {
         .length,
       shardsTakenOver: leases.takeovers.length,
       millisToNewOwner: spreadOf(lost),
-      whileServersWereWhole: spreadOf(lost.filter((one) => !this.#meetsServers(one))),
+      whileServersWereWhole: spreadOf(whole),
+      ofThemWithPartitions: spreadOf(whole.filter(({ taken }) => carrying.has(taken.shard))),
       phases: phasesOf(lost, said),
       sends: {
         offered: this.#tally.sum(messages("offered")),
@@ -315,6 +321,16 @@ class Run {
       return { ...landed, millisToNewOwner: own.map((taken) => taken.atMillis - atMillis) }
     })
     return { events, lost }
+  }
+
+  /** Shards that partitions live on. */
+  #carrying(): ReadonlySet<number> {
+    const { partitions } = this.#options.flow
+    return new Set(
+      this.#written.sources.flatMap(({ tenant }) =>
+        Array.from({ length: partitions }, (_, partition) => shardOf(tenant, partition)),
+      ),
+    )
   }
 
   #meetsServers({ fromMillis, taken }: Lost): boolean {

@@ -5,14 +5,13 @@
 import { join } from "node:path"
 import { blockBytesMax, partitionMailboxBlocksMax } from "../../protocols/limits.ts"
 import { newFolder } from "../servers/guarded.ts"
-import { startNats, startNeo4j } from "../servers/index.ts"
+import { startNats, startNeo4j, withUser } from "../servers/index.ts"
 import type { Comparison } from "./checker.ts"
 import { answerOf } from "./child-answer.ts"
 import { blocksIn, connectTo, mailboxes } from "./mailboxes.ts"
 import { NodeProcess } from "./node-process.ts"
 import { type Flow, type SourceOf, writeFlow } from "./records.ts"
 import { until, type Verdict, verdictOf } from "./verdict.ts"
-import { withUser } from "./with-user.ts"
 
 export interface OutageOptions {
   readonly flow: Flow

@@ -24,7 +24,7 @@ const seconds = (millis: number | undefined): string =>
 const millis = (value: number): string => `${Math.round(value)} ms`
 
 function chaosText(report: ChaosReport): string {
-  const { comparison, pastFence, sends } = report
+  const { comparison, pastFence, sends, ofThemWithPartitions: carrying } = report
   const lines = [
     `# Chaos, seed ${report.seed}`,
     "",
@@ -37,6 +37,8 @@ function chaosText(report: ChaosReport): string {
     "",
     `Senders offered ${sends.offered} blocks; ${sends.refused} offers were refused and waited.`,
     `${comparison.recordsReplayed} records came again and were known.`,
+    `While the servers were whole, shards with partitions had a new owner after ` +
+      `${seconds(carrying.p50)} s (p50) and ${seconds(carrying.p99)} s (p99) of ${carrying.count}.`,
     ...comparison.findings.map(
       ({ what, count, samples }) => `- ${what}: ${count}, as ${samples[0]}`,
     ),

@@ -39,8 +39,8 @@ export const changes: readonly Change[] = [
   },
   {
     file: "stores/adapters/neo4j/takeover.ts",
-    line: "([shard, epoch]) => epoch < (mine.get(shard) ?? 0),",
-    becomes: "([shard]) => !mine.has(shard) && mine.has(shard),",
+    line: "return ([shard, epoch]) => epoch < (mine.get(shard) ?? 0)",
+    becomes: "return ([shard]) => !mine.has(shard) && mine.has(shard)",
   },
 ]
 

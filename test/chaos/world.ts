@@ -6,9 +6,9 @@ import {
   type Server,
   startLinkedNatsCluster,
   startNeo4j,
+  withUser,
 } from "../servers/index.ts"
 import { NodeProcess } from "./node-process.ts"
-import { withUser } from "./with-user.ts"
 
 export interface World {
   readonly cluster: LinkedNatsCluster

@@ -1,37 +1,19 @@
 /** Nodes as processes that share one log and one graph, and come, die, hang and go. */
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { shardCount } from "../../protocols/limits.ts"
-import { type Server, startNats, startPostgres } from "../servers/index.ts"
 import { intelgraph, start } from "../support/command.ts"
+import { sharedFolder, sharedServers } from "../support/shared-servers.ts"
 
-const folder = mkdtempSync(join(tmpdir(), "intelgraph-cluster-"))
-let nats: Server
-let postgres: Server
-beforeAll(async () => {
-  nats = await startNats()
-  postgres = await startPostgres()
-})
-afterAll(async () => {
-  for (const server of [nats, postgres]) await server.stop()
-  rmSync(folder, { recursive: true, force: true })
-})
+const folder = sharedFolder()
+const servers = sharedServers("nats", "postgres")
 
 /** Each shard's line, and nothing that could be read in two ways. */
 const everyShard = new RegExp(`(?:(?:(?!"shard opened")[^])*"shard opened"){${shardCount}}`)
 
 /** Where a node works, and how it is asked. */
 function cluster() {
-  const address = new URL(postgres.url)
-  address.username = postgres.user ?? ""
-  address.password = postgres.password ?? ""
-  const env = {
-    INTELGRAPH_NATS: nats.url,
-    INTELGRAPH_POSTGRES: address.href,
-    INTELGRAPH_LOG_LEVEL: "info",
-  }
+  const env = { ...servers.env("nats", "postgres"), INTELGRAPH_LOG_LEVEL: "info" }
   const where = { folder, env }
   const dataDir = (name: string) => ["--data-dir", join(folder, name)]
   return {

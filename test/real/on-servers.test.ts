@@ -1,35 +1,14 @@
 /** The main job, with its log and its graph on servers, against the embedded default. */
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Redis } from "ioredis"
 import pg from "pg"
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
-import { type Server, startNats, startNeo4j, startPostgres, startRedis } from "../servers/index.ts"
+import { describe, expect, it, onTestFinished } from "vitest"
+import { startNats, startNeo4j, startPostgres, startRedis, withUser } from "../servers/index.ts"
 import { intelgraph } from "../support/command.ts"
+import { sharedFolder, sharedServers } from "../support/shared-servers.ts"
 
-const folder = mkdtempSync(join(tmpdir(), "intelgraph-on-servers-"))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-/** As settings take it: who may is in the address. */
-function urlOf({ url, user, password }: Server): string {
-  const address = new URL(url)
-  address.username = user ?? ""
-  address.password = password ?? ""
-  return address.href
-}
-
-let nats: Server
-let postgres: Server
-let neo4j: Server
-beforeAll(async () => {
-  nats = await startNats()
-  postgres = await startPostgres()
-  neo4j = await startNeo4j()
-})
-afterAll(async () => {
-  for (const server of [nats, postgres, neo4j]) await server.stop()
-})
+const folder = sharedFolder()
+const servers = sharedServers("nats", "postgres", "neo4j")
 
 interface Job {
   readonly hash: string
@@ -93,17 +72,17 @@ async function allServers() {
   onTestFinished(async () => {
     for (const server of Object.values(started)) await server.stop()
   })
-  const urls = Object.entries(started).map(([name, server]) => [name, urlOf(server)])
+  const urls = Object.entries(started).map(([name, server]) => [name, withUser(server)])
   return Object.fromEntries(urls) as { readonly [name in keyof typeof started]: string }
 }
 
 describe("the main job", () => {
   it("makes the same graph and gives the same answer on servers as on its own files", async () => {
     const embedded = await onOwnFiles()
-    const log = { INTELGRAPH_NATS: urlOf(nats) }
-    const inPostgres = { ...log, INTELGRAPH_POSTGRES: urlOf(postgres) }
+    const log = servers.env("nats")
+    const inPostgres = servers.env("nats", "postgres")
     expect(await mainJob("postgres", inPostgres)).toEqual(embedded)
-    expect(await mainJob("neo4j", { INTELGRAPH_NEO4J: urlOf(neo4j) })).toEqual(embedded)
+    expect(await mainJob("neo4j", servers.env("neo4j"))).toEqual(embedded)
     const foreign = await intelgraph({ folder, env: log }, "start", "--once", "--data-dir", "other")
     expect([foreign.code, foreign.err]).toEqual([
       1,

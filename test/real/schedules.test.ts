@@ -1,22 +1,12 @@
 /** Schedules of nodes that are processes on real servers, one killed and one paused. */
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
-import { type Server, startNats, startPostgres } from "../servers/index.ts"
+import { describe, expect, it, vi } from "vitest"
 import { intelgraph, start } from "../support/command.ts"
+import { sharedFolder, sharedServers } from "../support/shared-servers.ts"
 
-const folder = mkdtempSync(join(tmpdir(), "intelgraph-schedules-"))
-let nats: Server
-let postgres: Server
-beforeAll(async () => {
-  nats = await startNats()
-  postgres = await startPostgres()
-})
-afterAll(async () => {
-  for (const server of [nats, postgres]) await server.stop()
-  rmSync(folder, { recursive: true, force: true })
-})
+const folder = sharedFolder()
+const servers = sharedServers("nats", "postgres")
 
 const names = ["one", "two", "three"]
 
@@ -42,14 +32,7 @@ function configure(): void {
 }
 
 function serve(name: string) {
-  const address = new URL(postgres.url)
-  address.username = postgres.user ?? ""
-  address.password = postgres.password ?? ""
-  const env = {
-    INTELGRAPH_NATS: nats.url,
-    INTELGRAPH_POSTGRES: address.href,
-    INTELGRAPH_LOG_LEVEL: "info",
-  }
+  const env = { ...servers.env("nats", "postgres"), INTELGRAPH_LOG_LEVEL: "info" }
   const dataDir = ["--data-dir", join(folder, name)]
   const served = start({ folder, env }, "start", "--port", "0", "--node", name, ...dataDir)
   const status = async () => {

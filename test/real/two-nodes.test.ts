@@ -3,32 +3,22 @@
  * by both, and a browser whose node is killed goes on at the other with its token. What is written
  * to either is taken once, and goes on at the other.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Page } from "playwright-core"
-import { afterAll, beforeAll, expect, it, vi } from "vitest"
+import { expect, it, vi } from "vitest"
 import { query } from "../gateway/support.ts"
-import { type Server, startNats, startPostgres } from "../servers/index.ts"
 import { newBrowser, openTab } from "../support/browser.ts"
 import { start } from "../support/command.ts"
+import { sharedFolder, sharedServers } from "../support/shared-servers.ts"
 
 const sources = 4
 const recordsEach = 2_000
 const recordsPerSecond = 250
 
-const folder = mkdtempSync(join(tmpdir(), "intelgraph-two-nodes-"))
+const folder = sharedFolder()
 const browser = newBrowser()
-let nats: Server
-let postgres: Server
-beforeAll(async () => {
-  nats = await startNats()
-  postgres = await startPostgres()
-})
-afterAll(async () => {
-  for (const server of [nats, postgres]) await server.stop()
-  rmSync(folder, { recursive: true, force: true })
-})
+const servers = sharedServers("nats", "postgres")
 
 const document = `subscription ($after: String) {
   entityChanged(after: $after) { kind key revision resume }
@@ -96,10 +86,7 @@ function expectEachOnce(changes: readonly Change[]): void {
 }
 
 function serving() {
-  const address = new URL(postgres.url)
-  address.username = postgres.user ?? ""
-  address.password = postgres.password ?? ""
-  const env = { INTELGRAPH_NATS: nats.url, INTELGRAPH_POSTGRES: address.href }
+  const env = servers.env("nats", "postgres")
   return (name: string) =>
     start({ folder, env }, "start", "--port", "0", "--node", name, "--data-dir", name)
 }

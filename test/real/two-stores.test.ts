@@ -1,32 +1,17 @@
 /** One graph in Neo4j and in Postgres, while each of them is killed, and the node as well. */
 import { join } from "node:path"
 import pg from "pg"
-import { afterAll, beforeAll, expect, it } from "vitest"
-import { type Server, startNeo4j, startPostgres } from "../servers/index.ts"
+import { expect, it } from "vitest"
+import { withUser } from "../servers/index.ts"
 import { intelgraph, start } from "../support/command.ts"
 import { temporaryFolder } from "../support/scoped.ts"
+import { sharedServers } from "../support/shared-servers.ts"
 
-let neo4j: Server
-let postgres: Server
-beforeAll(async () => {
-  neo4j = await startNeo4j()
-  postgres = await startPostgres()
-})
-afterAll(async () => {
-  for (const server of [neo4j, postgres]) await server.stop()
-})
-
-/** As settings take it: who may is in the address. */
-function urlOf({ url, user, password }: Server): string {
-  const address = new URL(url)
-  address.username = user ?? ""
-  address.password = password ?? ""
-  return address.href
-}
+const servers = sharedServers("neo4j", "postgres")
 
 /** Blocks that Postgres has, of all partitions; none while it cannot be asked. */
 async function blocksInTables(): Promise<number> {
-  const client = new pg.Client({ connectionString: urlOf(postgres) })
+  const client = new pg.Client({ connectionString: withUser(servers.server("postgres")) })
   client.on("error", () => {})
   try {
     await client.connect()
@@ -47,13 +32,14 @@ it("has all of it once in both, whoever was killed meanwhile", async () => {
   const folder = temporaryFolder()
   const dataDir = ["--data-dir", join(folder, "data")]
   const run = ["start", "--once", "--json", ...dataDir]
-  const env = { INTELGRAPH_NEO4J: urlOf(neo4j), INTELGRAPH_POSTGRES: urlOf(postgres) }
+  const env = servers.env("neo4j", "postgres")
   const killed = start({ folder, env }, ...run)
-  for (const [least, server] of [
-    [2, neo4j],
-    [8, postgres],
+  for (const [least, kind] of [
+    [2, "neo4j"],
+    [8, "postgres"],
   ] as const) {
     await untilBlocks(least)
+    const server = servers.server(kind)
     server.kill()
     await server.start()
   }

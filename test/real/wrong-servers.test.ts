@@ -1,27 +1,20 @@
 /** A node whose servers are not as it needs them says so; one whose clock is off works. */
 import { execFileSync } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { connect } from "@nats-io/transport-node"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import {
   clockOff,
-  type Server,
   startNats,
   startNeo4j,
   startOldNats,
   startPostgres,
+  withUser,
 } from "../servers/index.ts"
-import { intelgraph } from "../support/command.ts"
+import { intelgraph, start } from "../support/command.ts"
 import { temporaryFolder } from "../support/scoped.ts"
-
-const urlOf = ({ url, user, password }: Server, instead: { readonly password?: string } = {}) => {
-  const address = new URL(url)
-  address.username = user ?? ""
-  address.password = instead.password ?? password ?? ""
-  return address.href
-}
+import { sharedFolder, sharedServers } from "../support/shared-servers.ts"
 
 /** What a node says of itself that ends at once, which is one sentence and its next step. */
 async function refused(env: { readonly [name: string]: string }): Promise<string> {
@@ -77,13 +70,32 @@ describe("a node that is started", () => {
   })
 })
 
+describe("a node that serves", () => {
+  it("waits for servers that are on their way, and says for which", async () => {
+    await using nats = await startNats()
+    await using postgres = await startPostgres()
+    const folder = temporaryFolder()
+    writeFileSync(join(folder, "intelgraph.yaml"), "version: 1\n")
+    const env = { INTELGRAPH_NATS: nats.url, INTELGRAPH_POSTGRES: withUser(postgres) }
+    for (const server of [nats, postgres]) server.kill()
+    const node = start({ folder, env }, "start", "--port", "0")
+    await node.says(/The graph store cannot answer now: .*waited for, for up to 30 s/)
+    await postgres.start()
+    await node.says(/The log: no server at \S+ answers: .*waited for, for up to 30 s/)
+    await nats.start()
+    await node.says(/Ctrl-C ends the node/)
+    node.child.kill("SIGINT")
+    expect(await node.ended).toMatchObject({ code: 0 })
+  }, 120_000)
+})
+
 describe("a node and its stores", () => {
   it("says that a password does not fit, and never which", async () => {
     await using postgres = await startPostgres()
     await using neo4j = await startNeo4j()
     for (const env of [
-      { INTELGRAPH_POSTGRES: urlOf(postgres, { password: "no-such-secret" }) },
-      { INTELGRAPH_NEO4J: urlOf(neo4j, { password: "no-such-secret" }) },
+      { INTELGRAPH_POSTGRES: withUser({ ...postgres, password: "no-such-secret" }) },
+      { INTELGRAPH_NEO4J: withUser({ ...neo4j, password: "no-such-secret" }) },
     ]) {
       const said = await refused(env)
       expect(said).toMatch(/user and password do not fit/)
@@ -93,17 +105,8 @@ describe("a node and its stores", () => {
 })
 
 describe("a node whose clock is off", () => {
-  const folder = mkdtempSync(join(tmpdir(), "intelgraph-clock-"))
-  let nats: Server
-  let postgres: Server
-  beforeAll(async () => {
-    nats = await startNats()
-    postgres = await startPostgres()
-  })
-  afterAll(async () => {
-    for (const server of [nats, postgres]) await server?.stop()
-    rmSync(folder, { recursive: true, force: true })
-  })
+  const folder = sharedFolder()
+  const shared = sharedServers("nats", "postgres")
 
   const write = (name: string, said: string) => {
     const lines = Array.from({ length: 500 }, (_, n) =>
@@ -115,7 +118,7 @@ describe("a node whose clock is off", () => {
   }
 
   it("works as any other, beside one whose clock goes right", async () => {
-    const servers = { INTELGRAPH_NATS: nats.url, INTELGRAPH_POSTGRES: urlOf(postgres) }
+    const servers = shared.env("nats", "postgres")
     const files = ["one", "two", "three"].map((said) => write(`${said}.ndjson`, said))
     const minutes = [10, 0, -10]
     const ingest = async (n: number, name: string, env: { readonly [name: string]: string }) => {

@@ -26,6 +26,33 @@ export function signalTree(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
+/** What a signal to stop may take to reach the last thread of a process. */
+const stoppedMillisMax = 1_000
+const moment = new Int32Array(new SharedArrayBuffer(4))
+
+/**
+ * SIGSTOP to `pid` and its descendants. They are stopped on return: a signal is on its way for a
+ * moment, in which a thread that runs still answers. Nothing else of this process runs meanwhile.
+ */
+export function stopTree(pid: number): void {
+  signalTree(pid, "SIGSTOP")
+  if (process.platform !== "linux") return
+  const end = performance.now() + stoppedMillisMax
+  while ([pid, ...descendants(pid)].some(runs) && performance.now() < end) {
+    Atomics.wait(moment, 0, 0, 1)
+  }
+}
+
+/** Whether a thread of it is not stopped. */
+function runs(pid: number): boolean {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`)
+    return threads.some((thread) => /^[RSD]$/.test(statOf(`${pid}/task/${thread}`)[0] ?? ""))
+  } catch {
+    return false
+  }
+}
+
 /** Fields of /proc/PID/stat, counted from the state: its own ticks and those of ended children. */
 const tickFields = [11, 12, 13, 14]
 /** Linux tells times in hundredths of a second, on every machine. */
@@ -74,7 +101,7 @@ function stateOf(pid: number): string | undefined {
 }
 
 /** State, parent, … of a process: what follows its name, which may hold blanks and brackets. */
-function statOf(pid: number): readonly string[] {
+function statOf(pid: number | string): readonly string[] {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8")
     return text.slice(text.lastIndexOf(")") + 2).split(" ")

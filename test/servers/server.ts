@@ -8,7 +8,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { closeSync, existsSync, openSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { forget, watch } from "./guarded.ts"
-import { isAlive, signalTree } from "./process-tree.ts"
+import { isAlive, signalTree, stopTree } from "./process-tree.ts"
 import { ServerUnavailable } from "./unavailable.ts"
 
 /** How one kind of server is started, asked and ended. */
@@ -109,7 +109,7 @@ export class Server {
 
   /** SIGSTOP: it holds its connections and answers nothing. */
   pause(): void {
-    this.#signal("SIGSTOP")
+    if (this.pid > 0) stopTree(this.pid)
   }
 
   /** SIGCONT after `pause`. */
