@@ -109,6 +109,8 @@ port = ${port}
 unix_socket_directories = ''
 # In the data folder, so that a killed server leaves nothing in the system's.
 dynamic_shared_memory_type = mmap
+# Servers are killed, machines are not: what the system was handed outlives the process.
+fsync = off
 ${options.config ?? ""}
 `
 

@@ -24,6 +24,8 @@ type Graph = Map<string, VisibleEntity>
 type Step = (store: GraphStore, tenant: string) => Promise<unknown>
 type Change = Omit<EntityChange, "entity" | "position">
 
+const followedMillisMax = 60_000
+
 export function conformanceOfChanges(open: () => Promise<GraphStore>, histories = 40): void {
   it("tells what a transaction comes to, and nothing where nothing is seen of it", async () => {
     const store = await open()
@@ -77,7 +79,8 @@ export function conformanceOfChanges(open: () => Promise<GraphStore>, histories 
         const steps = stepsOf(schedule(runs, choose), settings, choose)
         await follows(store, `random-${tenants++}`, steps, choose)
       }),
-      { numRuns: histories },
+      // A failure is told before the test's time is over, however far it was made smaller by then.
+      { numRuns: histories, interruptAfterTimeLimit: followedMillisMax },
     )
   })
 

@@ -1,5 +1,8 @@
+import { once } from "node:events"
+import { type AddressInfo, createServer } from "node:net"
 import { Neo4jError } from "neo4j-driver"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, onTestFinished } from "vitest"
+import { driverOf } from "../../stores/adapters/neo4j/connection.ts"
 import { failureOf, isConflict } from "../../stores/adapters/neo4j/failure.ts"
 
 const said = (code: string) => new Neo4jError("said so", code, "50N42", "general", undefined)
@@ -18,5 +21,29 @@ describe("what Neo4j says", () => {
   it("is no failure of the store where a new owner has ended the transaction", () => {
     expect(failureOf(said("Neo.ClientError.Transaction.Terminated")).tag).toBe("Unavailable")
     expect(failureOf(said("Neo.ClientError.Statement.SyntaxError")).tag).toBe("StoreFailed")
+  })
+
+  it("is no failure of the store where the connection ends while it logs on", async () => {
+    // Agrees to Bolt 5.8, and ends when it is told who comes.
+    const server = createServer((socket) => {
+      socket.once("data", () => {
+        socket.write(Buffer.from([0, 0, 8, 5]))
+        socket.once("data", () => socket.end())
+      })
+      socket.on("error", () => {})
+    })
+    server.listen(0, "127.0.0.1")
+    await once(server, "listening")
+    const { port } = server.address() as AddressInfo
+    const url = `bolt://127.0.0.1:${port}`
+    const address = { url, user: "user", password: "secret", database: "db", store: "s" }
+    const driver = driverOf(address)
+    onTestFinished(async () => {
+      await driver.close()
+      server.close()
+    })
+    const failure = failureOf(await driver.verifyConnectivity().catch((cause) => cause))
+    expect(failure.message).toContain("Connection was closed by server")
+    expect(failure.tag).toBe("Unavailable")
   })
 })

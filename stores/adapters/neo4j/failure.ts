@@ -54,8 +54,15 @@ const passing: ReadonlySet<string> = new Set(["ServiceUnavailable", "SessionExpi
 
 function isPassing(cause: unknown): boolean {
   if (passing.has(codeOf(cause)) || /TransactionTimedOut|Memory/.test(codeOf(cause))) return true
+  if (codeOf(cause) === brokenTalk && isLost(cause)) return true
   // The client's own words have no code.
   return cause instanceof Error && /acquisition timed out|Pool is closed/.test(cause.message)
 }
+
+const brokenTalk = "ProtocolError"
+
+/** The client takes a connection that ends while it logs on for a breach of the protocol. */
+const isLost = (cause: unknown): boolean =>
+  cause instanceof Error && /^(Connection (was closed|lost)|Failed to )/.test(cause.message)
 
 const codeOf = (cause: unknown): string => (cause instanceof Neo4jError ? cause.code : "")
