@@ -61,7 +61,7 @@ export const assemble = (
     const metrics = new MetricRegistry()
     yield* collectProcess(metrics)
     const directory = yield* openDataDirectory(settings.dataDir.value)
-    const graph = yield* whenAnswered(patience)(openGraphOf(settings, directory))
+    const graph = yield* openGraphOf(settings, directory, patience)
     const { sink, reads, feed } = yield* keepingAnswers(settings, graph, { logger, metrics })
     const host = makeNodeHost()
     const opened = yield* whenAnswered(patience)(openLogOf(settings, directory, { host, logger }))

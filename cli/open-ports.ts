@@ -31,6 +31,7 @@ import {
 import type { Settings } from "./configuration.ts"
 import { openGraph } from "./open-graph.ts"
 import type { ServerUrl } from "./server-url.ts"
+import { type Patience, whenAnswered } from "./when-answered.ts"
 
 type Servers = Pick<
   Settings,
@@ -106,19 +107,24 @@ export const notCopied = () =>
     next: "Copy it by the server's own tools: nats stream backup, pg_dump, neo4j-admin.",
   })
 
-/** In Neo4j where it is named, and then Postgres beside it gets the same; Neo4j is asked. */
+/**
+ * In Neo4j where it is named, and then Postgres beside it gets the same; Neo4j is asked. With
+ * `patience` each server that does not answer yet is waited for.
+ */
 export const openGraphOf = Effect.fnUntraced(function* (
   { postgres, neo4j }: Servers,
   directory: DataDirectory,
+  patience?: Patience,
 ) {
+  const once = whenAnswered(patience)
   if (neo4j.value === undefined) {
     return postgres.value === undefined
       ? yield* openGraph(directory)
-      : yield* openPostgresGraph({ url: postgres.value.reveal() })
+      : yield* once(openPostgresGraph({ url: postgres.value.reveal() }))
   }
-  const asked = yield* openNeo4jGraph(neo4jAt(neo4j.value))
+  const asked = yield* once(openNeo4jGraph(neo4jAt(neo4j.value)))
   if (postgres.value === undefined) return asked
-  const beside = yield* openPostgresGraph({ url: postgres.value.reveal() })
+  const beside = yield* once(openPostgresGraph({ url: postgres.value.reveal() }))
   return withBeside(asked, beside.sink)
 })
 

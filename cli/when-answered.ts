@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import type { IntelGraphError } from "../protocols/errors.ts"
+import { type IntelGraphError, Unavailable } from "../protocols/errors.ts"
 import { retryMillisMax } from "../protocols/limits.ts"
 import type { Io } from "./io.ts"
 
@@ -28,26 +28,31 @@ function again<A, R>(
   { millisMax, io }: Patience,
 ): Effect.Effect<A, IntelGraphError, R> {
   const until = performance.now() + millisMax
-  let told: string | undefined
-  const tell = ({ message }: IntelGraphError) => {
-    if (message === told) return
-    told = message
-    io.tell(`intelgraph: ${message} It is waited for, for up to ${millisMax / 1_000} s.`)
+  let last: IntelGraphError | undefined
+  const tell = (error: IntelGraphError) => {
+    const { message } = error
+    if (message !== last?.message) {
+      io.tell(`intelgraph: ${message} It is waited for, for up to ${millisMax / 1_000} s.`)
+    }
+    last = error
   }
   const attempt: Effect.Effect<A, IntelGraphError, R> = Effect.catchTag(
     open,
     "Unavailable",
-    (error) =>
-      Effect.gen(function* () {
-        if (performance.now() >= until) return yield* Effect.fail(error)
-        tell(error)
-        const waited = Effect.as(Effect.sleep(retryMillisMax), true)
-        const goesOn = yield* Effect.raceFirst(waited, Effect.as(io.interrupted, false))
-        return goesOn ? yield* attempt : yield* Effect.fail(error)
-      }),
+    (error) => {
+      if (performance.now() >= until) return Effect.fail(error)
+      tell(error)
+      return Effect.andThen(Effect.sleep(retryMillisMax), attempt)
+    },
   )
-  return attempt
+  const interrupted = Effect.flatMap(io.interrupted, () => Effect.fail(last ?? notAnswered))
+  return Effect.raceFirst(attempt, interrupted)
 }
+
+const notAnswered = new Unavailable({
+  message: "The start was interrupted before its servers answered.",
+  retryAfterMillis: retryMillisMax,
+})
 
 /** Nothing of an attempt that failed stays open. */
 const inOwnScope = <A, E>(open: Effect.Effect<A, E, Scope.Scope>) =>

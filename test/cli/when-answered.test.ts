@@ -61,3 +61,12 @@ it("asks once what refuses, and where nobody has patience", async () => {
   expect(await run(Effect.flip(Effect.scoped(failed)))).toMatchObject({ _tag: "StoreFailed" })
   expect(seen).toMatchObject({ attempts: 2, open: 0, told: [] })
 })
+
+it("ends at once while a server is asked that says nothing", async () => {
+  const io = { tell: () => undefined, interrupted: Effect.void }
+  const opened = whenAnswered({ millisMax: 60_000, io })(Effect.never)
+  expect(await run(Effect.flip(Effect.scoped(opened)))).toMatchObject({
+    _tag: "Unavailable",
+    message: "The start was interrupted before its servers answered.",
+  })
+})
