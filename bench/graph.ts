@@ -15,10 +15,11 @@ import { type Bench, ceiling, type Figure, median } from "./measure.ts"
 const heapMebibytes = 1_024
 const goal = 0.9
 const rounds = 5
-/** One of so many records is in a sweep. */
+/** One of so many records is in the first sweep. */
 const sweptShare = 4
-/** Each option is tried so often, and its best counts; once before, for the server's compiler. */
-const sweeps = 2
+/** So many options of each contestant are tried with all records, each so often; its best counts. */
+const finalists = 2
+const finals = 2
 const shapes: readonly Shape[] = [1_000, 4_000].flatMap((batch) =>
   [1, 2, 4].map((sessions) => ({ batch, sessions })),
 )
@@ -27,6 +28,7 @@ const feedings: readonly Feeding[] = [
   { batch: 1_024, nodes: 1, calls: 1 },
   { batch: 1_024, nodes: 1, calls: 2 },
   { batch: commitRecordsMax / 2, nodes: 1, calls: 2 },
+  { batch: commitRecordsMax / 2, nodes: 1, calls: 4 },
   { batch: commitRecordsMax, nodes: 1, calls: 1 },
   { batch: commitRecordsMax, nodes: 1, calls: 2 },
   { batch: commitRecordsMax, nodes: 2, calls: 1 },
@@ -57,11 +59,13 @@ export const graph: Bench = async () => {
     const records = await attackRecords()
     const place = { server, store, driver, exact }
     const part = records.filter((_, i) => i % sweptShare === 0)
-    say(`one of ${sweptShare} records, each option in turn: to warm up, then ${sweeps} times`)
-    const few = await contestantsOf(place, rowsOf(part))
-    const best = await bestOf(few)
+    say(`one of ${sweptShare} records, each option in turn: to warm up, and once more`)
+    const fast = await sweep(await contestantsOf(place, rowsOf(part)))
+    const all = await contestantsOf(place, rowsOf(records))
+    say(`all records, the ${finalists} fastest options of each, ${finals} times`)
+    const best = await bestOf(all, fast)
     say(`all records, the best option of each, ${rounds} rounds turn by turn`)
-    return await contest(await contestantsOf(place, rowsOf(records)), best)
+    return await contest(all, best)
   } finally {
     await store.close()
     await exact.close()
@@ -101,23 +105,23 @@ interface Best {
   readonly "bare creates": Shape
 }
 
-async function bestOf(few: Contestants): Promise<Best> {
-  const tried = {
-    ours: feedings.map(timed),
-    "bare loop": shapes.map(timed),
-    "bare creates": shapes.map(timed),
-  }
-  for (let sweep = 0; sweep <= sweeps; sweep++) {
-    const how = { counts: sweep > 0 }
-    await tryAll(tried.ours, few.ours, how)
-    await tryAll(tried["bare loop"], few["bare loop"], how)
-    await tryAll(tried["bare creates"], few["bare creates"], how)
-  }
-  return {
-    ours: fastest(tried.ours),
-    "bare loop": fastest(tried["bare loop"]),
-    "bare creates": fastest(tried["bare creates"]),
-  }
+type Options = { readonly [name in keyof Best]: readonly Best[name][] }
+
+/** The fastest options with few records, of which the server's compiler knew the statements. */
+async function sweep(few: Contestants): Promise<Options> {
+  const tried = timedOf({ ours: feedings, "bare loop": shapes, "bare creates": shapes })
+  await tryEach(tried, few)
+  for (const one of Object.values(tried).flat()) one.leastMillis = Number.POSITIVE_INFINITY
+  await tryEach(tried, few)
+  return fastest(tried, finalists)
+}
+
+/** What is fastest with few records need not be so with many. */
+async function bestOf(all: Contestants, options: Options): Promise<Best> {
+  const tried = timedOf(options)
+  for (let turn = 0; turn < finals; turn++) await tryEach(tried, all)
+  const { ours, "bare loop": loop, "bare creates": creates } = fastest(tried, 1)
+  return { ours: only(ours), "bare loop": only(loop), "bare creates": only(creates) }
 }
 
 interface Timed<A> {
@@ -125,63 +129,69 @@ interface Timed<A> {
   leastMillis: number
 }
 
+type Tried = { readonly [name in keyof Best]: readonly Timed<Best[name]>[] }
+
+const timedOf = (options: Options): Tried => ({
+  ours: options.ours.map(timed),
+  "bare loop": options["bare loop"].map(timed),
+  "bare creates": options["bare creates"].map(timed),
+})
+
 const timed = <A>(option: A): Timed<A> => ({ option, leastMillis: Number.POSITIVE_INFINITY })
+
+async function tryEach(tried: Tried, all: Contestants): Promise<void> {
+  await tryAll(tried.ours, all.ours)
+  await tryAll(tried["bare loop"], all["bare loop"])
+  await tryAll(tried["bare creates"], all["bare creates"])
+}
 
 async function tryAll<A>(
   tried: readonly Timed<A>[],
   write: (option: A) => Promise<Written>,
-  { counts }: { readonly counts: boolean },
 ): Promise<void> {
   for (const one of tried) {
     const { millis } = await write(one.option)
-    if (counts) one.leastMillis = Math.min(one.leastMillis, millis)
+    one.leastMillis = Math.min(one.leastMillis, millis)
   }
 }
 
-function fastest<A>(tried: readonly Timed<A>[]): A {
-  const [first] = tried.toSorted((a, b) => a.leastMillis - b.leastMillis)
-  if (first === undefined) throw new Error("nothing to sweep")
-  return first.option
+const fastest = (tried: Tried, count: number): Options => ({
+  ours: fastestOf(tried.ours, count),
+  "bare loop": fastestOf(tried["bare loop"], count),
+  "bare creates": fastestOf(tried["bare creates"], count),
+})
+
+const fastestOf = <A>(tried: readonly Timed<A>[], count: number): readonly A[] =>
+  tried
+    .toSorted((a, b) => a.leastMillis - b.leastMillis)
+    .slice(0, count)
+    .map(({ option }) => option)
+
+function only<A>([one]: readonly A[]): A {
+  if (one === undefined) throw new Error("nothing to sweep")
+  return one
 }
-
-/** Beside the contest, for what it tells of ours: a loop's rows are there when its time begins. */
-const preparedBefore = "ours, blocks prepared before"
-
-type Name = keyof Best | typeof preparedBefore
 
 async function contest(all: Contestants, best: Best): Promise<readonly Figure[]> {
-  const turns: { readonly [name in Name]: () => Promise<Written> } = {
-    ours: () => all.ours(best.ours),
-    [preparedBefore]: () => all.ours({ ...best.ours, prepared: true }),
-    "bare loop": () => all["bare loop"](best["bare loop"]),
-    "bare creates": () => all["bare creates"](best["bare creates"]),
-  }
-  const names = Object.keys(turns) as readonly Name[]
-  const written: { readonly [name in Name]: Written[] } = {
+  const written: { readonly [name in keyof Best]: Written[] } = {
     ours: [],
-    [preparedBefore]: [],
     "bare loop": [],
     "bare creates": [],
   }
   for (let round = 0; round < rounds; round++) {
-    for (const name of round % 2 === 0 ? names : names.toReversed()) {
-      written[name].push(await turns[name]())
-    }
+    const turns = [
+      async () => written.ours.push(await all.ours(best.ours)),
+      async () => written["bare loop"].push(await all["bare loop"](best["bare loop"])),
+      async () => written["bare creates"].push(await all["bare creates"](best["bare creates"])),
+    ]
+    for (const turn of round % 2 === 0 ? turns : turns.toReversed()) await turn()
   }
   const told = (name: keyof Best) => ({ ...best[name], runs: written[name] })
   const against = (peerName: keyof Best): Figure => {
     const [a, b] = [written.ours, written[peerName]]
-    const ratiosOf = (runs: readonly Written[]) =>
-      runs.map(({ millis }, round) => (b[round]?.millis ?? Number.NaN) / millis)
-    const ratios = ratiosOf(a)
+    const ratios = a.map(({ millis }, round) => (b[round]?.millis ?? Number.NaN) / millis)
     const rate = (of: readonly Written[]) => all.count / median(of.map(({ millis }) => millis))
-    // The verdict is of the time that a node takes, which prepares its blocks.
-    const beside = {
-      runs: written[preparedBefore],
-      ratio: median(ratiosOf(written[preparedBefore])),
-    }
-    const runs = { ours: told("ours"), peer: told(peerName), [preparedBefore]: beside }
-    const detail = { rows: all.count, ratios, ...runs }
+    const detail = { rows: all.count, ratios, ours: told("ours"), peer: told(peerName) }
     return {
       ...{ name: "ATT&CK into Neo4j", unit: "k rows/s", goal, peerName, detail },
       ...{ ours: rate(a), peer: rate(b), ratio: median(ratios) },

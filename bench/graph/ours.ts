@@ -16,8 +16,6 @@ export interface Feeding {
   readonly nodes: number
   /** Calls of a node that are unanswered, each of partitions of its own. */
   readonly calls: number
-  /** Blocks are handed over as they are, and prepared before the time begins. */
-  readonly prepared?: boolean
 }
 
 export interface OurWritten extends Written {
@@ -61,8 +59,7 @@ export async function openOurs({ url, user = "", password = "" }: Server): Promi
       Array.from({ length: feeding.calls }, (_, call) => {
         const turn = call * length + at
         const own = lanes.filter((_, partition) => partition % (length * feeding.calls) === turn)
-        const blocks = inTurn(own)
-        return [sink, feeding.prepared ? blocks.map(ready(sink)) : blocks.map(soon(sink))] as const
+        return [sink, inTurn(own)] as const
       }),
     )
     const started = performance.now()
@@ -85,11 +82,11 @@ export async function openOurs({ url, user = "", password = "" }: Server): Promi
  */
 async function feed(
   sink: GraphSinkShape,
-  blocks: readonly Prepare[],
+  blocks: readonly BlockEffects[],
   batch: number,
 ): Promise<void> {
   const left = blocks.values()
-  const next = () => callOf(left, batch)
+  const next = () => callOf(sink, left, batch)
   for (let call = next(); call.length > 0; ) {
     const committed = run(sink.commit(call))
     call = next()
@@ -97,23 +94,12 @@ async function feed(
   }
 }
 
-type Prepare = () => PreparedBlock
-
-const soon = (sink: GraphSinkShape) => (block: BlockEffects) => () => sink.prepare(block)
-
-function ready(sink: GraphSinkShape): (block: BlockEffects) => Prepare {
-  return (block) => {
-    const prepared = sink.prepare(block)
-    return () => prepared
-  }
-}
-
-function callOf(left: Iterator<Prepare>, batch: number) {
+function callOf(sink: GraphSinkShape, left: Iterator<BlockEffects>, batch: number) {
   const call: PreparedBlock[] = []
   for (let records = 0; records < batch; ) {
     const next = left.next()
     if (next.done) break
-    const block = next.value()
+    const block = sink.prepare(next.value)
     call.push(block)
     records += block.recordCount
   }
