@@ -17,7 +17,7 @@ const goal = 0.9
 const rounds = 5
 /** One of so many records is in the first sweep. */
 const sweptShare = 4
-/** So many options of each contestant are tried with all records, each so often; its best counts. */
+/** So many options of each are tried with all records, each so often; the best counts. */
 const finalists = 2
 const finals = 2
 const shapes: readonly Shape[] = [1_000, 4_000].flatMap((batch) =>

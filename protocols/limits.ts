@@ -893,7 +893,7 @@ export const drainedWritesMillisMax = 60_000
  * server less. Of more, those that say nothing new may be most, and are left out first.
  */
 export const recordsAskedAheadMax = 512
-/** Names that a writer to Neo4j remembers to be there: 32 MiB, as bits of their hashes. */
+/** Names that a writer to Neo4j remembers to be there: 48 MiB, as bits of their hashes. */
 export const neo4jNamesKeptMax = 2 ** 22
 /** From so many records on, what waits is decided while the server works on what came before. */
 export const foreseenRecordsMin = 512

@@ -1,14 +1,24 @@
 /**
- * A set of texts that may only err on one side: what was added is always there; what was not may
- * seem to be, for one text in some thousands. Four bytes for a text, twice over for room, and
- * nothing for the garbage collector to look at.
+ * A set of texts of several kinds that may only err on one side: what was added is always there;
+ * what was not may seem to be, for one text in 60 million where four million were added. Six bytes
+ * for a text, twice over for room, and nothing for the garbage collector to look at.
+ *
+ * 48 bits instead of 32: a transaction asks for some 30,000 texts, and what is decided ahead of its
+ * locks comes to nothing where one of them seems to be there. Of 50,000 that were added, 32 bits
+ * had that in one transaction of three.
  */
 const slotsMin = 2 ** 10
 
 export class Fingerprints {
   readonly #seed: number
+  /** 0 is a free place. */
   #slots = new Uint32Array(slotsMin)
+  /** What a print has beside its slot's 32 bits. */
+  #rests = new Uint16Array(slotsMin)
   #size = 0
+  /** Of the text that was looked at last. */
+  #print = 0
+  #rest = 0
 
   /** The seed keeps whoever chooses the texts from choosing where they come to lie. */
   constructor(seed: number) {
@@ -20,40 +30,62 @@ export class Fingerprints {
   }
 
   has(kind: number, text: string): boolean {
-    const print = this.#print(kind, text)
-    return this.#slots[this.#slotOf(print)] === print
+    this.#look(kind, text)
+    return this.#slots[this.#slotOf(this.#print, this.#rest)] !== 0
   }
 
   add(kind: number, text: string): void {
-    const print = this.#print(kind, text)
-    const slot = this.#slotOf(print)
-    if (this.#slots[slot] === print) return
-    this.#slots[slot] = print
+    this.#look(kind, text)
+    if (!this.#put(this.#print, this.#rest)) return
     if (++this.#size * 2 > this.#slots.length) this.#grow()
   }
 
+  #put(print: number, rest: number): boolean {
+    const slot = this.#slotOf(print, rest)
+    if (this.#slots[slot] !== 0) return false
+    this.#slots[slot] = print
+    this.#rests[slot] = rest
+    return true
+  }
+
   /** Where the print is, or else the free place for it. */
-  #slotOf(print: number): number {
+  #slotOf(print: number, rest: number): number {
     const last = this.#slots.length - 1
     let slot = print & last
-    for (let there = this.#slots[slot]; there !== print && there !== 0; there = this.#slots[slot]) {
+    for (let there = this.#slots[slot]; there !== 0; there = this.#slots[slot]) {
+      if (there === print && this.#rests[slot] === rest) break
       slot = (slot + 1) & last
     }
     return slot
   }
 
   #grow(): void {
-    const prints = this.#slots
+    const [prints, rests] = [this.#slots, this.#rests]
     this.#slots = new Uint32Array(prints.length * 2)
-    for (const print of prints) if (print !== 0) this.#slots[this.#slotOf(print)] = print
+    this.#rests = new Uint16Array(prints.length * 2)
+    for (const [at, print] of prints.entries()) if (print !== 0) this.#put(print, rests[at] ?? 0)
   }
 
-  /** FNV-1a, whose low bits are mixed with the high ones at the end. Never 0, a free place's. */
-  #print(kind: number, text: string): number {
-    let hash = this.#seed ^ kind
-    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-    return (hash ^ (hash >>> 16)) >>> 0 || 1
+  /**
+   * FNV-1a twice over, with multipliers of its 32-bit prime and of MurmurHash3. The kind is mixed
+   * in before the text: side by side, kind 1 with "2/a" and kind 2 with "1/a" would be one.
+   */
+  #look(kind: number, text: string): void {
+    let one = mixed(this.#seed ^ mixed(kind))
+    let other = mixed(one)
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i)
+      one = Math.imul(one ^ code, 0x01000193)
+      other = Math.imul(other ^ code, 0xcc9e2d51)
+    }
+    this.#print = mixed(one) >>> 0 || 1
+    this.#rest = mixed(other) & 0xffff
   }
+}
+
+/** The last steps of MurmurHash3: each bit goes into all others. */
+function mixed(hash: number): number {
+  const half = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  const whole = Math.imul(half ^ (half >>> 13), 0xc2b2ae35)
+  return whole ^ (whole >>> 16)
 }
