@@ -6,6 +6,8 @@ export default defineConfig({
     exclude: ["test/real/**"],
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // One second, the default, passes at once where the machine stands still.
+    expect: { poll: { timeout: 20_000 } },
     maxWorkers: 2,
     // Files of a worker share their modules: loading Effect anew for each file took most of the
     // time.

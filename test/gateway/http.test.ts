@@ -122,7 +122,7 @@ describe("GraphQL over HTTP", () => {
     })
     const answered = raw(url, requests.join(""))
     for (const [n] of keys.entries()) {
-      await vi.waitFor(() => expect(answers).toHaveLength(n + 1))
+      await vi.waitFor(() => expect(answers).toHaveLength(n + 1), 20_000)
       expect(asked).toEqual(keys.slice(0, n + 1))
       answers[n]?.()
     }
@@ -309,7 +309,7 @@ describe("the edge's life", () => {
       },
     })
     const underWay = query(gateway.url, '{ entity(type: "a", key: "b") { key } }')
-    await vi.waitFor(() => expect(answer).toBeDefined())
+    await vi.waitFor(() => expect(answer).toBeDefined(), 20_000)
     const closed = run(gateway.close)
     await expect(ask(new URL("/healthz", gateway.url).href)).rejects.toThrow("ECONNREFUSED")
     answer?.(undefined)

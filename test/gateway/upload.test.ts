@@ -126,7 +126,8 @@ describe("an upload", () => {
       const request = httpRequest(url, { method: "POST", headers, agent: false })
       request.on("error", () => undefined)
       request.end(body)
-      await vi.waitFor(async () => expect(await receiptBy(served, "gone")).not.toBeNull())
+      const isTaken = async () => expect(await receiptBy(served, "gone")).not.toBeNull()
+      await vi.waitFor(isTaken, 20_000)
       request.destroy()
       await vi.waitFor(
         async () => {

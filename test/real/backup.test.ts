@@ -31,7 +31,7 @@ function writeSources(): void {
   )
   const tenants = `tenants:\n  demo:\n    sources:\n${sources.join("\n")}\n`
   // So slow that the backup comes in the middle.
-  const limits = "limits: {recordsPerSecondMax: 2500}\n"
+  const limits = "limits: {recordsPerSecondMax: 600}\n"
   put(world, "intelgraph.yaml", `version: 1\ngateway: {port: 0}\n${limits}${tenants}`)
 }
 

@@ -76,13 +76,11 @@ describe("a cluster of nodes", { timeout: 240_000 }, () => {
   test("is seen alike, and its actors found, from each of them", async () => {
     const { a, b, c } = await three()
     for (const from of [b, c]) {
-      const { value } = await from.json("cluster", "status")
-      expect(value.nodes.map(({ node }: { readonly node: string }) => node)).toEqual([
-        "a",
-        "b",
-        "c",
-      ])
-      expect(value.free).toEqual([])
+      const isAlike = async () => {
+        const { value }: { readonly value: ClusterStatus } = await from.json("cluster", "status")
+        expect([value.nodes.map(({ node }) => node), value.free]).toEqual([["a", "b", "c"], []])
+      }
+      await vi.waitFor(isAlike, patient)
     }
     const { value } = await a.json("actor", "get", "of-c/tenant/of-c")
     expect(value.actors).toMatchObject([{ node: "c", state: "running" }])
@@ -107,8 +105,11 @@ describe("a cluster of nodes", { timeout: 240_000 }, () => {
       { node: "b", order: "drain", shards: 0 },
     ])
     await vi.waitFor(() => expect(watch.out()).toMatch(/^node b is gone$/m), patient)
-    const { value }: { readonly value: ClusterStatus } = await a.json("cluster", "status")
-    expect([heldBy(value, "a") + heldBy(value, "c"), value.free]).toEqual([shardCount, []])
+    const isTakenOver = async () => {
+      const { value }: { readonly value: ClusterStatus } = await a.json("cluster", "status")
+      expect([heldBy(value, "a") + heldBy(value, "c"), value.free]).toEqual([shardCount, []])
+    }
+    await vi.waitFor(isTakenOver, patient)
     expect(watch.out()).toMatch(/^shard \d+: b -> [ac], epoch 1$|^shard \d+: nobody -> [ac]/m)
     await run(b.member.placement?.left ?? Effect.void)
     watch.interrupt()

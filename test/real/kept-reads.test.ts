@@ -8,6 +8,7 @@ import {
   openGraphView,
   openRedisCache,
   type RankRequest,
+  type RedisCacheOptions,
   withKept,
 } from "../../stores/index.ts"
 import { type Server, startRedis } from "../servers/index.ts"
@@ -41,8 +42,8 @@ const users = (sequence: number, count: number) =>
   )
 
 /** A node that reads this graph, counts how often, and tells when Redis is away. */
-async function nodeOn<G extends GraphView>(graph: G, url: string) {
-  const cache = await runScoped(openRedisCache({ url }))
+async function nodeOn<G extends GraphView>(graph: G, options: RedisCacheOptions) {
+  const cache = await runScoped(openRedisCache(options))
   const seen = { reads: 0, told: 0 }
   const rank: G["reads"]["rank"] = (...asked) =>
     Effect.suspend(() => {
@@ -55,17 +56,17 @@ async function nodeOn<G extends GraphView>(graph: G, url: string) {
   return { seen, ask }
 }
 
-async function twoNodes(url: string) {
+async function twoNodes(options: RedisCacheOptions) {
   const path = join(temporaryFolder(), "graph.db")
   const store = await runScoped(openGraphStore({ path }))
   const view = await runScoped(openGraphView(path))
-  const nodes = [await nodeOn(store, url), await nodeOn(view, url)] as const
+  const nodes = [await nodeOn(store, options), await nodeOn(view, options)] as const
   return { store, nodes }
 }
 
 describe("nodes on one Redis", () => {
   it("let one of them read, and see on each what was committed on the other", async () => {
-    const { store, nodes } = await twoNodes(server.url)
+    const { store, nodes } = await twoNodes({ url: server.url, commandMillisMax: 20_000 })
     let committed = 0
     for (const sequence of [1, 2, 3]) {
       await run(store.sink.commit([users(sequence, 2)]))
@@ -81,7 +82,7 @@ describe("nodes on one Redis", () => {
   it("read for themselves while it is away, say so once, and share again afterwards", async () => {
     const own = await startRedis()
     onTestFinished(() => own.stop())
-    const { store, nodes } = await twoNodes(own.url)
+    const { store, nodes } = await twoNodes({ url: own.url })
     await run(store.sink.commit([users(1, 3)]))
     own.kill()
     for (let i = 0; i < 3; i++) {
@@ -97,7 +98,7 @@ describe("nodes on one Redis", () => {
       for (const { ask } of nodes) await run(ask)
       return nodes[1].seen.reads === before
     }
-    await expect.poll(isKept, { timeout: 20_000 }).toBe(true)
+    await expect.poll(isKept).toBe(true)
     expect(nodes.map(({ seen }) => seen.told)).toEqual([1, 1])
   })
 })

@@ -27,7 +27,12 @@ function folderWithSource(): string {
 
 function configure(folder: string, sources: string): void {
   const tenants = `tenants:\n  demo:\n    sources: ${sources}\n`
-  writeFileSync(join(folder, "intelgraph.yaml"), `version: 1\ngateway: {port: 0}\n${tenants}`)
+  // So slow that some are left for the last start, however late the signals come.
+  const limits = "limits: {recordsPerSecondMax: 2500}\n"
+  writeFileSync(
+    join(folder, "intelgraph.yaml"),
+    `version: 1\ngateway: {port: 0}\n${limits}${tenants}`,
+  )
 }
 
 async function listening(node: Started, after: string) {

@@ -246,9 +246,10 @@ describe("live", () => {
     await ingest("Ada")
     await page.locator(".changes").getByRole("link", { name: "Ada" }).click()
     await heading(page, "Ada").waitFor()
-    await ingest("Ada Lovelace")
+    // It is said for a few seconds only.
+    const said = page.getByText("Ada Lovelace changed just now.").waitFor({ state: "attached" })
+    await Promise.all([said, ingest("Ada Lovelace")])
     await heading(page, "Ada Lovelace").waitFor()
-    await page.getByText("Ada Lovelace changed just now.").waitFor({ state: "attached" })
     await page.getByRole("link", { name: "Changes" }).click()
     await page.getByText("3 since this page was opened").waitFor()
     expect(await page.evaluate("window.notReloaded")).toBe(true)

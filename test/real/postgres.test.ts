@@ -18,6 +18,7 @@ import { block, byKey, record, relates, retract, tenant, thing } from "../stores
 import { openTestGraph, schemaOf } from "../support/postgres-store.ts"
 import { run } from "../support/run.ts"
 import { runScoped } from "../support/scoped.ts"
+import { startStopwatch } from "../support/stopwatch.ts"
 
 let server: Server
 
@@ -114,11 +115,11 @@ describe("a writer that is paused", () => {
       const outcomes = linesOf(child)
       await expect.poll(() => outcomes.includes("applied"), { timeout: 30_000 }).toBe(true)
       child.kill("SIGSTOP")
-      const begin = performance.now()
+      const ranMillis = startStopwatch()
       await run(store.sink.guard("log", [{ shard, epoch: epoch + 1 }]))
-      expect(performance.now() - begin).toBeLessThan(leaseMillis)
+      expect(ranMillis()).toBeLessThan(leaseMillis)
       const [cursor] = await run(store.sink.cursors(tenant))
-      const ended = once(child, "exit")
+      const ended = once(child, "close")
       child.kill("SIGCONT")
       await ended
       expect(outcomes.at(-1)).toBe("fenced")

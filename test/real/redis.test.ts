@@ -10,6 +10,7 @@ import { type Server, startRedis } from "../servers/index.ts"
 import { cacheConformance, slowMaker } from "../stores/cache-conformance.ts"
 import { run } from "../support/run.ts"
 import { runScoped } from "../support/scoped.ts"
+import { startStopwatch } from "../support/stopwatch.ts"
 
 let server: Server
 
@@ -19,28 +20,14 @@ beforeAll(async () => {
 
 afterAll(() => server.stop())
 
-/** A cache leaves a Redis alone for a while that was slow once. */
-const patient = { timeout: 20_000 }
+/** A Redis that a busy machine holds up is waited for, where the test is not about that. */
+const patient = { commandMillisMax: 20_000 }
 
 let caches = 0
 const freshPrefix = () => `cache-${caches++}`
 
-/** Connected: before that a cache makes everything, which is no failure of it. */
-async function opened(prefix: string, more: Partial<RedisCacheOptions> = {}) {
-  const cache = await runScoped(openRedisCache({ url: server.url, prefix, ...more }))
-  await expect
-    .poll(async () => {
-      const before = cache.figures().failures
-      await run(cache.forget("nobody", "nothing"))
-      return cache.figures().failures - before
-    }, patient)
-    .toBe(0)
-  const { failures } = cache.figures()
-  return {
-    ...cache,
-    figures: () => ({ ...cache.figures(), failures: cache.figures().failures - failures }),
-  }
-}
+const opened = (prefix: string, more: Partial<RedisCacheOptions> = {}) =>
+  runScoped(openRedisCache({ url: server.url, prefix, ...patient, ...more }))
 
 cacheConformance({ name: "Redis", open: (options) => opened(freshPrefix(), options) })
 
@@ -94,32 +81,14 @@ describe("several nodes on one Redis", () => {
     const nodes = [await opened(prefix, { bytesMax }), await opened(prefix, { bytesMax })]
     const keys = Array.from({ length: 100 }, (_, i) => `key ${i}`)
     const value = Effect.sync(() => new Uint8Array(size))
-    const askFor = (wanted: readonly string[]) =>
-      run(
-        Effect.forEach(
-          wanted,
-          (key, i) => nodes[i % 2]?.getOrMake("demo", key, minute, value) ?? Effect.void,
-          { concurrency: 8 },
-        ),
-      )
-    const count = (what: "hits" | "failures") =>
-      nodes.reduce((sum, node) => sum + node.figures()[what], 0)
-    await askFor(keys)
-    // What a Redis that was slow for a moment has not kept is made again.
-    await expect
-      .poll(async () => {
-        const before = count("hits")
-        await askFor(keys.slice(-20))
-        return count("hits") - before
-      }, patient)
-      .toBe(20)
-    await expect
-      .poll(async () => {
-        const before = count("failures")
-        await run(nodes[0]?.forget("demo", "key 99") ?? Effect.void)
-        return count("failures") - before
-      }, patient)
-      .toBe(0)
+    await run(
+      Effect.forEach(
+        keys,
+        (key, i) => nodes[i % 2]?.getOrMake("demo", key, minute, value) ?? Effect.void,
+        { concurrency: 8 },
+      ),
+    )
+    await run(nodes[0]?.forget("demo", "key 99") ?? Effect.void)
     const redis = new Redis(server.url)
     onTestFinished(() => redis.disconnect())
     const values = await redis.keys(`{${prefix}}:value:*`)
@@ -155,7 +124,7 @@ describe("a Redis that goes away", () => {
       const value = await ask("key")
       return value === (await ask("key"))
     }
-    await expect.poll(isKept, { timeout: 20_000 }).toBe(true)
+    await expect.poll(isKept).toBe(true)
   })
 
   it("is not waited for when it hangs", async () => {
@@ -166,9 +135,9 @@ describe("a Redis that goes away", () => {
     await run(cache.getOrMake("demo", "key", minute, value))
     own.pause()
     const answer = await run(cache.getOrMake("demo", "key", minute, Effect.succeed(bytesOf("own"))))
-    const begin = performance.now()
+    const ranMillis = startStopwatch()
     await run(cache.getOrMake("demo", "key", minute, value))
-    expect(performance.now() - begin).toBeLessThan(cacheCommandMillisMax)
+    expect(ranMillis()).toBeLessThan(cacheCommandMillisMax)
     own.resume()
     expect(["value", "own"]).toContain(textOf(answer))
     expect(cache.figures().failures).toBeGreaterThan(0)

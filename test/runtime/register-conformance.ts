@@ -204,7 +204,8 @@ export function registerConformance(name: string, make: MakeRegister): void {
       const watched = await watch(one)
       expect(watched.found.filter(({ entry }) => entry !== undefined)).toEqual([])
       done(await run(one.put(lease(13), undefined, longMillis)))
-      await vi.waitFor(() => expect(watched.entries(shardPlace(13))).toEqual([lease(13)]))
+      const isTold = () => expect(watched.entries(shardPlace(13))).toEqual([lease(13)])
+      await vi.waitFor(isTold, waitMillisMax)
       expect(former.found).toHaveLength(told)
     })
 

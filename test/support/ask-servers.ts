@@ -1,4 +1,4 @@
-/** Asks a server, as a client that gives up soon, to keep a thing, and whether it has it. */
+/** Asks a server, as a client that gives up in time, to keep a thing, and whether it has it. */
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream"
 import { connect } from "@nats-io/transport-node"
 import { Redis } from "ioredis"
@@ -16,13 +16,13 @@ interface Asker {
   readonly password?: string | undefined
 }
 
-const askMillisMax = 3_000
+const askMillisDefault = 3_000
 
 /** A stream, on as many servers as there are addresses. */
-export function askNats({ url }: Asker): Asked {
+export function askNats({ url }: Asker, millisMax = askMillisDefault): Asked {
   const servers = url.split(",")
   const ask = async <A>(use: (manager: JetStreamManager) => Promise<A>): Promise<A> => {
-    const timeout = askMillisMax
+    const timeout = millisMax
     const ignoreClusterUpdates = servers.length === 1
     const connection = await connect({ servers, timeout, reconnect: false, ignoreClusterUpdates })
     try {
@@ -42,12 +42,12 @@ export function askNats({ url }: Asker): Asked {
   }
 }
 
-export function askRedis({ url }: Asker): Asked {
+export function askRedis({ url }: Asker, millisMax = askMillisDefault): Asked {
   const ask = async <A>(use: (client: Redis) => Promise<A>): Promise<A> => {
     const client = new Redis(url, {
       lazyConnect: true,
-      connectTimeout: askMillisMax,
-      commandTimeout: askMillisMax,
+      connectTimeout: millisMax,
+      commandTimeout: millisMax,
       retryStrategy: () => null,
     })
     // What goes wrong rejects the call below.
@@ -65,12 +65,12 @@ export function askRedis({ url }: Asker): Asked {
   }
 }
 
-export function askPostgres({ url }: Asker): Asked {
+export function askPostgres({ url }: Asker, millisMax = askMillisDefault): Asked {
   const ask = async (statement: string) => {
     const client = new Client({
       connectionString: url,
-      connectionTimeoutMillis: askMillisMax,
-      query_timeout: askMillisMax,
+      connectionTimeoutMillis: millisMax,
+      query_timeout: millisMax,
     })
     client.on("error", () => {})
     try {
@@ -86,12 +86,15 @@ export function askPostgres({ url }: Asker): Asked {
   }
 }
 
-export function askNeo4j({ url, user = "", password = "" }: Asker): Asked {
+export function askNeo4j(
+  { url, user = "", password = "" }: Asker,
+  millisMax = askMillisDefault,
+): Asked {
   const ask = async (statement: string) => {
     const driver = neo4j.driver(url, neo4j.auth.basic(user, password), {
-      connectionTimeout: askMillisMax,
-      connectionAcquisitionTimeout: askMillisMax,
-      maxTransactionRetryTime: askMillisMax,
+      connectionTimeout: millisMax,
+      connectionAcquisitionTimeout: millisMax,
+      maxTransactionRetryTime: millisMax,
     })
     try {
       return await driver.executeQuery(statement, {}, { database: "neo4j" })

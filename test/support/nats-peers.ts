@@ -28,7 +28,8 @@ async function acquainted(name: string, one: Here, other: Here): Promise<void> {
     // What a process listens to last is known last.
     const { node, incarnation } = to.own
     const subject = peerSubject(name, node, { kind: "no", incarnation, number: 0 })
-    await vi.waitFor(async () => expect(await isHeard(from.connection, subject)).toBe(true))
+    const isKnown = async () => expect(await isHeard(from.connection, subject)).toBe(true)
+    await vi.waitFor(isKnown, { timeout: 60_000, interval: 20 })
   }
 }
 

@@ -33,6 +33,8 @@ export interface RedisCacheOptions {
   readonly prefix?: string
   /** Bytes of all values under the prefix, each with what it costs beside. */
   readonly bytesMax?: number
+  /** What Redis does not answer within these milliseconds is not waited for. */
+  readonly commandMillisMax?: number
 }
 
 const prefixDefault = "intelgraph"
@@ -46,7 +48,7 @@ export const openRedisCache = (
   options: RedisCacheOptions,
 ): Effect.Effect<CacheShape, Invalid, Scope.Scope> =>
   Effect.gen(function* () {
-    const { url } = options
+    const { url, commandMillisMax = cacheCommandMillisMax } = options
     if (!URL.canParse(url) || !/^rediss?:$/.test(new URL(url).protocol)) {
       const message = "The address of Redis is redis://user:password@host:port/database."
       return yield* Effect.fail(new Invalid({ what: "redis", message }))
@@ -54,24 +56,24 @@ export const openRedisCache = (
     // Loaded where a cache in Redis is there, and only there.
     const client = yield* Effect.promise(() => import("ioredis"))
     const redis = yield* Effect.acquireRelease(
-      Effect.sync(() => connect(client.Redis, url)),
+      Effect.sync(() => connect(client.Redis, url, commandMillisMax)),
       (opened) => Effect.sync(() => opened.disconnect()),
     )
-    yield* firstAnswer(redis)
+    yield* firstAnswer(redis, commandMillisMax)
     return cacheOver(shelfOf(redis, options))
   })
 
-const firstAnswer = (redis: Redis): Effect.Effect<void> =>
+const firstAnswer = (redis: Redis, millisMax: number): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     const settled = () => resume(Effect.void)
     redis.once("ready", settled)
     redis.once("close", settled)
-  }).pipe(Effect.timeoutOption(cacheCommandMillisMax), Effect.asVoid)
+  }).pipe(Effect.timeoutOption(millisMax), Effect.asVoid)
 
-function connect(Client: typeof Redis, url: string): Redis {
+function connect(Client: typeof Redis, url: string, commandTimeout: number): Redis {
   const redis = new Client(url, {
-    commandTimeout: cacheCommandMillisMax,
-    connectTimeout: cacheCommandMillisMax,
+    commandTimeout,
+    connectTimeout: commandTimeout,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     retryStrategy: (times) => Math.min(cacheReconnectMillisMax, 2 ** times),

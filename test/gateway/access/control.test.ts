@@ -15,6 +15,7 @@ import {
 } from "../../../protocols/limits.ts"
 import { run } from "../../support/run.ts"
 import { temporaryFolder } from "../../support/scoped.ts"
+import { startStopwatch } from "../../support/stopwatch.ts"
 import { bearer, keptAccess, once, tokenFor } from "./kept.ts"
 
 describe("a token", () => {
@@ -176,10 +177,10 @@ describe("what watches an access", () => {
     const ended = vi.fn()
     watchBy(control, text, ended)
     clock.nowMillis += 1_000
-    const began = performance.now()
+    const ranMillis = startStopwatch()
     await vi.waitFor(() => expect(ended).toHaveBeenCalledOnce(), { interval: 5, timeout: 10_000 })
     expect(accessSweepMillis).toBeLessThanOrEqual(500)
-    expect(performance.now() - began).toBeLessThan(1_000)
+    expect(ranMillis()).toBeLessThan(1_000)
   })
 
   it("is told when the open mode ends", async () => {
@@ -198,7 +199,7 @@ describe("what watches an access", () => {
     control.revoke("local", token.id)
     const ended = vi.fn()
     if (access !== undefined) control.watch(access, ended)
-    await vi.waitFor(() => expect(ended).toHaveBeenCalledOnce())
+    await vi.waitFor(() => expect(ended).toHaveBeenCalledOnce(), 20_000)
   })
 })
 
@@ -245,7 +246,7 @@ describe("rows of audit", () => {
     await vi.waitFor(async () => {
       const [row] = await rowsOf(meta, 1)
       expect(row?.what).toHaveLength(auditWhatLengthMax)
-    })
+    }, 20_000)
   })
 
   it("are bounded, and a tenant that is refused often pushes out its own", async () => {

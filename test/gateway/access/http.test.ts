@@ -4,6 +4,7 @@ import type { AccessControl } from "../../../gateway/index.ts"
 import { viewAccess } from "../../../gateway/index.ts"
 import { accessSweepMillis, openEndMillisMax } from "../../../protocols/limits.ts"
 import { run } from "../../support/run.ts"
+import { startStopwatch } from "../../support/stopwatch.ts"
 import { BareSocket } from "../live/client.ts"
 import { liveWorld, until } from "../live/world.ts"
 import { ask, post, raw } from "../support.ts"
@@ -250,11 +251,11 @@ describe("an access that ends", () => {
     const world = await closedWorld()
     const other = tokenFor(world.control, "demo")
     const [ending, staying] = [await open(world, world.text), await open(world, other.text)]
-    const began = performance.now()
+    const ranMillis = startStopwatch()
     world.control.revoke("local", world.token.id)
     expect((await ending.socket.closed).code).toBe(4401)
     await ending.streamed
-    expect(performance.now() - began).toBeLessThan(1_000)
+    expect(ranMillis()).toBeLessThan(1_000)
     expect((await post(world.url, stats, bearer(world.text))).status).toBe(401)
     staying.socket.send({ id: "1", type: "subscribe", payload: stats })
     await until(() => staying.socket.messages.some(({ type }) => type === "next"))
@@ -264,11 +265,11 @@ describe("an access that ends", () => {
     const world = await closedWorld()
     const { text } = tokenFor(world.control, "demo", ["read"], 60_000)
     const ending = await open(world, text)
-    const began = performance.now()
+    const ranMillis = startStopwatch()
     world.clock.nowMillis += 60_000
     expect((await ending.socket.closed).code).toBe(4401)
     await ending.streamed
-    expect(performance.now() - began).toBeLessThan(1_000)
+    expect(ranMillis()).toBeLessThan(1_000)
   })
 
   it("by the first token closes what was open without one", async () => {
@@ -286,12 +287,12 @@ describe("an access that ends", () => {
     )
     await until(async () => (await world.metrics()).includes('route="/healthz",status="200"} 1'))
     expect(closed).not.toHaveBeenCalled()
-    const began = performance.now()
+    const ranMillis = startStopwatch()
     tokenFor(control, "demo")
     expect((await socket.closed).code).toBe(4401)
     await kept
     expect(await slow).toBe("")
-    expect(performance.now() - began).toBeLessThan(openEndMillisMax + 500)
+    expect(ranMillis()).toBeLessThan(openEndMillisMax + 500)
     expect((await ask(world.url)).status).toBe(401)
   })
 
