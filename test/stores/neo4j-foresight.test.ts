@@ -18,7 +18,7 @@ const { shard, source: sourceName } = block(1, [])
 const wired = (one: BlockEffects) => decodeBlock(encodeBlock(one))
 
 /** A writer whose tenant was empty, after a transaction that applied the first block to it. */
-function afterFirst({ isEmpty = true } = {}) {
+function afterFirst({ isEmpty = true, asserted = 1 } = {}) {
   const [foresight, kept, names] = [new Foresight(), new KeptRows(), new KnownNames()]
   kept.locked(id, { turn: 0, mark: null, isEmpty })
   names.putSource(id, sourceName, source)
@@ -30,7 +30,7 @@ function afterFirst({ isEmpty = true } = {}) {
   set.sources.fetched(source, { id: source, name: sourceName, priority: 0, state: "kept" })
   set.guards.set(shard, 1)
   set.cursors.set(`${id}/0`, { sequence: 1, epoch: 1 })
-  const end = { id: first, tenant: id, type: 8, key: "a", asserted: 1, revision: 1 }
+  const end = { id: first, tenant: id, type: 8, key: "a", asserted, revision: 1 }
   set.putNode({ ...end, properties: "{}", aliases: "[]", state: "new" })
   const feed = { revision: 1, node: first, changes: 1, sequences: "[1]" }
   set.feeds.add(id, { tenant: id, ...feed, state: "new" })
@@ -67,6 +67,13 @@ describe("a transaction that is decided before its locks are taken", () => {
     const texts = foreseen?.outbox.statements.map(({ text }) => text).join("\n")
     expect(texts).toMatch(/CREATE \(:_Record .*-\[:_SAYS\]->/)
     expect(foreseen && isAsForeseen(foreseen, lockedAs(kept, "first"), kept)).toBe(true)
+  })
+
+  it("describes what was only a stub, which nobody has to be asked for", async () => {
+    const { decide } = afterFirst({ asserted: 0 })
+    const foreseen = await decide(block(2, [thing("a")]))
+    expect(foreseen?.outcomes).toMatchObject([{ kind: "applied", counted: { accepted: 1 } }])
+    expect(foreseen?.set.nodes.get(first)).toMatchObject({ asserted: 1, state: "changed" })
   })
 
   it.each([

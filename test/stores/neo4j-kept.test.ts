@@ -12,10 +12,12 @@ const noNumbers = { record: 0, alias: 0, edge: 0, link: 0 }
 const entity = { tenant, type: 8, asserted: 1, properties: "{}", aliases: "[]", revision: 1 }
 
 /** A transaction that makes an entity of each key. */
-function making(...keys: readonly string[]) {
+const making = (...keys: readonly string[]) => makingOf(tenant, keys)
+
+function makingOf(of: number, keys: readonly string[]) {
   const set = new WorkingSet(noNumbers)
   for (const [i, key] of keys.entries()) {
-    set.putNode({ ...entity, id: i + 1, key, state: "new" })
+    set.putNode({ ...entity, tenant: of, id: i + 1, key, state: "new" })
   }
   return set
 }
@@ -106,6 +108,22 @@ describe("what a writer keeps of a tenant", () => {
     expect(kept.end(tenant, "8/k0")).toBeUndefined()
     expect(kept.isAbsent(tenant, "entity", "8/k0")).toBe(false)
     expect(kept.isAbsent(tenant, "entity", "8/other")).toBe(true)
+  })
+
+  it("lets go of the ends first whose tenant was locked longest ago", () => {
+    const kept = new KeptRows()
+    const keys = Array.from({ length: neo4jEndsKeptMax / 2 }, (_, i) => `k${i}`)
+    const tenants = [4, 5, 6]
+    for (const of of tenants.slice(0, 2)) {
+      kept.locked(of, empty)
+      kept.learn({ set: makingOf(of, keys), mark: "mark", turned: new Set([of]) })
+    }
+    kept.locked(4, { turn: 1, mark: "mark", isEmpty: false })
+    kept.locked(6, empty)
+    kept.learn({ set: makingOf(6, ["k0"]), mark: "mark", turned: new Set([6]) })
+    kept.bound()
+    const isKept = (of: number) => kept.end(of, "8/k0") !== undefined
+    expect(tenants.map(isKept)).toEqual([true, false, true])
   })
 })
 

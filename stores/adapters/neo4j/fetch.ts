@@ -4,6 +4,7 @@
  * second connection, where there is one.
  */
 import { neo4jRowsBesideMin, recordsAskedAheadMax } from "../../../protocols/limits.ts"
+import { noAliases, noProperties } from "../../graph/text.ts"
 import type { AliasColumns, NodeColumns } from "../../graph/write/fetched-rows.ts"
 import type { AliasName, Ends, Fetching, KeyOf, Question } from "../../graph/write/fetching.ts"
 import { nameOfEnds, nameOfKey, type WorkingSet } from "../../graph/write/working-set.ts"
@@ -104,6 +105,8 @@ export class Fetch implements Fetching {
 
   async nodesByKey(wanted: Iterable<KeyOf>): Promise<void> {
     const unknown = this.#unknown(wanted, "entity", nameOfEntity, (name) => {
+      const kept = this.#kept.end(this.#tenant, name)
+      if (kept?.asserted === 0 && !this.#set.nodesByKey.has(name)) this.#putEnd(kept)
       const id = this.#set.nodesByKey.get(name)
       return id === undefined ? !this.#isFirst("entity", name) : this.#isWhole(id)
     })
@@ -135,9 +138,12 @@ export class Fetch implements Fetching {
   }
 
   #putEnd({ id, type, key, asserted, revision }: KeptEnd): void {
-    const shown = { asserted, properties: "", aliases: "", revision }
+    // Nobody describes a stub: what it shows is known.
+    const isStub = asserted === 0
+    const texts = isStub ? { properties: noProperties, aliases: noAliases } : notFetched
+    const shown = { asserted, ...texts, revision }
     this.#set.putNode({ id, tenant: this.#tenant, type, key, ...shown, state: "kept" })
-    this.#shelf.ofEnds.add(id)
+    if (!isStub) this.#shelf.ofEnds.add(id)
   }
 
   async nodes(wanted: Iterable<number>): Promise<void> {
@@ -317,7 +323,12 @@ export class Fetch implements Fetching {
   }
 
   async otherEdges(nodes: Iterable<number>): Promise<void> {
-    const ids = distinct(nodes).filter((id) => !this.#set.otherEdges.has(id))
+    const wanted = distinct(nodes).filter((id) => !this.#set.otherEdges.has(id))
+    // A stub is there for the sake of a relationship: where none of its own is here, others are.
+    const isHeld = (id: number) =>
+      this.#set.nodes.get(id)?.asserted === 0 && this.#set.edgesAt.of(id).size === 0
+    for (const id of wanted) if (isHeld(id)) this.#set.otherEdges.set(id, true)
+    const ids = wanted.filter((id) => !this.#set.otherEdges.has(id))
     const rows = await this.#each<[node: number, others: boolean]>(
       `MATCH (n:_Entity {id: r[0]}) WHERE n.tenant = $tenant
        RETURN n.id, EXISTS { MATCH (n)-[e]-(:_Entity) WHERE NOT e.id IN r[1] }`,
@@ -378,6 +389,9 @@ export class Fetch implements Fetching {
     return first.concat(second)
   }
 }
+
+/** No text of an entity: whoever takes it for one fails. */
+const notFetched = { properties: "", aliases: "" }
 
 const nameOfEntity = ([type, key]: KeyOf): string => nameOfKey(type, key)
 

@@ -50,6 +50,7 @@ const namesOf = () => new Fingerprints(randomInt(2 ** 32))
 export class KeptRows {
   readonly #own = randomBytes(markBytes).toString("hex")
   #transactions = 0
+  /** In the order in which they were last locked. */
   readonly #tenants = new Map<number, KeptTenant>()
   #names = namesOf()
   #ends = 0
@@ -62,7 +63,12 @@ export class KeptRows {
   /** Whoever holds the tenant's lock tells how it stands. */
   locked(tenant: number, { turn, mark, isEmpty }: Standing): void {
     const known = this.#tenants.get(tenant)
-    if (known !== undefined && mark !== null && known.turn === turn && known.mark === mark) return
+    if (known !== undefined && mark !== null && known.turn === turn && known.mark === mark) {
+      // To the end of their order.
+      this.#tenants.delete(tenant)
+      this.#tenants.set(tenant, known)
+      return
+    }
     this.drop(tenant)
     this.#tenants.set(tenant, { turn, mark, isWhole: isEmpty, ends: new Map() })
   }
@@ -127,13 +133,18 @@ export class KeptRows {
     this.#ends = 0
   }
 
-  /** Between transactions: what one of them has met stays until its end. */
+  /**
+   * Between transactions: what one of them has met stays until its end. Ends of the tenants that
+   * were locked longest ago go first.
+   */
   bound(): void {
     if (this.#names.size > neo4jNamesKeptMax || this.#tenants.size > internedNamesMax) {
       this.forget()
     }
-    if (this.#ends <= neo4jEndsKeptMax) return
-    for (const { ends } of this.#tenants.values()) ends.clear()
-    this.#ends = 0
+    for (const { ends } of this.#tenants.values()) {
+      if (this.#ends <= neo4jEndsKeptMax) return
+      this.#ends -= ends.size
+      ends.clear()
+    }
   }
 }
