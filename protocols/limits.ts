@@ -639,6 +639,12 @@ export const natsRequestMillisMax = 5_000
 export const natsLookMillis = 100
 /** How long the servers may take to agree on a stream or consumer that is made or deleted. */
 export const natsMakeMillisMax = 15_000
+/**
+ * How long a look for a stream waits that another node is having made, and the time between two:
+ * nobody answers for it before it has a leader.
+ */
+export const streamAskMillisMax = 1_000
+export const streamRetryMillis = 50
 export const natsConnectMillisMax = 10_000
 /** A connection that leaves two of these unanswered is dead; a lost one is tried again so often. */
 export const natsPingMillis = 2_000

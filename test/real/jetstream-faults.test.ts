@@ -327,6 +327,16 @@ describe("three servers", () => {
   })
   afterAll(() => cluster?.stop())
 
+  test("make one log for nodes that come at once, each to a server of its own", async () => {
+    const servers = (cluster?.servers ?? []).map(({ url }) => url)
+    for (let round = 0; round < 10; round++) {
+      const named = { name: logName(), replicas: 3, bounds }
+      const nodes = [...servers, ...servers].map((one) => openJetStream({ servers: one, ...named }))
+      const opened = await runScoped(Effect.all(nodes, { concurrency: "unbounded" }))
+      expect(new Set(opened.map(({ log }) => log.id)).size).toBe(1)
+    }
+  })
+
   test("loses and doubles nothing when each server is killed in turn", async () => {
     const servers = cluster?.servers ?? []
     const node = await runScoped(

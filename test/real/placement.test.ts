@@ -1,6 +1,7 @@
 /** Nodes as processes that share shards through real servers, and are killed and paused. */
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { leaseMillis } from "../../protocols/limits.ts"
+import { shareOut } from "../../runtime/index.ts"
 import { type NatsCluster, type Server, startNats, startNatsCluster } from "../servers/index.ts"
 import { logName } from "../support/jetstream-world.ts"
 import { type PlacementProcess, PlacementProcesses } from "../support/placement-processes.ts"
@@ -10,16 +11,20 @@ const waitMillisMax = 120_000
 const testMillisMax = 300_000
 const until = (hold: () => void) => vi.waitFor(hold, { timeout: waitMillisMax, interval: 20 })
 
-/** Three nodes with their shares. */
+/** Three nodes with their shares, of which none moves any more. */
 async function three(cluster: PlacementProcesses) {
   const a = cluster.start("a")
   const b = cluster.start("b")
   const c = cluster.start("c")
+  const nodes = { a, b, c }
+  const shares = shareOut(Object.keys(nodes).map((node) => ({ node, weight: 1 })))
   await until(() => {
-    expect([a, b, c].every(({ open }) => open.size > 0)).toBe(true)
+    for (const [name, { open }] of Object.entries(nodes)) {
+      expect(open.size).toBe(shares.filter((node) => node === name).length)
+    }
     expect(cluster.isAllOwned()).toBe(true)
   })
-  return { a, b, c }
+  return nodes
 }
 
 /** How long until these own every shard, told on stderr. */

@@ -4,17 +4,21 @@
  * anew, with sequences from one again, makes another log.
  */
 import { randomUUID } from "node:crypto"
+import { setTimeout } from "node:timers/promises"
 import { StoreFailed } from "../../../protocols/errors.ts"
 import {
   controlDepthMax,
   duplicateWindowMillis,
+  natsMakeMillisMax,
   stateMarkSeconds,
+  streamAskMillisMax,
   streamBlocksBytesMax,
   streamConsumersMax,
   streamControlBytesMax,
+  streamRetryMillis,
   streamStateBytesMax,
 } from "../../../protocols/limits.ts"
-import { ApiFailed, type Broker, errorCodes, type Message } from "./broker.ts"
+import { ApiFailed, type Broker, errorCodes, type Message, NoAnswer } from "./broker.ts"
 import { isPassing, unavailable } from "./failures.ts"
 import type { Names } from "./names.ts"
 
@@ -123,14 +127,42 @@ function streamConfigurations(
 }
 
 export async function openStream(broker: Broker, wanted: Configuration): Promise<StreamInfo> {
+  const { name } = wanted
+  const untilMillis = performance.now() + natsMakeMillisMax
+  while (true) {
+    const made = await madeOrPresent(broker, wanted)
+    if (made !== undefined) return made
+    if (performance.now() >= untilMillis) throw notYet(name, "another makes it, and is not done")
+    await setTimeout(streamRetryMillis)
+  }
+}
+
+/** `undefined` while the servers agree on what another asks for: neither to be made nor there. */
+async function madeOrPresent(
+  broker: Broker,
+  wanted: Configuration,
+): Promise<StreamInfo | undefined> {
+  const { name } = wanted
   try {
-    return await broker.make<StreamInfo>(`STREAM.CREATE.${wanted.name}`, wanted)
+    return await broker.make<StreamInfo>(`STREAM.CREATE.${name}`, wanted)
   } catch (error) {
     if (!(error instanceof ApiFailed)) throw error
-    if (isPassing(error)) throw notYet(wanted.name, error)
-    if (error.errorCode !== errorCodes.streamExists) throw cannotMake(wanted.name, error)
+    if (isPassing(error)) throw notYet(name, error.message)
+    if (error.errorCode !== errorCodes.streamExists) throw cannotMake(name, error)
   }
-  const present = await broker.api<StreamInfo>(`STREAM.INFO.${wanted.name}`)
+  try {
+    const asked = broker.api<StreamInfo>(`STREAM.INFO.${name}`, undefined, streamAskMillisMax)
+    return checked(wanted, await asked)
+  } catch (error) {
+    // Nobody answers for a stream before it has a leader.
+    const hasNoLeader = error instanceof NoAnswer && !error.nobodyThere
+    const isUnknown = error instanceof ApiFailed && error.errorCode === errorCodes.streamNotFound
+    if (hasNoLeader || isUnknown) return undefined
+    throw error
+  }
+}
+
+function checked(wanted: Configuration, present: StreamInfo): StreamInfo {
   for (const [key, value] of Object.entries(wanted)) {
     if (mayDiffer.has(key)) continue
     const found = present.config[key]
@@ -161,8 +193,8 @@ function foreign(stream: string, why: string): StoreFailed {
   })
 }
 
-function notYet(stream: string, { message }: ApiFailed): Error {
-  const why = `${message}. It needs as many servers as it has replicas`
+function notYet(stream: string, cause: string): Error {
+  const why = `${cause}. It needs as many servers as it has replicas`
   return unavailable(`the stream ${stream} cannot be made yet: ${why}.`)
 }
 
