@@ -1,12 +1,13 @@
 /** The launcher of real servers: each is killed, paused, started again, and leaves nothing. */
 import { execFile } from "node:child_process"
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { connect } from "@nats-io/transport-node"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { newFolder } from "../servers/guarded.ts"
 import {
   startNats,
   startNatsCluster,
@@ -18,7 +19,7 @@ import {
 import type { NatsCluster } from "../servers/nats.ts"
 import { isAtLeast } from "../servers/on-path.ts"
 import { isAlive } from "../servers/process-tree.ts"
-import type { Server } from "../servers/server.ts"
+import { Server } from "../servers/server.ts"
 import type { Status } from "../servers/verbs.ts"
 import { type Asked, askNats, askNeo4j, askPostgres, askRedis } from "../support/ask-servers.ts"
 
@@ -31,12 +32,24 @@ interface Kind {
 const patient = { timeout: 60_000 }
 const answerMillisMax = 30_000
 
+/** What the server of many processes starts, unless it is killed before. */
+const startedMax = 1_000
+
 const kinds: readonly Kind[] = [
   { name: "nats", start: () => startNats(), asked: askNats },
   { name: "redis", start: () => startRedis(), asked: askRedis },
   { name: "postgres", start: () => startPostgres(), asked: askPostgres },
   { name: "neo4j", start: () => startNeo4j(), asked: askNeo4j },
 ]
+
+/** Whether a process works in `folder`; one that has ended, or is not ours, does not. */
+function worksIn(pid: string, folder: string): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`) === folder
+  } catch {
+    return false
+  }
+}
 
 describe.each(kinds)("the $name server", { timeout: 300_000 }, ({ start, asked }) => {
   let server: Server
@@ -83,6 +96,25 @@ describe.each(kinds)("the $name server", { timeout: 300_000 }, ({ start, asked }
     expect(isAlive(pid)).toBe(false)
     await server.start()
     expect(await asking.kept()).toBe(true)
+  })
+})
+
+describe.runIf(process.platform === "linux")("a server that starts processes all the time", () => {
+  const started = () => readdirSync("/proc").filter((pid) => worksIn(pid, folder))
+  let folder = ""
+
+  it("is gone with all of them once its end after a kill was waited for", async () => {
+    folder = realpathSync(newFolder("starts-many"))
+    await using server = new Server({
+      ...{ name: "starts-many", version: "1", url: "", folder },
+      command: "sh",
+      args: ["-c", `i=0; while [ $i -lt ${startedMax} ]; do sleep 60 & i=$((i + 1)); done; wait`],
+      answers: async () => expect(started().length).toBeGreaterThan(startedMax / 10),
+    })
+    await server.start()
+    server.kill()
+    await server.stop()
+    expect(started()).toEqual([])
   })
 })
 

@@ -7,7 +7,7 @@
  */
 import { rmSync } from "node:fs"
 import { createInterface } from "node:readline"
-import { isAlive, signalTree } from "./process-tree.ts"
+import { isAlive, killTree, signalTree } from "./process-tree.ts"
 
 /** What the guard is told: to end a process, to remove a path, or no longer to. */
 export type GuardLine =
@@ -39,5 +39,5 @@ const until = Date.now() + graceMillis
 while (Date.now() < until && [...watched.keys()].some(isAlive)) {
   await new Promise((resolve) => setTimeout(resolve, 20))
 }
-for (const pid of watched.keys()) signalTree(pid, "SIGKILL")
+for (const pid of watched.keys()) killTree(pid)
 for (const path of paths) rmSync(path, { recursive: true, force: true, maxRetries: 20 })

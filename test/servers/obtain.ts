@@ -13,7 +13,7 @@ import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { forget, removeAtEnd, watch } from "./guarded.ts"
 import { takeLock } from "./lock.ts"
-import { cpuMillis, signalTree } from "./process-tree.ts"
+import { cpuMillis, killTree } from "./process-tree.ts"
 import { ServerUnavailable } from "./unavailable.ts"
 
 /** How long a step may take, and how often what failed is tried again. */
@@ -173,10 +173,10 @@ function lookAfter(program: Program, command: string, { lastLine, heardAt, pid }
       const seconds = Math.round((now - began) / 1_000)
       say(program, `${command}, ${seconds} s: ${lastLine().trim().slice(0, lineCharactersShown)}`)
     }
-    if (now - began > stepMillisMax) signalTree(pid, "SIGKILL")
+    if (now - began > stepMillisMax) killTree(pid)
     if (now - Math.max(heardAt(), workedAt) <= silentMillisMax) return
     const millis = cpuMillis(pid)
-    if (millis - worked < workingShare * silentMillisMax) signalTree(pid, "SIGKILL")
+    if (millis - worked < workingShare * silentMillisMax) killTree(pid)
     worked = millis
     workedAt = now
   }, lookEveryMillis)

@@ -17,13 +17,26 @@ export function isAlive(pid: number): boolean {
 
 /** Sends a signal to `pid` and its descendants, the first first; those that are gone are passed. */
 export function signalTree(pid: number, signal: NodeJS.Signals): void {
-  for (const one of [pid, ...descendants(pid)]) {
-    try {
-      process.kill(one, signal)
-    } catch {
-      // It ended before the signal.
-    }
+  for (const one of [pid, ...descendants(pid)]) signalOne(one, signal)
+}
+
+function signalOne(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It ended before the signal.
   }
+}
+
+/**
+ * SIGKILL to `pid` and its descendants, which are returned. The first is stopped before: what it
+ * starts between a look at its descendants and the signal would live on.
+ */
+export function killTree(pid: number): readonly number[] {
+  stopAll(() => [pid])
+  const tree = [pid, ...descendants(pid)]
+  for (const one of tree) signalOne(one, "SIGKILL")
+  return tree
 }
 
 /** What a signal to stop may take to reach the last thread of a process. */
@@ -34,11 +47,13 @@ const moment = new Int32Array(new SharedArrayBuffer(4))
  * SIGSTOP to `pid` and its descendants. They are stopped on return: a signal is on its way for a
  * moment, in which a thread that runs still answers. Nothing else of this process runs meanwhile.
  */
-export function stopTree(pid: number): void {
-  signalTree(pid, "SIGSTOP")
+export const stopTree = (pid: number): void => stopAll(() => [pid, ...descendants(pid)])
+
+function stopAll(tree: () => readonly number[]): void {
+  for (const one of tree()) signalOne(one, "SIGSTOP")
   if (process.platform !== "linux") return
   const end = performance.now() + stoppedMillisMax
-  while ([pid, ...descendants(pid)].some(runs) && performance.now() < end) {
+  while (tree().some(runs) && performance.now() < end) {
     Atomics.wait(moment, 0, 0, 1)
   }
 }

@@ -7,8 +7,9 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { closeSync, existsSync, openSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { forget, watch } from "./guarded.ts"
-import { isAlive, signalTree, stopTree } from "./process-tree.ts"
+import { isAlive, killTree, signalTree, stopTree } from "./process-tree.ts"
 import { ServerUnavailable } from "./unavailable.ts"
 
 /** How one kind of server is started, asked and ended. */
@@ -42,6 +43,7 @@ export interface Launch {
 const startMillisMax = 240_000
 const stopMillisMax = 20_000
 const askEveryMillis = 50
+const goneEveryMillis = 5
 const logCharactersShown = 2_000
 
 export class Server {
@@ -54,6 +56,8 @@ export class Server {
   #child: ChildProcess | undefined
   #ended: Promise<void> = Promise.resolve()
   #isEnding = false
+  /** What was killed: a session of Postgres holds its memory for a moment after the server. */
+  #killed: readonly number[] = []
 
   constructor(launch: Launch) {
     this.#launch = launch
@@ -104,7 +108,7 @@ export class Server {
   /** SIGKILL: as when the machine loses power, but for what the kernel still writes. */
   kill(): void {
     this.#isEnding = true
-    this.#signal("SIGKILL")
+    if (this.pid > 0) this.#killed = killTree(this.pid)
   }
 
   /** SIGSTOP: it holds its connections and answers nothing. */
@@ -114,7 +118,7 @@ export class Server {
 
   /** SIGCONT after `pause`. */
   resume(): void {
-    this.#signal("SIGCONT")
+    if (this.pid > 0) signalTree(this.pid, "SIGCONT")
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -125,10 +129,6 @@ export class Server {
   #untilEnded(): Promise<void> {
     this.#child?.ref()
     return this.#ended
-  }
-
-  #signal(signal: NodeJS.Signals): void {
-    if (this.pid > 0) signalTree(this.pid, signal)
   }
 
   #spawn(): void {
@@ -149,13 +149,20 @@ export class Server {
     if (pid !== undefined) watch(pid, this.#endSignal)
     this.#ended = new Promise((resolve) => {
       child.once("error", () => resolve())
-      child.once("exit", () => {
+      child.once("exit", async () => {
         if (pid !== undefined) forget(pid)
+        await this.#untilKilledAreGone()
         afterEnd?.()
         resolve()
       })
     })
     child.unref()
+  }
+
+  async #untilKilledAreGone(): Promise<void> {
+    const until = Date.now() + stopMillisMax
+    while (this.#killed.some(isAlive) && Date.now() < until) await sleep(goneEveryMillis)
+    this.#killed = []
   }
 
   async #untilItAnswers(): Promise<void> {
@@ -172,7 +179,7 @@ export class Server {
       } catch (error) {
         reason = error
       }
-      await new Promise((resolve) => setTimeout(resolve, askEveryMillis))
+      await sleep(askEveryMillis)
     }
     this.kill()
     const how = hasEnded ? "ended at its start" : `did not answer in ${startMillisMax / 1_000} s`
