@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import type { ErrorCode } from "../protocols/errors.ts"
 import { catalogue, edgeCodeOf } from "../protocols/errors.ts"
 import { requestLingerMillisMax } from "../protocols/limits.ts"
+import { sendTogether } from "./together.ts"
 
 export type Headers = { readonly [name: string]: string | number }
 
@@ -36,10 +37,11 @@ export function replyJson(
   text: string,
   type: string,
 ): void {
-  if (response.headersSent || response.destroyed) return
-  const length = Buffer.byteLength(text)
-  response.writeHead(status, [...securityList, "content-length", length, "content-type", type])
-  response.end(text)
+  sendTogether(response, () => {
+    const length = Buffer.byteLength(text)
+    response.writeHead(status, [...securityList, "content-length", length, "content-type", type])
+    response.end(text)
+  })
 }
 
 const securityList = Object.entries(securityHeaders).flat()
@@ -57,18 +59,19 @@ export function replyTagged(
   type: string,
   isHeld: boolean,
 ): void {
-  if (response.headersSent || response.destroyed) return
-  const origin = response.hasHeader("vary") ? ", Origin" : ""
-  const vary = `Authorization, Accept, Intelgraph-Tenant${origin}`
-  const headers = [...taggedList, "etag", tag, "vary", vary]
-  if (isHeld) {
-    response.writeHead(304, headers)
-    response.end()
-  } else {
-    headers.push("content-length", String(Buffer.byteLength(text)), "content-type", type)
-    response.writeHead(200, headers)
-    response.end(text)
-  }
+  sendTogether(response, () => {
+    const origin = response.hasHeader("vary") ? ", Origin" : ""
+    const vary = `Authorization, Accept, Intelgraph-Tenant${origin}`
+    const headers = [...taggedList, "etag", tag, "vary", vary]
+    if (isHeld) {
+      response.writeHead(304, headers)
+      response.end()
+    } else {
+      headers.push("content-length", String(Buffer.byteLength(text)), "content-type", type)
+      response.writeHead(200, headers)
+      response.end(text)
+    }
+  })
 }
 
 /**

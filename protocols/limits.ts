@@ -365,6 +365,8 @@ export const uploadStallMillisMax = 30_000
 export const uploadMillisMax = 3_600_000
 /** How long what a refused request still sends is read and dropped, so that its answer arrives. */
 export const requestLingerMillisMax = 2_000
+/** From then on, the next answer of the same turn takes those with it that were held for it. */
+export const answerHeldMillisMax = 1
 /** How often an upload that asked for progress is told. */
 export const uploadTellMillis = 250
 
