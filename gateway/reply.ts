@@ -30,7 +30,10 @@ export function reply(
   response.end(request.method === "HEAD" ? undefined : body)
 }
 
-/** An answer of GraphQL. Headers as a list cost less than an object that is put together. */
+/**
+ * An answer of GraphQL, which may leave a little later (`together.ts`). Headers as a list cost less
+ * than an object that is put together.
+ */
 export function replyJson(
   response: ServerResponse,
   status: number,
@@ -52,7 +55,7 @@ const taggedList = Object.entries({
   "cache-control": "private, no-cache",
 }).flat()
 
-/** An answer with a tag; without its body where the client holds it. */
+/** As `replyJson`, with a tag; without its body where the client holds it. */
 export function replyTagged(
   response: ServerResponse,
   { text, tag }: { readonly text: string; readonly tag: string },

@@ -365,7 +365,9 @@ export const uploadStallMillisMax = 30_000
 export const uploadMillisMax = 3_600_000
 /** How long what a refused request still sends is read and dropped, so that its answer arrives. */
 export const requestLingerMillisMax = 2_000
-/** From then on, the next answer of the same turn takes those with it that were held for it. */
+/** So soon after the one before, an answer waits for the end of the event loop's turn. */
+export const answersNearMillis = 0.25
+/** Once the first of them has waited so long, the next one takes them all with it. */
 export const answerHeldMillisMax = 1
 /** How often an upload that asked for progress is told. */
 export const uploadTellMillis = 250

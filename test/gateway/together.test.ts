@@ -1,12 +1,17 @@
-/** Answers of one turn of the event loop, over real sockets. */
+/** Answers that follow each other closely, over real sockets. */
 import { once } from "node:events"
 import { createServer, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { setImmediate as turn } from "node:timers/promises"
-import { expect, it, onTestFinished, vi } from "vitest"
+import { afterEach, expect, it, onTestFinished, vi } from "vitest"
 import { replyJson } from "../../gateway/reply.ts"
 import { sendTogether } from "../../gateway/together.ts"
-import { answerHeldMillisMax } from "../../protocols/limits.ts"
+import { answerHeldMillisMax, answersNearMillis } from "../../protocols/limits.ts"
+
+interface Asked {
+  readonly response: ServerResponse
+  readonly text: Promise<string>
+}
 
 /** So many requests that wait for their answers, each with what its client gets. */
 async function waiting(count: number) {
@@ -14,7 +19,7 @@ async function waiting(count: number) {
   onTestFinished(() => void server.close())
   await once(server, "listening")
   const { port } = server.address() as AddressInfo
-  const asked: { readonly response: ServerResponse; readonly text: Promise<string> }[] = []
+  const asked: Asked[] = []
   for (let i = 0; i < count; i++) {
     const request = once(server, "request")
     const text = fetch(`http://127.0.0.1:${port}/${i}`).then((answer) => answer.text())
@@ -27,47 +32,74 @@ async function waiting(count: number) {
 
 const type = "application/json"
 
-function atMillis(now: number, use: () => void): void {
-  const clock = vi.spyOn(performance, "now").mockReturnValue(now)
-  use()
-  clock.mockRestore()
+let passed = 0
+
+/** At a time of the process's clock, of which each test has its own second. */
+function atMillis(millis: number, use: () => void): void {
+  const clock = vi.spyOn(performance, "now").mockReturnValue(1e9 + passed * 1_000 + millis)
+  try {
+    use()
+  } finally {
+    clock.mockRestore()
+  }
 }
 
-it("leave at the end of the turn, each whole and to who asked", async () => {
-  const asked = await waiting(3)
-  atMillis(0, () => {
-    for (const [i, { response }] of asked.entries()) replyJson(response, 200, `{"i":${i}}`, type)
-  })
-  expect(asked.map(({ response }) => response.headersSent)).toEqual([false, false, false])
-  await turn()
-  expect(asked.map(({ response }) => response.headersSent)).toEqual([true, true, true])
-  expect(await Promise.all(asked.map(({ text }) => text))).toEqual(
-    asked.map((_, i) => `{"i":${i}}`),
-  )
+afterEach(() => {
+  passed++
 })
 
-it("wait no longer for others once these have taken their time", async () => {
-  const [first, second] = await waiting(2)
-  if (first === undefined || second === undefined) throw new Error("nobody asked")
-  atMillis(0, () => replyJson(first.response, 200, "1", type))
-  expect(first.response.headersSent).toBe(false)
-  atMillis(answerHeldMillisMax, () => replyJson(second.response, 200, "2", type))
-  expect([first, second].map(({ response }) => response.headersSent)).toEqual([true, true])
-  expect(await Promise.all([first.text, second.text])).toEqual(["1", "2"])
+const answer = (asked: readonly Asked[]) => {
+  for (const [i, { response }] of asked.entries()) replyJson(response, 200, `{"i":${i}}`, type)
+}
+const areSent = (asked: readonly Asked[]) => asked.map(({ response }) => response.headersSent)
+const textsOf = (asked: readonly Asked[]) => Promise.all(asked.map(({ text }) => text))
+
+it("wait for the end of the turn behind the first, each whole and to who asked", async () => {
+  const asked = await waiting(4)
+  atMillis(0, () => answer(asked))
+  expect(areSent(asked)).toEqual([true, false, false, false])
+  await turn()
+  expect(areSent(asked)).toEqual([true, true, true, true])
+  expect(await textsOf(asked)).toEqual(asked.map((_, i) => `{"i":${i}}`))
+})
+
+it("leave at once where none came just before, and take those with them that wait", async () => {
+  const [alone, near, later] = await waiting(3)
+  if (!(alone && near && later)) throw new Error("nobody asked")
+  atMillis(0, () => replyJson(alone.response, 200, "1", type))
+  expect(areSent([alone])).toEqual([true])
+  atMillis(answersNearMillis, () => replyJson(near.response, 200, "2", type))
+  expect(areSent([near])).toEqual([false])
+  atMillis(3 * answersNearMillis, () => replyJson(later.response, 200, "3", type))
+  expect(areSent([near, later])).toEqual([true, true])
+  expect(await textsOf([alone, near, later])).toEqual(["1", "2", "3"])
+})
+
+it("wait no longer for others that keep coming", async () => {
+  const count = 2 + Math.ceil(answerHeldMillisMax / answersNearMillis)
+  const asked = await waiting(count)
+  for (const [i, one] of asked.entries()) atMillis(i * answersNearMillis, () => answer([one]))
+  expect(areSent(asked)).toEqual(asked.map(() => true))
+  await textsOf(asked)
 })
 
 it("reach the others where one cannot be sent, was sent, or its client has gone", async () => {
-  const [broken, gone, answered, well] = await waiting(4)
-  if (!(broken && gone && answered && well)) throw new Error("nobody asked")
-  sendTogether(broken.response, () => {
-    throw new Error("It cannot be written.")
+  const [first, broken, gone, answered, well] = await waiting(5)
+  if (!(first && broken && gone && answered && well)) throw new Error("nobody asked")
+  const sent = vi.fn()
+  atMillis(0, () => {
+    replyJson(first.response, 200, "1", type)
+    sendTogether(broken.response, () => {
+      throw new Error("It cannot be written.")
+    })
+    sendTogether(gone.response, sent)
+    sendTogether(answered.response, sent)
+    replyJson(well.response, 200, "5", type)
+    gone.response.destroy()
+    answered.response.end("before")
   })
-  replyJson(gone.response, 200, "2", type)
-  gone.response.destroy()
-  replyJson(answered.response, 200, "3", type)
-  answered.response.end("before")
-  replyJson(well.response, 200, "4", type)
-  expect(await well.text).toBe("4")
+  expect(await well.text).toBe("5")
   expect(await answered.text).toBe("before")
   await expect(broken.text).rejects.toThrow("fetch failed")
+  expect(sent).not.toHaveBeenCalled()
 })

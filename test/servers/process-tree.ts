@@ -30,7 +30,8 @@ function signalOne(pid: number, signal: NodeJS.Signals): void {
 
 /**
  * SIGKILL to `pid` and its descendants, which are returned. The first is stopped before: what it
- * starts between a look at its descendants and the signal would live on.
+ * starts between a look at its descendants and the signal would live on. What these start then
+ * still does. Nothing else of this process runs meanwhile, as in `stopTree`.
  */
 export function killTree(pid: number): readonly number[] {
   stopAll(() => [pid])

@@ -57,7 +57,7 @@ export class Server {
   #ended: Promise<void> = Promise.resolve()
   #isEnding = false
   /** What was killed: a session of Postgres holds its memory for a moment after the server. */
-  #killed: readonly number[] = []
+  #killed: number[] = []
 
   constructor(launch: Launch) {
     this.#launch = launch
@@ -108,7 +108,8 @@ export class Server {
   /** SIGKILL: as when the machine loses power, but for what the kernel still writes. */
   kill(): void {
     this.#isEnding = true
-    if (this.pid > 0) this.#killed = killTree(this.pid)
+    // What it started is nobody's child any more once it has ended.
+    if (this.pid > 0 && isAlive(this.pid)) this.#killed.push(...killTree(this.pid))
   }
 
   /** SIGSTOP: it holds its connections and answers nothing. */
