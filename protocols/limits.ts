@@ -369,6 +369,8 @@ export const requestLingerMillisMax = 2_000
 export const answersNearMillis = 0.25
 /** Once the first of them has waited so long, the next one takes them all with it. */
 export const answerHeldMillisMax = 1
+/** So long none waits, once the end of a turn was that far behind its last answer. */
+export const answersApartMillis = 100
 /** How often an upload that asked for progress is told. */
 export const uploadTellMillis = 250
 

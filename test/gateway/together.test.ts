@@ -6,7 +6,11 @@ import { setImmediate as turn } from "node:timers/promises"
 import { afterEach, expect, it, onTestFinished, vi } from "vitest"
 import { replyJson } from "../../gateway/reply.ts"
 import { sendTogether } from "../../gateway/together.ts"
-import { answerHeldMillisMax, answersNearMillis } from "../../protocols/limits.ts"
+import {
+  answerHeldMillisMax,
+  answersApartMillis,
+  answersNearMillis,
+} from "../../protocols/limits.ts"
 
 interface Asked {
   readonly response: ServerResponse
@@ -34,9 +38,11 @@ const type = "application/json"
 
 let passed = 0
 
-/** At a time of the process's clock, of which each test has its own second. */
+/** A time of the process's clock, of which each test has its own second. */
+const nowAt = (millis: number): number => 1e9 + passed * 1_000 + millis
+
 function atMillis(millis: number, use: () => void): void {
-  const clock = vi.spyOn(performance, "now").mockReturnValue(1e9 + passed * 1_000 + millis)
+  const clock = vi.spyOn(performance, "now").mockReturnValue(nowAt(millis))
   try {
     use()
   } finally {
@@ -81,6 +87,23 @@ it("wait no longer for others that keep coming", async () => {
   for (const [i, one] of asked.entries()) atMillis(i * answersNearMillis, () => answer([one]))
   expect(areSent(asked)).toEqual(asked.map(() => true))
   await textsOf(asked)
+})
+
+it("leave at once for a while after a turn that had other work behind them", async () => {
+  const [first, held, later, soon, again, near] = await waiting(6)
+  if (!(first && held && later && soon && again && near)) throw new Error("nobody asked")
+  atMillis(0, () => answer([first, held]))
+  const clock = vi.spyOn(performance, "now").mockReturnValue(nowAt(answerHeldMillisMax))
+  await turn()
+  clock.mockRestore()
+  expect(areSent([first, held])).toEqual([true, true])
+  atMillis(answerHeldMillisMax + answersNearMillis, () => answer([later, soon]))
+  expect(areSent([later, soon])).toEqual([true, true])
+  atMillis(answerHeldMillisMax + answersApartMillis - answersNearMillis, () => answer([again]))
+  expect(areSent([again])).toEqual([true])
+  atMillis(answerHeldMillisMax + answersApartMillis, () => answer([near]))
+  expect(areSent([near])).toEqual([false])
+  await textsOf([first, held, later, soon, again, near])
 })
 
 it("reach the others where one cannot be sent, was sent, or its client has gone", async () => {
