@@ -739,6 +739,13 @@ export const neo4jRetryMillisMax = 50
 export const neo4jNumbersTaken = 2 ** 24
 /** Rows that one statement brings or writes. */
 export const neo4jRowsPerStatement = 5_000
+/**
+ * Young generation of the thread that writes to Neo4j: rows of a transaction live as long as it,
+ * and are gone at its end. In less than what a large one allocates they are copied twice before.
+ */
+export const neo4jYoungMebibytes = 64
+/** So much of what a writer sends in one turn of its event loop leaves at once. */
+export const neo4jBytesTogether = 64 * 1024
 /** From so many rows on, a writer looks for half of them over a second connection. */
 export const neo4jRowsBesideMin = 512
 /**

@@ -116,6 +116,21 @@ describe("a writer that keeps what it has written", () => {
     await expectSameGraph(busy, lanes)
   })
 
+  it("decides ahead what claims a name that the transaction before it has claimed", async () => {
+    const counts = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT))
+    const busy = await runScoped(openNeo4jGraph({ ...optionsOf(freshName()), counts }))
+    const lanes = [0, 1].map(sharingLaneOf)
+    await run(
+      Effect.forEach(
+        lanes,
+        (lane) => Effect.forEach(lane, (one) => busy.sink.commit([one]), { discard: true }),
+        { concurrency: lanes.length, discard: true },
+      ),
+    )
+    expect(counts[1]).toBeGreaterThan(0)
+    await expectSameGraph(busy, lanes)
+  })
+
   it("asks anew where another node has written, or moved a source, in between", async () => {
     const name = freshName()
     const [first, second] = [await opened(name), await opened(name)]
@@ -475,6 +490,17 @@ const newLaneOf = (partition: number): readonly BlockEffects[] =>
       ...{ partition, shard: partition },
       firstOrdinal: i * blockEventsMax,
     })
+  })
+
+/** As `newLaneOf`; where two take turns, each block claims names that the one before it claims. */
+const sharingLaneOf = (partition: number): readonly BlockEffects[] =>
+  newLaneOf(partition).map((own, i) => {
+    const turn = 2 * i + partition
+    const claiming = [turn - 1, turn].map((shared, j) => {
+      const key = `${partition} claims ${i} ${j}`
+      return thing(key, { i }, { aliases: [{ scheme: "id", value: `${shared}` }] })
+    })
+    return { ...own, records: [...own.records.slice(0, -claiming.length), ...claiming] }
   })
 
 /** Blocks as large as they may be: things that partitions share in part, and what joins them. */

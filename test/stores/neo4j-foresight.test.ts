@@ -5,6 +5,7 @@ import { nodesPerTenantMax } from "../../protocols/limits.ts"
 import { Foresight, isAsForeseen } from "../../stores/adapters/neo4j/foresight.ts"
 import { KeptRows } from "../../stores/adapters/neo4j/kept.ts"
 import { KnownNames } from "../../stores/adapters/neo4j/names.ts"
+import { Shelf } from "../../stores/adapters/neo4j/said.ts"
 import { decodeBlock, encodeBlock } from "../../stores/graph/write/wire.ts"
 import { nameOfKey, WorkingSet } from "../../stores/graph/write/working-set.ts"
 import { block, byKey, record, rejected, relates, tenant, thing } from "./records.ts"
@@ -17,8 +18,22 @@ const noNumbers = { record: 0, alias: 0, edge: 0, link: 0 }
 const { shard, source: sourceName } = block(1, [])
 const wired = (one: BlockEffects) => decodeBlock(encodeBlock(one))
 
+interface Before {
+  readonly isEmpty?: boolean
+  readonly asserted?: number
+  /** What the transaction has come to know of its alias. */
+  readonly knows?: readonly ((set: WorkingSet) => void)[]
+}
+
+const claimsOfAlias = (set: WorkingSet): void => void set.claimed.add(4)
+const noLinksAtAlias = (set: WorkingSet): void => void set.otherLinks.set(4, false)
+const allOfAlias = (set: WorkingSet): void => {
+  claimsOfAlias(set)
+  noLinksAtAlias(set)
+}
+
 /** A writer whose tenant was empty, after a transaction that applied the first block to it. */
-function afterFirst({ isEmpty = true, asserted = 1 } = {}) {
+function afterFirst({ isEmpty = true, asserted = 1, knows = [allOfAlias] }: Before = {}) {
   const [foresight, kept, names] = [new Foresight(), new KeptRows(), new KnownNames()]
   kept.locked(id, { turn: 0, mark: null, isEmpty })
   names.putSource(id, sourceName, source)
@@ -32,14 +47,18 @@ function afterFirst({ isEmpty = true, asserted = 1 } = {}) {
   set.cursors.set(`${id}/0`, { sequence: 1, epoch: 1 })
   const end = { id: first, tenant: id, type: 8, key: "a", asserted, revision: 1 }
   set.putNode({ ...end, properties: "{}", aliases: "[]", state: "new" })
+  const alias = { tenant: id, type: 8, scheme: "id", value: "shared" }
+  set.putAlias({ id: 4, ...alias, node: first, claims: 1, state: "new" })
+  set.putClaim({ alias: 4, node: first, tenant: id, state: "new" })
+  for (const known of knows) known(set)
   const feed = { revision: 1, node: first, changes: 1, sequences: "[1]" }
   set.feeds.add(id, { tenant: id, ...feed, state: "new" })
   kept.learn({ set, mark: "first", turned: new Set([id]) })
-  foresight.follow(set)
+  foresight.follow({ set, shelf: new Shelf() })
   const given = { names, kept, store: "s", sender: "me", retention: {} }
   const decide = (one: BlockEffects) =>
     foresight.decide([wired(one)], { ...given, numbers: noNumbers, numbersEnd: 100 })
-  return { kept, decide }
+  return { foresight, kept, decide }
 }
 
 /** What the locks show of the tenant. */
@@ -50,6 +69,8 @@ function lockedAs(kept: KeptRows, mark: string, epoch = 1): WorkingSet {
   kept.locked(id, { turn: 1, mark, isEmpty: false })
   return set
 }
+
+const sharing = thing("b", {}, { aliases: [{ scheme: "id", value: "shared" }] })
 
 const relating = block(2, [
   thing("b"),
@@ -74,6 +95,28 @@ describe("a transaction that is decided before its locks are taken", () => {
     const foreseen = await decide(block(2, [thing("a")]))
     expect(foreseen?.outcomes).toMatchObject([{ kind: "applied", counted: { accepted: 1 } }])
     expect(foreseen?.set.nodes.get(first)).toMatchObject({ asserted: 1, state: "changed" })
+  })
+
+  it("knows of an alias what the one before has left of it", async () => {
+    const foreseen = await afterFirst().decide(block(2, [sharing]))
+    expect(foreseen?.outcomes).toMatchObject([{ kind: "applied", counted: { accepted: 1 } }])
+    const [alias] = foreseen?.set.aliases.values() ?? []
+    expect(alias).toMatchObject({ id: 4, node: first, claims: 2, state: "changed" })
+    expect([...(foreseen?.set.claimsOf.of(4) ?? [])]).toEqual([first, first + 1])
+  })
+
+  it.each([
+    ["who else claims it", [noLinksAtAlias]],
+    ["which relationships go by it", [claimsOfAlias]],
+  ])("leaves an alias to its locks where it does not know %s", async (_, knows) => {
+    expect(await afterFirst({ knows }).decide(block(2, [sharing]))).toBeUndefined()
+  })
+
+  it("knows nothing of the one before any more once nobody has waited", async () => {
+    const { foresight, decide } = afterFirst()
+    foresight.rest()
+    expect(await decide(block(2, [sharing]))).toBeUndefined()
+    expect(await decide(relating)).toBeDefined()
   })
 
   it.each([

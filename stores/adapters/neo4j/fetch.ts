@@ -8,7 +8,18 @@ import { noAliases, noProperties } from "../../graph/text.ts"
 import type { AliasColumns, NodeColumns } from "../../graph/write/fetched-rows.ts"
 import type { AliasName, Ends, Fetching, KeyOf, Question } from "../../graph/write/fetching.ts"
 import { nameOfEnds, nameOfKey, type WorkingSet } from "../../graph/write/working-set.ts"
-import { alias, edge, node, type OwnEdgeColumns, type RecordColumns, record } from "./columns.ts"
+import {
+  alias,
+  aliasByName,
+  claimsOfAlias,
+  edge,
+  node,
+  nodeById,
+  type OwnEdgeColumns,
+  type RecordColumns,
+  record,
+  recordsAtAlias,
+} from "./columns.ts"
 import type { Cypher, Value } from "./connection.ts"
 import type { KeptEnd, KeptRows, NameKind } from "./kept.ts"
 import type { Loading } from "./load.ts"
@@ -148,12 +159,7 @@ export class Fetch implements Fetching {
 
   async nodes(wanted: Iterable<number>): Promise<void> {
     const ids = distinct(wanted).filter((id) => !this.#isWhole(id))
-    this.#putNodes(
-      await this.#each<NodeColumns>(
-        `MATCH (n:_Entity {id: r}) WHERE n.tenant = $tenant ${node}`,
-        ids,
-      ),
-    )
+    this.#putNodes(await this.#each<NodeColumns>(nodeById, ids))
   }
 
   #isWhole(id: number): boolean {
@@ -201,13 +207,7 @@ export class Fetch implements Fetching {
       ([type, scheme, value]) => nameOfKey(type, scheme, value),
       (name) => this.#set.aliasesByName.has(name) || !this.#isFirst("alias", name),
     )
-    this.#putAliases(
-      await this.#each<AliasColumns>(
-        `MATCH (a:_Alias {type: r[0], scheme: r[1], value: r[2]}) WHERE a.tenant = $tenant
-         RETURN ${alias}`,
-        names,
-      ),
-    )
+    this.#putAliases(await this.#each<AliasColumns>(aliasByName, names))
   }
 
   async aliases(wanted: Iterable<number>): Promise<void> {
@@ -229,11 +229,7 @@ export class Fetch implements Fetching {
 
   async claimsOf(aliases: Iterable<number>): Promise<void> {
     const ids = distinct(aliases).filter((id) => !this.#set.claimed.has(id))
-    const rows = await this.#each<[alias: number, node: number]>(
-      `MATCH (a:_Alias {id: r})-[:_CLAIMED_BY]->(n:_Entity) WHERE a.tenant = $tenant
-       RETURN a.id, n.id`,
-      ids,
-    )
+    const rows = await this.#each<[alias: number, node: number]>(claimsOfAlias, ids)
     for (const [of, by] of rows) {
       this.#set.putClaim({ alias: of, node: by, tenant: this.#tenant, state: "kept" })
     }
@@ -245,12 +241,7 @@ export class Fetch implements Fetching {
 
   async linksOfAliases(aliases: Iterable<number>): Promise<void> {
     const ids = distinct(aliases)
-    const rows = await this.#each<RecordColumns>(
-      `MATCH (a:_Alias {id: r})<-[:_POINTS]-(d:_Record) WHERE a.tenant = $tenant
-       RETURN DISTINCT ${record}`,
-      ids,
-    )
-    await this.#putRecords(rows)
+    await this.#putRecords(await this.#each<RecordColumns>(recordsAtAlias, ids))
     for (const id of ids) this.#set.otherLinks.set(id, false)
   }
 

@@ -34,10 +34,6 @@ interface Flushing {
   readonly shelf: Shelf
 }
 
-export function flush(cypher: Outgoing, set: WorkingSet, flushing: Flushing): void {
-  for (const step of flushSteps(cypher, set, flushing)) step()
-}
-
 /** Each for itself, so that whoever has other things to do can do them in between. */
 export function* flushSteps(
   cypher: Outgoing,

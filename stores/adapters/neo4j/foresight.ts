@@ -1,11 +1,11 @@
 /**
  * A transaction that is decided while the one before it is still being written.
  *
- * Promises: it is decided by what the one before will have left, and only where the server need not
- * be asked for anything; its statements count only once its own locks show just that: the mark of
- * the one before in every tenant, and the guards as they were. Whatever else they show, what was
- * foreseen comes to nothing and its blocks are decided anew. What may fail beneath: nothing that
- * deciding under the locks would not meet as well.
+ * Promises: it is decided by what the one before will have left, and only where that is in memory
+ * and the server need not be asked; its statements count only once its own locks show just that:
+ * the mark of the one before in every tenant, and the guards as they were. Whatever else they show,
+ * what was foreseen comes to nothing and its blocks are decided anew. What may fail beneath:
+ * nothing that deciding under the locks would not meet as well.
  */
 import { setImmediate as breath } from "node:timers/promises"
 import type { BlockOutcome } from "../../graph/port.ts"
@@ -19,10 +19,12 @@ import { flushSteps } from "./flush.ts"
 import type { KeptRows, Written } from "./kept.ts"
 import { foreseeBlocks } from "./load.ts"
 import type { KnownNames } from "./names.ts"
+import { NotKnown, type Recalled, recalling } from "./recall.ts"
 import { Shelf } from "./said.ts"
 
 /** What was decided before its locks were taken. */
 export interface Foreseen extends Written {
+  readonly shelf: Shelf
   readonly outcomes: readonly BlockOutcome[]
   readonly changed: readonly string[]
   readonly outbox: Outbox
@@ -57,16 +59,24 @@ type Left = Pick<
 /** What transactions leave behind, as far as the next one may look at it. */
 export class Foresight {
   #last: Left | undefined
+  /** Its rows, as long as there is a next one to come. */
+  #recalled: Recalled | undefined
   readonly #guards = new Map<number, number>()
 
   /** Of a transaction that is on its way. */
-  follow(set: WorkingSet): void {
+  follow({ set, shelf }: Recalled): void {
     const { tenants, sources, sourcesByName, cursors, knownTallies, feeds, ...rest } = set
     const { oldChanges, dropped } = rest
     const left = { tenants, sources, sourcesByName, cursors, knownTallies, feeds }
     // What was set aside is counted by the server.
     this.#last = set.deadLetters.length === 0 ? { ...left, oldChanges, dropped } : undefined
     for (const [shard, epoch] of set.guards) this.#guards.set(shard, epoch)
+    this.#recalled = { set, shelf }
+  }
+
+  /** Nobody waits: what only the next transaction would look at may be as large as this one was. */
+  rest(): void {
+    this.#recalled = undefined
   }
 
   /** The last one's set does not look at old changes again: these are there now. */
@@ -82,6 +92,7 @@ export class Foresight {
 
   forget(): void {
     this.#last = undefined
+    this.#recalled = undefined
     this.#guards.clear()
   }
 
@@ -98,7 +109,8 @@ export class Foresight {
     const marks = new Map([...tenants].map((name) => [name, markOf(name)]))
     const guards = new Map(set.guards)
     const shelf = new Shelf()
-    if (!(await isLoaded({ cypher: nobody, set, shelf, names, kept }, blocks))) return undefined
+    const cypher = recalling(this.#recalled)
+    if (!(await isLoaded({ cypher, set, shelf, names, kept }, blocks))) return undefined
     const writer = new BlockWriter(rowsOf(set), retention)
     const outcomes: BlockOutcome[] = []
     for (const block of blocks) {
@@ -117,7 +129,7 @@ export class Foresight {
       await breath()
     }
     const turned = new Set([...set.moved.values()].map(([tenant]) => tenant))
-    return { set, mark, turned, outcomes, changed, outbox, marks, guards, numbersEnd }
+    return { set, shelf, mark, turned, outcomes, changed, outbox, marks, guards, numbersEnd }
   }
 
   #setOf(numbers: Numbers): WorkingSet | undefined {
@@ -154,14 +166,6 @@ export function isAsForeseen(
 }
 
 const asKept = <C extends object>(cell: C) => ({ ...cell, state: "kept" as const })
-
-class NotKnown extends Error {}
-
-/** Whoever would have to ask finds out that there is nobody to be asked yet. */
-const nobody = {
-  each: () => Promise.reject(new NotKnown()),
-  rows: () => Promise.reject(new NotKnown()),
-}
 
 async function isLoaded(...parameters: Parameters<typeof foreseeBlocks>): Promise<boolean> {
   try {

@@ -11,6 +11,7 @@ import { commitRecordsMax, foreseenRecordsMin } from "../../../protocols/limits.
 import { type Answer, decodeBlock, type Request, type WireBlock } from "../../graph/write/wire.ts"
 import { failureOf } from "./failure.ts"
 import type { Foreseen } from "./foresight.ts"
+import { gatherWrites } from "./gathered-writes.ts"
 import { GuardLine } from "./guard-line.ts"
 import { Neo4jWriter, type WriterSettings } from "./writer.ts"
 
@@ -19,6 +20,7 @@ type InOrder = Exclude<Request, { readonly kind: "guard" }>
 
 const port = parentPort
 invariant(port !== null, "The graph writer runs in a thread of its own.")
+gatherWrites()
 const writer = new Neo4jWriter(workerData as WriterSettings)
 const guards = new GuardLine(new Neo4jWriter(workerData as WriterSettings), answer)
 /** As many as the node's side lets through. */
@@ -53,6 +55,7 @@ async function work(): Promise<void> {
     else await next()
   }
   isWorking = false
+  writer.rest()
 }
 
 async function next(): Promise<void> {

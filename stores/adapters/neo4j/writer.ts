@@ -11,9 +11,10 @@
  * the locks show what it was decided by (`foresight.ts`). Those that a paused writer holds are
  * taken from it by whoever has a higher epoch (`takeover.ts`); else the server ends it in time.
  */
-import { setTimeout as sleep } from "node:timers/promises"
+import { setImmediate as breath, setTimeout as sleep } from "node:timers/promises"
 import type { Driver } from "neo4j-driver"
 import {
+  foreseenRecordsMin,
   neo4jNumbersTaken,
   neo4jRetriesMax,
   neo4jRetryMillisMax,
@@ -34,7 +35,7 @@ import {
   transact,
 } from "./connection.ts"
 import { isConflict } from "./failure.ts"
-import { flush, type TypeNames } from "./flush.ts"
+import { flushSteps, type TypeNames } from "./flush.ts"
 import { turn } from "./flush-fences.ts"
 import { type Foreseen, Foresight, isAsForeseen } from "./foresight.ts"
 import { KeptRows, type Written } from "./kept.ts"
@@ -54,6 +55,7 @@ export interface WriterSettings {
 }
 
 interface Done<A> extends Written {
+  readonly shelf: Shelf
   readonly answer: A
   readonly changed: readonly string[]
 }
@@ -162,7 +164,7 @@ export class Neo4jWriter {
               )
         this.#numbers = done.set.numbers
         this.#kept.learn(done)
-        this.#foresight.follow(done.set)
+        this.#foresight.follow(done)
         if (done.set !== of.set) this.#foresight.refresh(of.set)
         sent()
         return done
@@ -179,6 +181,11 @@ export class Neo4jWriter {
     const { store } = address
     const given = { numbers, numbersEnd: this.#numbersEnd }
     return this.#foresight.decide(blocks, { ...known, store, sender, retention, ...given })
+  }
+
+  /** Nobody waits for a transaction. */
+  rest(): void {
+    this.#foresight.rest()
   }
 
   async settleLetters(tenant: string, letters: readonly WireLetterChange[]): Promise<number> {
@@ -245,8 +252,12 @@ export class Neo4jWriter {
     const changed = writer.finish()
     const types = await this.#namesOfTypes(cypher, set)
     for (const [tenant] of set.moved.values()) turned.add(tenant)
-    flush(cypher, set, { store, sender, mark, types, shelf })
-    return { set, mark, turned, answer, changed }
+    for (const step of flushSteps(cypher, set, { store, sender, mark, types, shelf })) {
+      step()
+      // What one step has put together is with the server while the next one is put together.
+      if (set.records.size >= foreseenRecordsMin) await breath()
+    }
+    return { set, shelf, mark, turned, answer, changed }
   }
 
   #asForeseen({ cypher }: Loading, foreseen: Foreseen): Done<readonly BlockOutcome[]> {

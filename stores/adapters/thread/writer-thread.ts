@@ -40,12 +40,17 @@ export class WriterThread {
   #failure: Failure | undefined
 
   /** `path` names the store in errors; `settings` go to the thread whose entry is at `entry`. */
-  constructor(path: string, entry: URL, settings: unknown) {
+  constructor(
+    path: string,
+    entry: URL,
+    settings: unknown,
+    { youngMebibytes = writerYoungMebibytes }: { readonly youngMebibytes?: number } = {},
+  ) {
     this.#path = path
     this.#worker = new Worker(entry, {
       workerData: settings,
       execArgv: [],
-      resourceLimits: { maxYoungGenerationSizeMb: writerYoungMebibytes },
+      resourceLimits: { maxYoungGenerationSizeMb: youngMebibytes },
     })
     this.#worker.on("message", (answer: Answer) => this.#answered(answer))
     this.#worker.on("error", (error) => this.#fail(`its thread failed: ${messageOf(error)}`))

