@@ -743,7 +743,7 @@ export const neo4jRowsPerStatement = 5_000
  * Young generation of the thread that writes to Neo4j: rows of a transaction live as long as it,
  * and are gone at its end. In less than what a large one allocates they are copied twice before.
  */
-export const neo4jYoungMebibytes = 64
+export const neo4jYoungMebibytes = 32
 /** So much of what a writer sends in one turn of its event loop leaves at once. */
 export const neo4jBytesTogether = 64 * 1024
 /** From so many rows on, a writer looks for half of them over a second connection. */

@@ -1,10 +1,11 @@
 /** The graph store in Neo4j: the port's conformance suite, and what is of this adapter alone. */
 import * as Effect from "effect/Effect"
 import fc from "fast-check"
-import neo4j, { type Session } from "neo4j-driver"
+import neo4j, { type Plan, type Session } from "neo4j-driver"
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
 import type { BlockEffects } from "../../protocols/graph.ts"
 import { blockEventsMax } from "../../protocols/limits.ts"
+import { edgesByEnds, edgesById } from "../../stores/adapters/neo4j/columns.ts"
 import { driverOf, transact } from "../../stores/adapters/neo4j/connection.ts"
 import { ReadStore } from "../../stores/adapters/neo4j/read-store.ts"
 import { neo4jFormat } from "../../stores/adapters/neo4j/schema.ts"
@@ -405,6 +406,27 @@ describe("a graph in Neo4j", () => {
     })
   })
 
+  it("is looked up by seeks, also while the server has not counted what was written", async () => {
+    const { sink } = await opened(freshName())
+    const things = Array.from({ length: blockEventsMax }, (_, i) => thing(`k${i}`))
+    await run(sink.commit([block(1, things)]))
+    const plans = await withSession(async (session) => {
+      const found: string[][] = []
+      for (const text of [edgesById, edgesByEnds]) {
+        const explained = `EXPLAIN CYPHER replan=force UNWIND $batch.rows AS r ${text}`
+        const parameters = { batch: { rows: [] }, tenant: 1 }
+        const { summary } = await session.run(explained, parameters)
+        found.push(summary.plan === false ? [] : operatorsOf(summary.plan))
+      }
+      return found
+    })
+    for (const operators of plans) {
+      expect(operators.filter((name) => /Scan|Join/.test(name))).toEqual([])
+      expect(operators.filter((name) => name.startsWith("NodeUniqueIndexSeek"))).toHaveLength(2)
+      expect(operators).toContain("Expand(Into)")
+    }
+  })
+
   it("refuses a newer format by name", async () => {
     const name = freshName()
     await run(Effect.scoped(openNeo4jGraph(optionsOf(name))))
@@ -435,6 +457,11 @@ async function withSession<A>(use: (session: Session) => PromiseLike<A>): Promis
     await driver.close()
   }
 }
+
+const operatorsOf = ({ operatorType, children }: Plan): string[] => [
+  operatorType.replace(/@.*/, ""),
+  ...children.flatMap(operatorsOf),
+]
 
 type Opened = Awaited<ReturnType<typeof opened>>
 type Lanes = readonly (readonly BlockEffects[])[]

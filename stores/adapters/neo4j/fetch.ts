@@ -12,7 +12,8 @@ import {
   alias,
   aliasByName,
   claimsOfAlias,
-  edge,
+  edgesByEnds,
+  edgesById,
   node,
   nodeById,
   type OwnEdgeColumns,
@@ -277,9 +278,7 @@ export class Fetch implements Fetching {
     const ids = distinct(wanted).filter((id) => this.#set.edges.get(id) === undefined)
     this.#putEdges(
       await this.#each<OwnEdgeColumns>(
-        `MATCH (a:_Entity {id: r[1]}) USING INDEX a:_Entity(id) WHERE a.tenant = $tenant
-         MATCH (b:_Entity {id: r[2]}) USING INDEX b:_Entity(id)
-         MATCH (a)-[e]->(b) WHERE e.id = r[0] RETURN ${edge}`,
+        edgesById,
         ids.map((id) => [id, ...(this.#shelf.ends.get(id) ?? [])]),
       ),
     )
@@ -295,11 +294,7 @@ export class Fetch implements Fetching {
     const others = Map.groupBy(ends, ([from]) => from)
     this.#putEdges(
       await this.#each<OwnEdgeColumns>(
-        `MATCH (a:_Entity {id: r[0]}) USING INDEX a:_Entity(id) WHERE a.tenant = $tenant
-         UNWIND r[1] AS o
-         MATCH (b:_Entity {id: o[1]}) USING INDEX b:_Entity(id)
-         MATCH (a)-[e]->(b) WHERE e.type = o[0] AND coalesce(e.discriminator, '') = o[2]
-         RETURN ${edge}`,
+        edgesByEnds,
         [...others].map(([from, own]) => [from, own.map(([, ...other]) => other)]),
       ),
     )
@@ -338,8 +333,9 @@ export class Fetch implements Fetching {
     const edges = await this.#cypher.rows<[id: number, from: number, to: number]>(
       `MATCH (r:_Record) WHERE r.source = $source AND r.key >= '' AND r.tenant = $tenant
        UNWIND split(r.said, '\n')[1..] AS line WITH split(line, '|') AS link WHERE link[0] <> ''
-       MATCH (a:_Entity {id: toInteger(link[1])}) USING INDEX a:_Entity(id)
-       MATCH (b:_Entity {id: toInteger(link[2])}) USING INDEX b:_Entity(id)
+       MATCH (a:_Entity {id: toInteger(link[1])}) USING INDEX SEEK a:_Entity(id)
+       MATCH (b:_Entity {id: toInteger(link[2])}) USING INDEX SEEK b:_Entity(id)
+       WITH a, b, link
        MATCH (a)-[e]->(b) WHERE e.id = toInteger(link[0]) AND e.links > 1
        RETURN DISTINCT e.id, a.id, b.id`,
       { source, tenant: this.#tenant },

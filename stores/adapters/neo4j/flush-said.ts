@@ -58,8 +58,9 @@ const none: ReadonlySet<number> = new Set()
 const isByAlias = ({ fromAlias, toAlias }: LinkCell) => fromAlias !== null || toAlias !== null
 
 const ends = `
-  MATCH (d:_Record {source: r[0], key: r[1]}) USING INDEX d:_Record(source, key)
-  MATCH (a:_Alias {id: r[2]}) USING INDEX a:_Alias(id)`
+  MATCH (d:_Record {source: r[0], key: r[1]}) USING INDEX SEEK d:_Record(source, key)
+  MATCH (a:_Alias {id: r[2]}) USING INDEX SEEK a:_Alias(id)
+  WITH d, a`
 
 export const nameOfRecord = (set: WorkingSet, id: number): RecordName => {
   const { source, key } = recordOf(set, id)

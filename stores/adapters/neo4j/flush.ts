@@ -64,9 +64,9 @@ function flushGone(cypher: Outgoing, set: WorkingSet): void {
     rowsOf(set.assertions.gone, ({ node, record }) => [node, ...nameOfRecord(set, record)]),
   )
   cypher.send(
-    `MATCH (a:_Alias {id: r[0]}) USING INDEX a:_Alias(id)
-     MATCH (n:_Entity {id: r[1]}) USING INDEX n:_Entity(id)
-     MATCH (a)-[c:_CLAIMED_BY]->(n) DELETE c`,
+    `MATCH (a:_Alias {id: r[0]}) USING INDEX SEEK a:_Alias(id)
+     MATCH (n:_Entity {id: r[1]}) USING INDEX SEEK n:_Entity(id)
+     WITH a, n MATCH (a)-[c:_CLAIMED_BY]->(n) DELETE c`,
     rowsOf(set.claims.gone, ({ alias, node }) => [alias, node]),
   )
   cypher.send(`${edgeOf} DELETE e`, rowsOf(set.edges.gone, edgeKey))
@@ -302,13 +302,13 @@ function edgeState(set: WorkingSet, cell: EdgeCell): readonly PlainValue[] {
 
 // Both ends are found first: the way from one of them to all others may be long.
 const assertionOf = `
-  MATCH (n:_Entity {id: r[0]}) USING INDEX n:_Entity(id)
-  MATCH (d:_Record {source: r[1], key: r[2]}) USING INDEX d:_Record(source, key)
-  MATCH (d)-[a:_SAYS]->(n)`
+  MATCH (n:_Entity {id: r[0]}) USING INDEX SEEK n:_Entity(id)
+  MATCH (d:_Record {source: r[1], key: r[2]}) USING INDEX SEEK d:_Record(source, key)
+  WITH r, d, n MATCH (d)-[a:_SAYS]->(n)`
 
 const edgeOf = `
-  MATCH (a:_Entity {id: r[1]}) USING INDEX a:_Entity(id)
-  MATCH (b:_Entity {id: r[2]}) USING INDEX b:_Entity(id)
-  MATCH (a)-[e]->(b) WHERE e.id = r[0]`
+  MATCH (a:_Entity {id: r[1]}) USING INDEX SEEK a:_Entity(id)
+  MATCH (b:_Entity {id: r[2]}) USING INDEX SEEK b:_Entity(id)
+  WITH r, a, b MATCH (a)-[e]->(b) WHERE e.id = r[0]`
 
 const edgeKey = ({ id, from, to }: EdgeCell): readonly Value[] => [id, from, to]

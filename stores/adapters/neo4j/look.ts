@@ -102,9 +102,9 @@ export class Look implements Looking {
 
   async relationships(edges: readonly number[]): Promise<readonly VisibleRelationship[]> {
     const rows = await this.#each<RelationshipRow>(
-      `MATCH (a:_Entity {id: r[1]}) USING INDEX a:_Entity(id) WHERE a.tenant = $tenant
-       MATCH (b:_Entity {id: r[2]}) USING INDEX b:_Entity(id)
-       MATCH (a)-[e]->(b) WHERE e.id = r[0]
+      `MATCH (a:_Entity {id: r[1]}) USING INDEX SEEK a:_Entity(id) WHERE a.tenant = $tenant
+       MATCH (b:_Entity {id: r[2]}) USING INDEX SEEK b:_Entity(id)
+       WITH r, a, b MATCH (a)-[e]->(b) WHERE e.id = r[0]
        MATCH (et:_Type {id: e.type}) MATCH (at:_Type {id: a.type}) MATCH (bt:_Type {id: b.type})
        RETURN e.id, et.name, at.name, a.key, bt.name, b.key, ${statedOf}`,
       edges.map((edge) => [edge, ...(this.#ends.get(edge) ?? [])]),
