@@ -506,7 +506,7 @@ export const graphWalBytesKept = 64 * 1024 ** 2
 export const storeBusyMillisMax = 5_000
 /** Requests that the writer's thread holds; further ones wait with their caller. */
 export const commitsQueuedMax = 8
-/** Young generation of the writer's thread: small, so that the node's memory stays flat. */
+/** Young generation of other writers' threads: small, so that the node's memory stays flat. */
 export const writerYoungMebibytes = 8
 /** Tenants of one store, and entities of one tenant: the two halves of a node's number. */
 export const tenantsMax = 2 ** 16
@@ -740,10 +740,10 @@ export const neo4jNumbersTaken = 2 ** 24
 /** Rows that one statement brings or writes. */
 export const neo4jRowsPerStatement = 5_000
 /**
- * Young generation of the thread that writes to Neo4j: rows of a transaction live as long as it,
- * and are gone at its end. In less than what a large one allocates they are copied twice before.
+ * Young generation of the thread that writes to Neo4j. Rows of a transaction live about as long as
+ * it: in less than what a large one allocates they are copied twice before they are gone.
  */
-export const neo4jYoungMebibytes = 32
+export const neo4jYoungMebibytes = 64
 /** So much of what a writer sends in one turn of its event loop leaves at once. */
 export const neo4jBytesTogether = 64 * 1024
 /** From so many rows on, a writer looks for half of them over a second connection. */

@@ -519,7 +519,7 @@ const newLaneOf = (partition: number): readonly BlockEffects[] =>
     })
   })
 
-/** As `newLaneOf`; where two take turns, each block claims names that the one before it claims. */
+/** As `newLaneOf`; where two take turns, each block claims and names what the one before claims. */
 const sharingLaneOf = (partition: number): readonly BlockEffects[] =>
   newLaneOf(partition).map((own, i) => {
     const turn = 2 * i + partition
@@ -527,7 +527,15 @@ const sharingLaneOf = (partition: number): readonly BlockEffects[] =>
       const key = `${partition} claims ${i} ${j}`
       return thing(key, { i }, { aliases: [{ scheme: "id", value: `${shared}` }] })
     })
-    return { ...own, records: [...own.records.slice(0, -claiming.length), ...claiming] }
+    // By an alias that only the block before claims, of which nobody claims anything later.
+    const linking = [turn - 1].filter((before) => before >= 0)
+    const links = linking.map((before) => {
+      const to = byAlias(`own ${before}`)
+      return record(`by alias ${turn}`, { relationships: [relates(byKey(`${partition} 0`), to)] })
+    })
+    const named = thing(`own ${turn}`, {}, { aliases: [{ scheme: "id", value: `own ${turn}` }] })
+    const more = [...claiming, ...links, named]
+    return { ...own, records: [...own.records.slice(0, -more.length), ...more] }
   })
 
 /** Blocks as large as they may be: things that partitions share in part, and what joins them. */

@@ -21,19 +21,24 @@ const wired = (one: BlockEffects) => decodeBlock(encodeBlock(one))
 interface Before {
   readonly isEmpty?: boolean
   readonly asserted?: number
+  readonly properties?: string
+  /** Its entity is known as an end only. */
+  readonly isEnd?: boolean
   /** What the transaction has come to know of its alias. */
   readonly knows?: readonly ((set: WorkingSet) => void)[]
 }
 
 const claimsOfAlias = (set: WorkingSet): void => void set.claimed.add(4)
 const noLinksAtAlias = (set: WorkingSet): void => void set.otherLinks.set(4, false)
+const aLinkAtAlias = (set: WorkingSet): void => void set.linksOfAlias.add(4, 1)
 const allOfAlias = (set: WorkingSet): void => {
   claimsOfAlias(set)
   noLinksAtAlias(set)
 }
 
 /** A writer whose tenant was empty, after a transaction that applied the first block to it. */
-function afterFirst({ isEmpty = true, asserted = 1, knows = [allOfAlias] }: Before = {}) {
+function afterFirst(before: Before = {}) {
+  const { isEmpty = true, asserted = 1, properties = "{}", knows = [allOfAlias], isEnd } = before
   const [foresight, kept, names] = [new Foresight(), new KeptRows(), new KnownNames()]
   kept.locked(id, { turn: 0, mark: null, isEmpty })
   names.putSource(id, sourceName, source)
@@ -46,7 +51,7 @@ function afterFirst({ isEmpty = true, asserted = 1, knows = [allOfAlias] }: Befo
   set.guards.set(shard, 1)
   set.cursors.set(`${id}/0`, { sequence: 1, epoch: 1 })
   const end = { id: first, tenant: id, type: 8, key: "a", asserted, revision: 1 }
-  set.putNode({ ...end, properties: "{}", aliases: "[]", state: "new" })
+  set.putNode({ ...end, properties, aliases: "[]", state: "new" })
   const alias = { tenant: id, type: 8, scheme: "id", value: "shared" }
   set.putAlias({ id: 4, ...alias, node: first, claims: 1, state: "new" })
   set.putClaim({ alias: 4, node: first, tenant: id, state: "new" })
@@ -54,7 +59,9 @@ function afterFirst({ isEmpty = true, asserted = 1, knows = [allOfAlias] }: Befo
   const feed = { revision: 1, node: first, changes: 1, sequences: "[1]" }
   set.feeds.add(id, { tenant: id, ...feed, state: "new" })
   kept.learn({ set, mark: "first", turned: new Set([id]) })
-  foresight.follow({ set, shelf: new Shelf() })
+  const shelf = new Shelf()
+  if (isEnd) shelf.ofEnds.add(first)
+  foresight.follow({ set, shelf })
   const given = { names, kept, store: "s", sender: "me", retention: {} }
   const decide = (one: BlockEffects) =>
     foresight.decide([wired(one)], { ...given, numbers: noNumbers, numbersEnd: 100 })
@@ -70,7 +77,8 @@ function lockedAs(kept: KeptRows, mark: string, epoch = 1): WorkingSet {
   return set
 }
 
-const sharing = thing("b", {}, { aliases: [{ scheme: "id", value: "shared" }] })
+const sharedAlias = [{ scheme: "id", value: "shared" }]
+const sharing = thing("b", {}, { aliases: sharedAlias })
 
 const relating = block(2, [
   thing("b"),
@@ -105,14 +113,34 @@ describe("a transaction that is decided before its locks are taken", () => {
     expect([...(foreseen?.set.claimsOf.of(4) ?? [])]).toEqual([first, first + 1])
   })
 
-  it.each([
-    ["who else claims it", [noLinksAtAlias]],
-    ["which relationships go by it", [claimsOfAlias]],
-  ])("leaves an alias to its locks where it does not know %s", async (_, knows) => {
-    expect(await afterFirst({ knows }).decide(block(2, [sharing]))).toBeUndefined()
+  it("lets another stand for the alias of what the one before has revoked", async () => {
+    const before = { properties: JSON.stringify({ revoked: true }) }
+    const foreseen = await afterFirst(before).decide(block(2, [sharing]))
+    const [alias] = foreseen?.set.aliases.values() ?? []
+    expect(alias).toMatchObject({ id: 4, node: first + 1, claims: 2 })
   })
 
-  it("knows nothing of the one before any more once nobody has waited", async () => {
+  it("knows of an alias what another that was foreseen has left of it", async () => {
+    const { foresight, kept, decide } = afterFirst()
+    const second = await decide(block(2, [sharing]))
+    if (second === undefined) throw new Error("the second was not foreseen")
+    kept.learn(second)
+    foresight.follow(second)
+    const third = await decide(block(3, [thing("c", {}, { aliases: sharedAlias })]))
+    const [alias] = third?.set.aliases.values() ?? []
+    expect(alias).toMatchObject({ id: 4, node: first, claims: 3, state: "changed" })
+  })
+
+  it.each([
+    ["who else claims it is not known", { knows: [noLinksAtAlias] }],
+    ["which relationships go by it is not known", { knows: [claimsOfAlias] }],
+    ["relationships go by it", { knows: [allOfAlias, aLinkAtAlias] }],
+    ["nothing but the number of who claims it is known", { isEnd: true }],
+  ])("leaves an alias to its locks where %s", async (_, before) => {
+    expect(await afterFirst(before).decide(block(2, [sharing]))).toBeUndefined()
+  })
+
+  it("knows nothing of the one before any more once its rows are let go of", async () => {
     const { foresight, decide } = afterFirst()
     foresight.rest()
     expect(await decide(block(2, [sharing]))).toBeUndefined()

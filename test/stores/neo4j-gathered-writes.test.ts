@@ -2,9 +2,11 @@
 import { once } from "node:events"
 import { type AddressInfo, connect, createServer, type Socket } from "node:net"
 import { setImmediate as turn } from "node:timers/promises"
+import { connect as connectTls, createServer as createTlsServer } from "node:tls"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { neo4jBytesTogether } from "../../protocols/limits.ts"
 import { gatherWrites } from "../../stores/adapters/neo4j/gathered-writes.ts"
+import { makeCertificate } from "../support/certificate.ts"
 
 const piece = 1_400
 const server = createServer()
@@ -76,7 +78,22 @@ it("leaves before that where it is much", async () => {
 
 it("is whole where the connection is ended in the same turn", async () => {
   const [mine, theirs] = await pair()
+  const counts = calls(mine)
   mine.write("first")
   mine.end("last")
   expect((await received(theirs, 9)).toString()).toBe("firstlast")
+  expect(counts).toEqual({ writeBuffer: 0, writev: 1 })
+})
+
+it("is left as it is over TLS", async () => {
+  const certificate = makeCertificate("localhost")
+  const tls = createTlsServer(certificate)
+  tls.listen(0, "127.0.0.1")
+  await once(tls, "listening")
+  const { port } = tls.address() as AddressInfo
+  const mine = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false })
+  await once(mine, "secureConnect")
+  expect(Object.hasOwn(mine, "write")).toBe(false)
+  mine.destroy()
+  tls.close()
 })

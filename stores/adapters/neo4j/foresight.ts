@@ -59,7 +59,7 @@ type Left = Pick<
 /** What transactions leave behind, as far as the next one may look at it. */
 export class Foresight {
   #last: Left | undefined
-  /** Its rows, as long as there is a next one to come. */
+  /** Its rows, until the next one begins or nobody waits. */
   #recalled: Recalled | undefined
   readonly #guards = new Map<number, number>()
 
@@ -74,7 +74,7 @@ export class Foresight {
     this.#recalled = { set, shelf }
   }
 
-  /** Nobody waits: what only the next transaction would look at may be as large as this one was. */
+  /** Lets go of the rows, which may be as many as a transaction has. */
   rest(): void {
     this.#recalled = undefined
   }

@@ -15,6 +15,8 @@ import { neo4jBytesTogether } from "../../../protocols/limits.ts"
 export function gatherWrites(): void {
   subscribe("net.client.socket", (message) => {
     const { socket } = message as { readonly socket: Socket }
+    // Some releases of Node name these as well.
+    if ("encrypted" in socket) return
     // A socket that begins to connect takes its own `write` back.
     socket.once("connect", () => gatherWritesOf(socket))
   })

@@ -26,7 +26,7 @@ const guards = new GuardLine(new Neo4jWriter(workerData as WriterSettings), answ
 /** As many as the node's side lets through. */
 const waiting: InOrder[] = []
 let isWorking = false
-/** The server has all of the commit under way. */
+/** All of the commit under way is on its way to the server. */
 let isSent = false
 /** Commits that are begun with already, and come next. */
 let coming: Promise<Group> | undefined
@@ -89,6 +89,8 @@ function lookAhead(): void {
 
 async function ahead(requests: readonly Commit[]): Promise<Group> {
   try {
+    // What is on its way leaves first.
+    await breath()
     const blocks: WireBlock[][] = []
     for (const request of requests) {
       const own: WireBlock[] = []

@@ -151,6 +151,8 @@ export class Neo4jWriter {
       async (of) => {
         const first = early
         early = undefined
+        // Whatever could be decided by the one before has been.
+        this.#foresight.rest()
         await lockBlocks(of, blocks)
         // Numbers of another time may be others' by now.
         const isTimely = first?.numbersEnd === this.#numbersEnd
