@@ -102,32 +102,14 @@ describe("several nodes on one Neo4j", () => {
 })
 
 describe("a writer that keeps what it has written", () => {
-  it("decides ahead of the server, and makes the same graph as one that never does", async () => {
+  it.each([
+    ["of the server, and makes the same graph as one that never does", newLaneOf],
+    ["what claims a name that the transaction before it has claimed", sharingLaneOf],
+  ])("decides ahead %s", async (_, laneOfPartition) => {
     const counts = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT))
     const busy = await runScoped(openNeo4jGraph({ ...optionsOf(freshName()), counts }))
-    const lanes = [0, 1].map(newLaneOf)
-    await run(
-      Effect.forEach(
-        lanes,
-        (lane) => Effect.forEach(lane, (one) => busy.sink.commit([one]), { discard: true }),
-        { concurrency: lanes.length, discard: true },
-      ),
-    )
-    expect(counts[1]).toBeGreaterThan(0)
-    await expectSameGraph(busy, lanes)
-  })
-
-  it("decides ahead what claims a name that the transaction before it has claimed", async () => {
-    const counts = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT))
-    const busy = await runScoped(openNeo4jGraph({ ...optionsOf(freshName()), counts }))
-    const lanes = [0, 1].map(sharingLaneOf)
-    await run(
-      Effect.forEach(
-        lanes,
-        (lane) => Effect.forEach(lane, (one) => busy.sink.commit([one]), { discard: true }),
-        { concurrency: lanes.length, discard: true },
-      ),
-    )
+    const lanes = [0, 1].map(laneOfPartition)
+    await commitLanes(busy, lanes)
     expect(counts[1]).toBeGreaterThan(0)
     await expectSameGraph(busy, lanes)
   })
@@ -157,13 +139,7 @@ describe("a writer that keeps what it has written", () => {
     const store = await opened(name)
     const lanes = [0, 1].map(longLaneOf)
     const ending = endWriters(name)
-    await run(
-      Effect.forEach(
-        lanes,
-        (lane) => Effect.forEach(lane, (own) => store.sink.commit([own]), { discard: true }),
-        { concurrency: lanes.length, discard: true },
-      ),
-    )
+    await commitLanes(store, lanes)
     expect(await ending()).toBeGreaterThan(0)
     await expectSameGraph(store, lanes)
   })
@@ -465,6 +441,16 @@ const operatorsOf = ({ operatorType, children }: Plan): string[] => [
 
 type Opened = Awaited<ReturnType<typeof opened>>
 type Lanes = readonly (readonly BlockEffects[])[]
+
+/** All lanes at the same time, the blocks of each one after the other. */
+const commitLanes = ({ sink }: Opened, lanes: Lanes): Promise<void> =>
+  run(
+    Effect.forEach(
+      lanes,
+      (lane) => Effect.forEach(lane, (one) => sink.commit([one]), { discard: true }),
+      { concurrency: lanes.length, discard: true },
+    ),
+  )
 
 /** As one store alone that is written block by block; answers that one. */
 async function expectSameGraph(
