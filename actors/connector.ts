@@ -82,8 +82,7 @@ class Connector implements Behavior<ConnectorMessage> {
   #reading = false
   #failure: IntelGraphError | undefined
   #counters: SourceCounters = noSourceCounters
-  /** Another look at the counters may be under way when one finds that all is committed. */
-  #isComplete = false
+  #isLooking = false
 
   constructor(context: ActorContext<ConnectorMessage>, argument: ConnectorArgument) {
     this.#context = context
@@ -206,7 +205,8 @@ class Connector implements Behavior<ConnectorMessage> {
       partitions,
     })
     this.#enter("reading")
-    this.#steps.after("count", countMillis, () => this.#poll(), { repeat: true })
+    this.#isLooking = false
+    this.#steps.after("look", countMillis, () => this.#tick(), { repeat: true })
     this.#advance()
   }
 
@@ -273,8 +273,14 @@ class Connector implements Behavior<ConnectorMessage> {
 
   // Ending: when the store has counted every record of the run.
 
-  #poll(): void {
-    if (this.#phase !== "reading" && this.#phase !== "draining") return
+  /** One look at the store at a time, however long it takes or is away: each tries until it is told. */
+  #tick(): void {
+    if (this.#isLooking) return this.#publish()
+    this.#isLooking = true
+    this.#look()
+  }
+
+  #look(): void {
     const late = this.#kept?.overtaken
     if (late === undefined || this.#phase === "reading") return this.#count(() => this.#judge())
     // In this order: what the store has committed by now is in the counters that are read then.
@@ -293,7 +299,6 @@ class Connector implements Behavior<ConnectorMessage> {
     const { isOver, next } = this.#ahead
     if (this.#counters.read >= next.ordinal || !isOver) return this.#judge()
     this.#steps.whenDone(this.#world.ports.reads.sources(tenant), (all) => {
-      if (this.#kept?.overtaken !== late || this.#isComplete) return
       const known = all.find((one) => one.source === source)
       if (late.mayBeLost(known)) return this.#readAnew(late)
       this.#counters = withOvertaken(this.#counters, next.ordinal)
@@ -304,7 +309,7 @@ class Connector implements Behavior<ConnectorMessage> {
   /** As a run of its own; what was committed of it is duplicates there, or changed again. */
   #readAnew(late: OvertakenRun): void {
     const written = (this.#kept as KeptRun).write("finished", this.#ahead.next)
-    this.#context.cancelTimer("count")
+    this.#context.cancelTimer("look")
     this.#enter("hashing")
     this.#kept = undefined
     this.#record = undefined
@@ -318,25 +323,23 @@ class Connector implements Behavior<ConnectorMessage> {
     const { tenant, source } = this.#argument.request
     const run = (this.#record as RunRecord).run
     this.#steps.whenDone(this.#world.ports.reads.runCounters(tenant, source, run), (counters) => {
-      if (this.#record?.run !== run) return
-      if (!this.#isComplete) this.#counters = counters
+      this.#counters = counters
       then()
     })
   }
 
   #judge(): void {
-    if (this.#isComplete) return
     const complete = this.#phase === "draining" && this.#counters.read >= this.#ahead.next.ordinal
     const tooManyBad = judgeBadShare(this.#counters, this.#argument.request, { complete })
     this.#failure ??= tooManyBad
     if (tooManyBad !== undefined) this.#ahead.giveUp()
     if (!complete) {
+      this.#isLooking = false
       this.#publish()
       return this.#advance()
     }
+    this.#context.cancelTimer("look")
     const [state, phase] = this.#outcome()
-    this.#isComplete = true
-    this.#context.cancelTimer("count")
     const kept = this.#kept as KeptRun
     this.#settle(phase, () =>
       this.#steps.whenDone(kept.write(state, this.#ahead.next), () => this.#end(phase)),
@@ -360,7 +363,6 @@ class Connector implements Behavior<ConnectorMessage> {
   }
 
   #end(phase: IngestReport["phase"]): void {
-    this.#context.cancelTimer("count")
     this.#enter(phase)
     this.#world.latency.clear(this.#sender)
     const progress = this.#argument.board.progress

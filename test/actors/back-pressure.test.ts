@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { describe, expect, it } from "vitest"
+import type { Ports } from "../../actors/index.ts"
 import { shardOf } from "../../protocols/address.ts"
 import {
   blockEventsMax,
@@ -60,6 +61,41 @@ describe("a sink that never answers", () => {
         expect(askedOfSink).toBe(1)
         yield* settled(running)
         expect(yield* outcomeOf(running)).toEqual(whole)
+      }),
+    )
+  })
+
+  it("is asked how far it is by one look at a time, while it says nothing", async () => {
+    const gate = new CommitGate()
+    gate.close("demo")
+    let looks = 0
+    let answer = () => {}
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    const wrap = (ports: Ports): Ports => {
+      const wrapped = gate.wrap(ports)
+      const runCounters: Ports["reads"]["runCounters"] = (...of) => {
+        looks++
+        const counters = wrapped.reads.runCounters(...of)
+        return Effect.andThen(
+          Effect.promise(() => answered),
+          counters,
+        )
+      }
+      return { ...wrapped, reads: { ...wrapped.reads, runCounters } }
+    }
+    await withNode(temporaryFolder(), { partitions: 1, tenants: ["demo"], wrap }, (running) =>
+      Effect.gen(function* () {
+        const { node } = running
+        const job = source(temporaryFolder(), "one", { records })
+        const ingest = yield* Effect.forkScoped(node.ingest(requestOf(job)))
+        const refused = () => node.progress()[0]?.refusedBlocks ?? 0
+        yield* until("a block is refused again and again", () => refused() > 8)
+        expect(looks).toBe(1)
+        gate.open("demo")
+        answer()
+        expectDone([yield* Fiber.join(ingest)])
       }),
     )
   })
