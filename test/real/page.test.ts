@@ -1,5 +1,5 @@
 /** The page in a real browser, served by real nodes. */
-import type { Page } from "playwright-core"
+import type { Page, Request } from "playwright-core"
 import { beforeAll, describe, expect, it } from "vitest"
 import { intelgraph, json, newWorld, put, start } from "../acceptance/world.ts"
 import {
@@ -70,6 +70,7 @@ function killGroup({ child }: Started): void {
 
 const heading = (page: Page, name: string) => page.getByRole("heading", { level: 1, name })
 const link = (page: Page) => page.locator(".link-sign")
+const asksName = (request: Request) => request.postData()?.includes("query EntityName") === true
 
 function expectQuiet({ complaints, strays }: Watched): void {
   expect(complaints).toEqual([])
@@ -127,6 +128,44 @@ describe("the graph explorer", () => {
     await page.keyboard.press("Enter")
     await page.locator(".step").nth(1).waitFor()
     expect(await page.locator(".steps").textContent()).toMatch(/ACME Limited.*works for.*Person 12/)
+    expectQuiet(tab)
+  })
+
+  it("has the focus in a view once it is drawn, and takes nothing from who types", async () => {
+    const tab = await openTab(await browser(), `${full}#/search?text=acme&type=company`)
+    const { page } = tab
+    await page.getByRole("link", { name: /^ACME Limited/ }).click()
+    await heading(page, "ACME Limited").waitFor()
+    await page.evaluate(`void (window.focusWhenDrawn = new Promise((resolve) =>
+      new MutationObserver(() => {
+        const drawn = document.querySelector("h1")?.textContent === "Shortest path"
+        if (drawn) resolve(document.activeElement.id)
+      }).observe(document.body, { childList: true, subtree: true, characterData: true })))`)
+    await page.locator(".entity-head a.button").click()
+    expect(await page.evaluate("focusWhenDrawn")).toBe("main")
+
+    let tellNames = () => {}
+    const told = new Promise<void>((resolve) => {
+      tellNames = resolve
+    })
+    await page.route("**/graphql", async (route) => {
+      if (asksName(route.request())) await told
+      await route.continue()
+    })
+    const end = page.getByRole("combobox", { name: "Path to" })
+    const option = (name: string) =>
+      page.getByRole("option", { name: `${name} person`, exact: true })
+    await end.fill("Person 11")
+    await option("Person 11").click()
+    await page.getByText("no path").waitFor()
+    await end.fill("Person 1")
+    await option("Person 1").waitFor()
+    const named = page.waitForResponse((response) => asksName(response.request()))
+    tellNames()
+    await (await named).finished()
+    await end.press("2")
+    await option("Person 12").waitFor()
+    expect(await end.inputValue()).toBe("Person 12")
     expectQuiet(tab)
   })
 

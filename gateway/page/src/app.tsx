@@ -1,5 +1,5 @@
 /** The page's frame: where one is, the search at the top, and whether the node is there. */
-import { useEffect, useRef } from "preact/hooks"
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks"
 import { compact } from "./format.ts"
 import { startLive, stopLive } from "./live.ts"
 import { EntityPicker } from "./parts/entity-picker.tsx"
@@ -35,7 +35,8 @@ function Frame({ hasToken }: { readonly hasToken: boolean }) {
   const main = useRef<HTMLElement>(null)
   const isFirst = useRef(true)
   const stats = useAskedStats()
-  useEffect(() => {
+  // With the view and not after it: the focus would be taken from a key that was pressed meanwhile.
+  useLayoutEffect(() => {
     // A reader hears the new view, and tab goes on from its beginning.
     if (isFirst.current) isFirst.current = false
     else main.current?.focus({ preventScroll: true })

@@ -54,12 +54,16 @@ function useSuggestions(text: string, type: string) {
 
 export function EntityPicker(props: PickerProps) {
   const { label, placeholder, inputRef, initial = "", type = "", onPick, onText } = props
-  const [text, setText] = useState(initial)
+  const [typed, setTyped] = useState<string>()
   const [isOpen, setOpen] = useState(false)
   const [active, setActive] = useState(-1)
   const id = useId()
+  const text = typed ?? initial
   const { items, isCurrent, foot } = useSuggestions(isOpen ? text : "", type)
-  useEffect(() => setText(initial), [initial])
+  // What one is typing is not taken away by a name that comes late.
+  useEffect(() => {
+    if (!isOpen) setTyped(undefined)
+  }, [initial])
   useEffect(() => setActive(-1), [text])
   const close = () => {
     setOpen(false)
@@ -67,7 +71,7 @@ export function EntityPicker(props: PickerProps) {
   }
   const pick = (entity: Found) => {
     close()
-    setText("")
+    setTyped(undefined)
     onPick(entity)
   }
   const isShown = isOpen && text.trim() !== ""
@@ -104,7 +108,7 @@ export function EntityPicker(props: PickerProps) {
         spellcheck={false}
         maxLength={searchTextBytesMax}
         onInput={(event) => {
-          setText(event.currentTarget.value)
+          setTyped(event.currentTarget.value)
           setOpen(true)
         }}
         onFocus={() => setOpen(true)}

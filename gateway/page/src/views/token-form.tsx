@@ -1,5 +1,5 @@
 /** Asks for a token where the node wants one. It stays in this tab and never in an address. */
-import { useEffect, useRef, useState } from "preact/hooks"
+import { useLayoutEffect, useRef, useState } from "preact/hooks"
 import { Icon } from "../parts/icons.tsx"
 import { signIn } from "../session.ts"
 import { useTitle } from "../use.ts"
@@ -9,7 +9,7 @@ export function TokenForm({ reason }: { readonly reason: string }) {
   useTitle("Token")
   const [text, setText] = useState("")
   const field = useRef<HTMLInputElement>(null)
-  useEffect(() => field.current?.focus(), [])
+  useLayoutEffect(() => field.current?.focus(), [])
   return (
     <main class="gate" id="main">
       <form
