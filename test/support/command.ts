@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
+import { nodeFlags } from "../../bin/pinned-node.mjs"
 import { type Ended, listenTo, type Started } from "./child.ts"
 
 const root = join(import.meta.dirname, "../..")
@@ -14,9 +15,9 @@ interface Where {
   readonly env?: { readonly [name: string]: string }
 }
 
-/** Starts a command; it is killed when the test ends. */
+/** Starts a command with the launcher's flags; it is killed when the test ends. */
 export function start(where: Where, ...words: readonly string[]): Started {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, ...words], {
+  const child = spawn(process.execPath, [...nodeFlags, main, ...words], {
     cwd: where.folder,
     env: { ...process.env, NODE_COMPILE_CACHE, ...where.env },
     stdio: ["ignore", "pipe", "pipe"],
