@@ -160,6 +160,7 @@ describe("the graph explorer", () => {
     await page.getByText("no path").waitFor()
     await end.fill("Person 1")
     await option("Person 1").waitFor()
+    await end.press("Escape")
     const named = page.waitForResponse((response) => asksName(response.request()))
     tellNames()
     await (await named).finished()

@@ -3,7 +3,7 @@
  * Used by the search at the top and where a path's end is chosen.
  */
 import type { RefObject } from "preact"
-import { useEffect, useId, useState } from "preact/hooks"
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks"
 import {
   pageRankedMax,
   pageSuggestedMax,
@@ -31,6 +31,30 @@ interface PickerProps {
 
 const settleMillis = 120
 
+/** What the field says: what was typed, else `initial`, which takes nothing from who is typing. */
+function useTyped(initial: string) {
+  const [typed, setTyped] = useState<{ readonly text: string; readonly over: string }>()
+  const isTyping = useRef(false)
+  useLayoutEffect(() => {
+    if (!isTyping.current) setTyped(undefined)
+  }, [initial])
+  const end = (keeps: boolean) => {
+    isTyping.current = false
+    if (!keeps) setTyped(undefined)
+  }
+  return {
+    text: typed?.text ?? initial,
+    write: (text: string) => {
+      isTyping.current = true
+      setTyped({ text, over: initial })
+    },
+    submit: () => end(true),
+    forget: () => end(false),
+    /** Half a word does not stay beside another view's. */
+    leave: () => end(typed?.over === initial),
+  }
+}
+
 /** Items for what was typed, nearest first. */
 function useSuggestions(text: string, type: string) {
   const settled = useSettled(text.trim(), settleMillis)
@@ -52,26 +76,31 @@ function useSuggestions(text: string, type: string) {
   return { items, isCurrent, foot }
 }
 
-export function EntityPicker(props: PickerProps) {
-  const { label, placeholder, inputRef, initial = "", type = "", onPick, onText } = props
-  const [typed, setTyped] = useState<string>()
+/** Whether suggestions are shown, and which of them is the active one; -1 is the field itself. */
+function useList(text: string) {
   const [isOpen, setOpen] = useState(false)
   const [active, setActive] = useState(-1)
-  const id = useId()
-  const text = typed ?? initial
-  const { items, isCurrent, foot } = useSuggestions(isOpen ? text : "", type)
-  // What one is typing is not taken away by a name that comes late.
-  useEffect(() => {
-    if (!isOpen) setTyped(undefined)
-  }, [initial])
   useEffect(() => setActive(-1), [text])
   const close = () => {
     setOpen(false)
     setActive(-1)
   }
+  return { isOpen, setOpen, active, setActive, close }
+}
+
+export function EntityPicker(props: PickerProps) {
+  const { label, placeholder, inputRef, initial = "", type = "", onPick, onText } = props
+  const { text, ...typed } = useTyped(initial)
+  const { isOpen, setOpen, active, setActive, close } = useList(text)
+  const id = useId()
+  const { items, isCurrent, foot } = useSuggestions(isOpen ? text : "", type)
+  const leave = () => {
+    close()
+    typed.leave()
+  }
   const pick = (entity: Found) => {
     close()
-    setTyped(undefined)
+    typed.forget()
     onPick(entity)
   }
   const isShown = isOpen && text.trim() !== ""
@@ -86,13 +115,14 @@ export function EntityPicker(props: PickerProps) {
       if (chosen !== undefined) pick(chosen)
       else if (onText !== undefined) {
         close()
+        typed.submit()
         onText(text.trim())
       }
     } else return
     event.preventDefault()
   }
   return (
-    <div class="picker" onFocusOut={(event) => leaves(event) && close()}>
+    <div class="picker" onFocusOut={(event) => leaves(event) && leave()}>
       <Icon name="search" />
       <input
         ref={inputRef ?? null}
@@ -108,7 +138,7 @@ export function EntityPicker(props: PickerProps) {
         spellcheck={false}
         maxLength={searchTextBytesMax}
         onInput={(event) => {
-          setTyped(event.currentTarget.value)
+          typed.write(event.currentTarget.value)
           setOpen(true)
         }}
         onFocus={() => setOpen(true)}
