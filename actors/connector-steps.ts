@@ -5,8 +5,8 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import type { IntelGraphError } from "../protocols/errors.ts"
-import { retryMillisMax } from "../protocols/limits.ts"
+import { type IntelGraphError, Unavailable } from "../protocols/errors.ts"
+import { lookMillisMax, retryMillisMax } from "../protocols/limits.ts"
 import type { ActorContext } from "../runtime/index.ts"
 import type { ConnectorMessage } from "./messages.ts"
 import { errorOf } from "./shard.ts"
@@ -72,4 +72,18 @@ export class Steps {
       this.pipe(Effect.sleep(retryMillisMax), () => this.whenDone(effect, then))
     })
   }
+
+  /** As `whenDone`, of what only reads: what is not answered in time is asked again. */
+  whenTold<A>(read: Effect.Effect<A, IntelGraphError>, then: (value: A) => void): void {
+    const duration = lookMillisMax
+    this.whenDone(Effect.timeoutOrElse(read, { duration, orElse: silent }), then)
+  }
 }
+
+const silent = () =>
+  Effect.fail(
+    new Unavailable({
+      message: `The store has not answered for ${lookMillisMax / 1_000} s.`,
+      retryAfterMillis: retryMillisMax,
+    }),
+  )

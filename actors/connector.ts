@@ -273,7 +273,7 @@ class Connector implements Behavior<ConnectorMessage> {
 
   // Ending: when the store has counted every record of the run.
 
-  /** One look at the store at a time, however long it takes or is away: each tries until it is told. */
+  /** One look at the store at a time, however long it is away: a look tries until it is told. */
   #tick(): void {
     if (this.#isLooking) return this.#publish()
     this.#isLooking = true
@@ -284,7 +284,7 @@ class Connector implements Behavior<ConnectorMessage> {
     const late = this.#kept?.overtaken
     if (late === undefined || this.#phase === "reading") return this.#count(() => this.#judge())
     // In this order: what the store has committed by now is in the counters that are read then.
-    this.#steps.whenDone(
+    this.#steps.whenTold(
       this.#world.ports.sink.cursors(this.#argument.request.tenant),
       (cursors) => {
         const isCovered = late.isCovered(cursors)
@@ -298,7 +298,7 @@ class Connector implements Behavior<ConnectorMessage> {
     const { tenant, source } = this.#argument.request
     const { isOver, next } = this.#ahead
     if (this.#counters.read >= next.ordinal || !isOver) return this.#judge()
-    this.#steps.whenDone(this.#world.ports.reads.sources(tenant), (all) => {
+    this.#steps.whenTold(this.#world.ports.reads.sources(tenant), (all) => {
       const known = all.find((one) => one.source === source)
       if (late.mayBeLost(known)) return this.#readAnew(late)
       this.#counters = withOvertaken(this.#counters, next.ordinal)
@@ -322,7 +322,7 @@ class Connector implements Behavior<ConnectorMessage> {
   #count(then: () => void): void {
     const { tenant, source } = this.#argument.request
     const run = (this.#record as RunRecord).run
-    this.#steps.whenDone(this.#world.ports.reads.runCounters(tenant, source, run), (counters) => {
+    this.#steps.whenTold(this.#world.ports.reads.runCounters(tenant, source, run), (counters) => {
       this.#counters = counters
       then()
     })

@@ -463,8 +463,10 @@ export const socketPathBytesMax = 100
 export const socketFrameBytesMax = 16 * 1024 ** 2
 /** Recipes (format and mapping) that a node keeps ready; others are read from the state again. */
 export const recipesCachedMax = 256
-/** How often a connector looks at what is committed of its run. */
+/** How often at most a connector looks at what is committed of its run. */
 export const countMillis = 50
+/** A store that has not answered such a look for so long is asked again: it may be gone. */
+export const lookMillisMax = 30_000
 /** How often a drain looks whether everything is committed. */
 export const drainPollMillis = 10
 

@@ -91,7 +91,9 @@ describe("a sink that never answers", () => {
         const job = source(temporaryFolder(), "one", { records })
         const ingest = yield* Effect.forkScoped(node.ingest(requestOf(job)))
         const refused = () => node.progress()[0]?.refusedBlocks ?? 0
-        yield* until("a block is refused again and again", () => refused() > 8)
+        yield* until("it is asked", () => looks > 0)
+        const before = refused()
+        yield* until("a block is refused again and again", () => refused() > before + 8)
         expect(looks).toBe(1)
         gate.open("demo")
         answer()
