@@ -855,7 +855,11 @@ export const shardsToldMax = 16
 export const keptAnswerMillis = 5 * 60_000
 
 /** Takeovers. */
-/** How often, while a guard waits, transactions of former owners that hold it are ended again. */
+/**
+ * How long a guard waits before transactions of former owners that hold it are ended, and how often
+ * they are ended again while it waits on.
+ */
+export const neo4jEndFirstMillis = 50
 export const neo4jEndAgainMillis = 250
 /**
  * How often, while commits are under way, transactions of former owners are looked for that stand

@@ -66,10 +66,12 @@ export class Consumers {
   /**
    * Makes the owner's, or finds it made. The stream lets a shard have one: that of a lower epoch
    * goes first. Between the two the stream keeps what nobody wants. `Fenced` by a higher one.
+   * `known`: who has one, as far as the caller was told just now.
    */
-  async take(owner: Ownership): Promise<ConsumerInfo> {
+  async take(owner: Ownership, known?: readonly Ownership[]): Promise<ConsumerInfo> {
     for (let tries = 1; ; tries++) {
-      await this.sweep(owner, await this.present())
+      const present = (tries === 1 ? known : undefined) ?? (await this.present())
+      await this.sweep(owner, present)
       try {
         return await this.#make(owner)
       } catch (error) {

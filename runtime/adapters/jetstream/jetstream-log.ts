@@ -187,7 +187,7 @@ export class JetStreamLog implements MessageLogShape {
     const reader = new ShardReader(this.#parts, owner)
     try {
       const isIdle = !hasCarried && present.every((of) => of.shard !== shard)
-      const tails = isIdle ? [] : await this.#begin(reader)
+      const tails = isIdle ? [] : await this.#begin(reader, present)
       const former = this.#readers.get(shard)
       // Whoever was given up while it was opened comes late.
       if (former !== undefined && former.owner.epoch > epoch) {
@@ -204,11 +204,11 @@ export class JetStreamLog implements MessageLogShape {
     }
   }
 
-  /** Gives a reader its consumer. */
-  async #begin(reader: ShardReader): Promise<readonly Tail[]> {
+  /** Gives a reader its consumer. `present`: who has one already, where that is known. */
+  async #begin(reader: ShardReader, present?: readonly Ownership[]): Promise<readonly Tail[]> {
     const { broker, names } = this.#parts
     const { shard } = reader.owner
-    const { delivered } = await this.#consumers.take(reader.owner)
+    const { delivered } = await this.#consumers.take(reader.owner, present)
     const of = { last_by_subj: names.partitionsOf(shard) }
     const [last, tails] = await Promise.all([
       broker.stored(names.streams.mb, of),
@@ -297,14 +297,15 @@ export class JetStreamLog implements MessageLogShape {
   }
 
   async #tails(shard: number | undefined): Promise<readonly Tail[]> {
-    const tails = await this.#tailsOf.read(shard)
+    const of = this.#tailsOf
+    const tails = shard === undefined ? await of.all() : await of.ofClaimed(shard)
     const freed = this.#deferred.flatMap(({ entries }) => entries)
     return tails.map((tail) => {
-      const of = freed.filter(
+      const own = freed.filter(
         ({ partition }) =>
           partition.tenant === tail.tenant && partition.partition === tail.partition,
       )
-      return { ...tail, pending: tail.pending - of.length }
+      return { ...tail, pending: tail.pending - own.length }
     })
   }
 }

@@ -12,7 +12,11 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises"
-import { neo4jClearMillis, neo4jEndAgainMillis } from "../../../protocols/limits.ts"
+import {
+  neo4jClearMillis,
+  neo4jEndAgainMillis,
+  neo4jEndFirstMillis,
+} from "../../../protocols/limits.ts"
 import type { Guard } from "../../graph/port.ts"
 import type { Answer, GuardAnswer, Request } from "../../graph/write/wire.ts"
 import { failureOf } from "./failure.ts"
@@ -104,7 +108,7 @@ export class GuardLine {
   }
 
   async #endAgain(guards: readonly Guard[], signal: AbortSignal): Promise<void> {
-    for (await sleep(neo4jEndAgainMillis); !signal.aborted; await sleep(neo4jEndAgainMillis)) {
+    for (await sleep(neo4jEndFirstMillis); !signal.aborted; await sleep(neo4jEndAgainMillis)) {
       const own = new Set(guards.map(({ shard }) => shard))
       const behind = this.#waiting
         .flatMap((one) => one.guards)
