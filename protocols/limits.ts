@@ -855,6 +855,8 @@ export const shardsToldMax = 16
 export const keptAnswerMillis = 5 * 60_000
 
 /** Takeovers. */
+/** How long the first guard waits for others, so that they share its transaction. */
+export const neo4jGuardGatherMillis = 20
 /**
  * How long a guard waits before transactions of former owners that hold it are ended, and how often
  * they are ended again while it waits on.

@@ -74,6 +74,13 @@ export interface MessageLogShape {
   readonly append: (offer: Offer) => Effect.Effect<Receipt, MailboxFull | LogFull | LogBroken>
 
   /**
+   * Who has claimed this epoch will open the shard, once its sinks are guarded: what takes long of
+   * that may begin. A former owner may be a stranger to the log from now on. Never fails; `open`
+   * tells.
+   */
+  readonly announce: (owner: Ownership) => Effect.Effect<void>
+
+  /**
    * Makes the caller the reader of a shard and every lower epoch a stranger: its pulls end in
    * `Fenced` and its acknowledgements do nothing. Called at takeover, after every sink is guarded,
    * and again under the same epoch by a reader that began anew: all that is not acknowledged is

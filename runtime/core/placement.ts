@@ -46,7 +46,7 @@ export const soleLease: Lease = {
 }
 
 export interface Placement {
-  readonly log: Pick<MessageLogShape, "id" | "open" | "tailsOf">
+  readonly log: Pick<MessageLogShape, "id" | "announce" | "open" | "tailsOf">
   readonly state: Pick<ActorStateShape, "claim">
   readonly sinks: readonly Guarded[]
   readonly shards: readonly number[]
@@ -85,7 +85,11 @@ function perform(
     case "lease":
       return Effect.map(lease.acquire(step.shards), (shards) => ({ kind: "leased", shards }))
     case "claim":
-      return Effect.map(state.claim(step.shards), (owners) => ({ kind: "claimed", owners }))
+      return Effect.gen(function* () {
+        const owners = yield* state.claim(step.shards)
+        yield* Effect.forEach(owners, log.announce, { discard: true })
+        return { kind: "claimed", owners }
+      })
     case "guard": {
       const guard = sinks[step.sink]?.guard(log.id, step.owners) ?? Effect.void
       return Effect.as(guard, { kind: "guarded" })

@@ -1,8 +1,9 @@
 /**
  * How a shard changes hands, as a state machine without time or I/O (contracts §6): lease, epoch,
  * own epoch into the guard of every sink, only then the cursors, then the log's tails against them,
- * and last the consumer. The order is what keeps an old owner from committing unseen: once every
- * guard is higher, what the cursors say cannot move under another's hands.
+ * and last the log is opened. The order is what keeps an old owner from committing unseen: once
+ * every guard is higher, what the cursors say cannot move under another's hands. What the log needs
+ * before it can be opened is no part of this order: it is told of the epoch once that is claimed.
  *
  * Promises: asks for one step at a time, in this order, and ends in `owned` or at the first
  * refusal. What may fail beneath: any step; the takeover is then begun anew, with new epochs. An

@@ -231,6 +231,38 @@ describe("one server", () => {
     expect(await consumersOf(node, named)).toEqual([`s${shard}-e${owner.epoch}`])
   })
 
+  test("makes the consumer of an announced owner, who gets nothing before it opens", async () => {
+    const named = options()
+    const node = await runScoped(openJetStream(named))
+    const other = await runScoped(openJetStream(named))
+    const former = await takeOver(other)
+    const sender = new TestSender()
+    await run(sendAll(other.log, [sender.next(0), sender.next(0)]))
+    const held = await run(other.log.pull(former, plenty))
+    const owner = await claim(node)
+    await run(node.log.announce(owner))
+    await expect.poll(() => consumersOf(node, named)).toEqual([`s${shard}-e${owner.epoch}`])
+    const late = await run(Effect.flip(other.log.acknowledge(former, held)))
+    expect(late._tag).toBe("Fenced")
+    expect((await run(Effect.flip(node.log.pull(owner, plenty))))._tag).toBe("Fenced")
+    expect(await run(node.log.open(owner))).toMatchObject([{ pending: 2 }])
+    expect(await run(handle(node.log, owner, 2))).toHaveLength(2)
+  })
+
+  test("lets an announced owner who was passed open nothing, in nobody's way", async () => {
+    const named = options()
+    const node = await runScoped(openJetStream(named))
+    const other = await runScoped(openJetStream(named))
+    await takeOver(node)
+    await run(sendAll(node.log, [new TestSender().next(0)]))
+    const passed = await claim(node)
+    await run(node.log.announce(passed))
+    const owner = await takeOver(other)
+    expect((await run(Effect.flip(node.log.open(passed))))._tag).toBe("Fenced")
+    expect(await run(handle(other.log, owner, 1))).toHaveLength(1)
+    await expect.poll(() => consumersOf(node, named)).toEqual([`s${shard}-e${owner.epoch}`])
+  })
+
   test("reads a shard without a consumer until its first block, whoever sends that", async () => {
     const named = options()
     const node = await runScoped(openJetStream(named))

@@ -34,6 +34,7 @@ class Subject {
   async takeOver(): Promise<Ownership> {
     const [claimed] = await run(this.world.state().claim([shard]))
     if (claimed === undefined) throw new Error("no epoch was given")
+    await run(this.log.announce(claimed))
     await run(this.log.open(claimed))
     this.owner = claimed
     return claimed

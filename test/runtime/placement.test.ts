@@ -34,6 +34,7 @@ function recorded(overrides: Partial<Placement> = {}) {
   const placement: Placement = {
     log: {
       id: "L",
+      announce: ({ shard, epoch }) => note(`announce ${shard}:${epoch}`, undefined),
       tailsOf: (shard) => note(`tails ${shard}`, shard === own ? [tail] : []),
       open: ({ shard, epoch }) => note(`open ${shard}:${epoch}`, [tail]),
     },
@@ -62,6 +63,7 @@ describe("a takeover", () => {
     expect(calls).toEqual([
       `lease 1,${own}`,
       `claim ${own}`,
+      `announce ${own}:${epoch}`,
       `one guards L ${own}:${epoch}`,
       `two guards L ${own}:${epoch}`,
       "one cursors",
@@ -80,7 +82,7 @@ describe("a takeover", () => {
     const guard = () => Effect.fail(fenced)
     const { calls, placement } = recorded({ sinks: [{ guard, cursors: () => Effect.succeed([]) }] })
     expect(await run(Effect.flip(takeOver(placement)))).toBe(fenced)
-    expect(calls).toEqual([`lease 1,${own}`, `claim ${own}`])
+    expect(calls).toEqual([`lease 1,${own}`, `claim ${own}`, `announce ${own}:${epoch}`])
   })
 
   test("opens nothing when a cursor passes the log", async () => {

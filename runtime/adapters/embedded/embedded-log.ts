@@ -64,6 +64,7 @@ export function makeEmbeddedLog(parts: EmbeddedParts): MessageLogShape {
   return {
     id: writer.opened.id,
     append: (offer) => Effect.suspend(() => append(parts, pullers, offer)),
+    announce: () => Effect.void,
     open: (owner) =>
       Effect.suspend(() => {
         const refusal = writer.refusal() ?? index.open(owner)

@@ -25,7 +25,8 @@ import type {
   Tail,
 } from "../../core/log.ts"
 import { Appender } from "./appender.ts"
-import { Consumers } from "./consumers.ts"
+import { type ConsumerInfo, Consumers } from "./consumers.ts"
+import { EarlyConsumers } from "./early-consumers.ts"
 import { asked, failureOf } from "./failures.ts"
 import { fencedBy, toTakeAnew } from "./fenced-writer.ts"
 import { inGroups } from "./in-groups.ts"
@@ -58,6 +59,7 @@ export class JetStreamLog implements MessageLogShape {
   readonly #senders = new WaitingSenders()
   readonly #consumers: Consumers
   readonly #tailsOf: Tails
+  readonly #early: EarlyConsumers
   readonly #readers = new Map<number, ShardReader>()
   /** Idle ones whose consumer is being made. */
   readonly #waking = new Set<ShardReader>()
@@ -70,6 +72,7 @@ export class JetStreamLog implements MessageLogShape {
     this.#appender = new Appender(parts.broker, parts.names, parts.receipts)
     this.#consumers = new Consumers(parts.broker, parts.names)
     this.#tailsOf = new Tails(parts)
+    this.#early = new EarlyConsumers(this.#consumers, this.#tailsOf)
   }
 
   readonly append: MessageLogShape["append"] = (offer) =>
@@ -77,6 +80,9 @@ export class JetStreamLog implements MessageLogShape {
       const header = decodeHeader(offer.block)
       return asked([...broken, "MailboxFull", "LogFull"], () => this.#append(offer, header))
     })
+
+  readonly announce: MessageLogShape["announce"] = (owner) =>
+    Effect.sync(() => this.#early.announce(owner))
 
   readonly open: MessageLogShape["open"] = (owner) => asked(brokenOrFenced, () => this.#open(owner))
 
@@ -175,19 +181,15 @@ export class JetStreamLog implements MessageLogShape {
   async #open(owner: Ownership): Promise<readonly Tail[]> {
     const { shard, epoch } = owner
     const before = this.#readers.get(shard)
-    const [, present, hasCarried] = await Promise.all([
-      this.#isCurrent(owner),
-      this.#consumers.present(),
-      this.#tailsOf.hasCarried(shard),
-    ])
     if (before?.owner.epoch === epoch && before.ended === undefined) {
+      await this.#isCurrent(owner)
       before.reset()
       return await this.#tails(shard)
     }
     const reader = new ShardReader(this.#parts, owner)
     try {
-      const isIdle = !hasCarried && present.every((of) => of.shard !== shard)
-      const tails = isIdle ? [] : await this.#begin(reader, present)
+      const [made] = await Promise.all([this.#early.of(owner), this.#isCurrent(owner)])
+      const tails = made === undefined ? [] : await this.#begin(reader, made)
       const former = this.#readers.get(shard)
       // Whoever was given up while it was opened comes late.
       if (former !== undefined && former.owner.epoch > epoch) {
@@ -204,11 +206,10 @@ export class JetStreamLog implements MessageLogShape {
     }
   }
 
-  /** Gives a reader its consumer. `present`: who has one already, where that is known. */
-  async #begin(reader: ShardReader, present?: readonly Ownership[]): Promise<readonly Tail[]> {
+  /** Gives a reader its consumer. */
+  async #begin(reader: ShardReader, { delivered }: ConsumerInfo): Promise<readonly Tail[]> {
     const { broker, names } = this.#parts
     const { shard } = reader.owner
-    const { delivered } = await this.#consumers.take(reader.owner, present)
     const of = { last_by_subj: names.partitionsOf(shard) }
     const [last, tails] = await Promise.all([
       broker.stored(names.streams.mb, of),
@@ -230,7 +231,7 @@ export class JetStreamLog implements MessageLogShape {
     this.#waking.add(reader)
     try {
       await this.#isPassed(reader.owner)
-      await this.#begin(reader)
+      await this.#begin(reader, await this.#consumers.take(reader.owner))
       reader.look()
     } catch (error) {
       const failure = failureOf(error)

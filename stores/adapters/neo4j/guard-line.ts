@@ -16,6 +16,7 @@ import {
   neo4jClearMillis,
   neo4jEndAgainMillis,
   neo4jEndFirstMillis,
+  neo4jGuardGatherMillis,
 } from "../../../protocols/limits.ts"
 import type { Guard } from "../../graph/port.ts"
 import type { Answer, GuardAnswer, Request } from "../../graph/write/wire.ts"
@@ -66,6 +67,8 @@ export class GuardLine {
   }
 
   async #work(): Promise<void> {
+    // Shards that are free at the same time are claimed at nearly the same time.
+    await sleep(neo4jGuardGatherMillis)
     for (let [next] = this.#waiting; next !== undefined; [next] = this.#waiting) {
       const { logId } = next
       const highest = highestOf(this.#waiting)
