@@ -281,7 +281,7 @@ class RunningNode implements IntelNode {
   }
 }
 
-/** In the order of contracts §6: epochs, guards of every sink, cursors, and only then the log. */
+/** By contracts §6: epochs, guards of every sink, cursors, and only then the log is opened. */
 const takeOverAll = Effect.fnUntraced(function* (
   world: World,
   { memory, pulled }: { readonly memory: RootMemory; readonly pulled: PulledBytes },

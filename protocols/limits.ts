@@ -857,11 +857,7 @@ export const keptAnswerMillis = 5 * 60_000
 /** Takeovers. */
 /** How long the first guard waits for others, so that they share its transaction. */
 export const neo4jGuardGatherMillis = 20
-/**
- * How long a guard waits before transactions of former owners that hold it are ended, and how often
- * they are ended again while it waits on.
- */
-export const neo4jEndFirstMillis = 50
+/** How often, while a guard waits, transactions of former owners that hold it are ended again. */
 export const neo4jEndAgainMillis = 250
 /**
  * How often, while commits are under way, transactions of former owners are looked for that stand

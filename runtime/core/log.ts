@@ -120,7 +120,7 @@ export interface MessageLogShape {
   /** Tails of all partitions that ever had a block. */
   readonly tails: Effect.Effect<readonly Tail[], LogBroken>
 
-  /** The same of one shard, for who has claimed its epoch. */
+  /** The same of one shard. */
   readonly tailsOf: (shard: number) => Effect.Effect<readonly Tail[], LogBroken>
 
   /**

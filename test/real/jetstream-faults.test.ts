@@ -239,14 +239,28 @@ describe("one server", () => {
     const sender = new TestSender()
     await run(sendAll(other.log, [sender.next(0), sender.next(0)]))
     const held = await run(other.log.pull(former, plenty))
+    const standing = run(Effect.flip(other.log.pull(former, plenty)))
     const owner = await claim(node)
     await run(node.log.announce(owner))
+    expect(await standing).toMatchObject({ _tag: "Fenced", current: owner.epoch })
     await expect.poll(() => consumersOf(node, named)).toEqual([`s${shard}-e${owner.epoch}`])
     const late = await run(Effect.flip(other.log.acknowledge(former, held)))
     expect(late._tag).toBe("Fenced")
     expect((await run(Effect.flip(node.log.pull(owner, plenty))))._tag).toBe("Fenced")
     expect(await run(node.log.open(owner))).toMatchObject([{ pending: 2 }])
     expect(await run(handle(node.log, owner, 2))).toHaveLength(2)
+  })
+
+  test("gives an announced owner the first block, which came before it opened", async () => {
+    const named = options()
+    const node = await runScoped(openJetStream(named))
+    const other = await runScoped(openJetStream(named))
+    const owner = await claim(node)
+    await run(node.log.announce(owner))
+    const offer = new TestSender().next(0)
+    await run(sendAll(other.log, [offer]))
+    await run(node.log.open(owner))
+    expect((await run(handle(node.log, owner, 1))).map(({ block }) => block)).toEqual([offer.block])
   })
 
   test("lets an announced owner who was passed open nothing, in nobody's way", async () => {

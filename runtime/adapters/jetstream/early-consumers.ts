@@ -5,10 +5,12 @@
  * Promises: what was made, or begun, for an owner is given to it once; nobody pulls from it before.
  * The former owner's consumer is gone from then on, so it may commit what it holds until its sinks
  * are guarded, and acknowledges nothing. What may fail beneath: all that `Consumers` may; whoever
- * asks is told. A consumer that nobody asks for is deleted by the next owner, as any other.
+ * asks has it tried once more, and is told. A consumer that nobody asks for is deleted by the next
+ * owner, as any other.
  */
 import type { Ownership } from "../../core/log.ts"
 import type { ConsumerInfo, Consumers } from "./consumers.ts"
+import { failureOf } from "./failures.ts"
 import type { Tails } from "./tails.ts"
 
 /** `undefined` of a shard that never had a block: it needs none. */
@@ -17,7 +19,7 @@ export type Made = ConsumerInfo | undefined
 export class EarlyConsumers {
   readonly #consumers: Consumers
   readonly #tails: Tails
-  /** The newest of each shard. */
+  /** What was announced last of each shard. */
   readonly #begun = new Map<number, { readonly epoch: number; readonly made: Promise<Made> }>()
 
   constructor(consumers: Consumers, tails: Tails) {
@@ -38,7 +40,13 @@ export class EarlyConsumers {
     const begun = this.#begun.get(owner.shard)
     if (begun?.epoch !== owner.epoch) return await this.#make(owner)
     this.#begun.delete(owner.shard)
-    return await begun.made
+    try {
+      return await begun.made
+    } catch (error) {
+      if (failureOf(error)._tag === "Fenced") throw error
+      // What was in its way then may be over.
+      return await this.#make(owner)
+    }
   }
 
   async #make(owner: Ownership): Promise<Made> {

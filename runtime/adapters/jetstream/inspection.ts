@@ -43,7 +43,7 @@ export const openJetStreamInspection = (
     const parts = { broker, names, writer, receipts: new Receipts(broker, names, writer) }
     return {
       id,
-      tails: asked(broken, () => new Tails(parts).all()),
+      tails: asked(broken, () => new Tails(parts).read(undefined)),
       blocks: (query, after) => asked(broken, () => blocksBehind(broker, names, query, after)),
       chain: (of) => asked(broken, () => chainOf(parts.receipts, of)),
     }

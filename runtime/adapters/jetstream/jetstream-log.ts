@@ -188,7 +188,8 @@ export class JetStreamLog implements MessageLogShape {
     }
     const reader = new ShardReader(this.#parts, owner)
     try {
-      const [made] = await Promise.all([this.#early.of(owner), this.#isCurrent(owner)])
+      await this.#isCurrent(owner)
+      const made = await this.#early.of(owner)
       const tails = made === undefined ? [] : await this.#begin(reader, made)
       const former = this.#readers.get(shard)
       // Whoever was given up while it was opened comes late.
@@ -298,15 +299,14 @@ export class JetStreamLog implements MessageLogShape {
   }
 
   async #tails(shard: number | undefined): Promise<readonly Tail[]> {
-    const of = this.#tailsOf
-    const tails = shard === undefined ? await of.all() : await of.ofClaimed(shard)
+    const tails = await this.#tailsOf.read(shard)
     const freed = this.#deferred.flatMap(({ entries }) => entries)
     return tails.map((tail) => {
-      const own = freed.filter(
+      const of = freed.filter(
         ({ partition }) =>
           partition.tenant === tail.tenant && partition.partition === tail.partition,
       )
-      return { ...tail, pending: tail.pending - own.length }
+      return { ...tail, pending: tail.pending - of.length }
     })
   }
 }

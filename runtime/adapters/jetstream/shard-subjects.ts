@@ -1,5 +1,5 @@
 /**
- * Which subjects of a stream hold something, shard by shard. Many shards are opened at the same
+ * Which subjects of a stream hold something, shard by shard. Many shards are taken over at the same
  * time: those that are asked for together are asked of the server together.
  */
 import { shardsAskedAloneMax } from "../../../protocols/limits.ts"

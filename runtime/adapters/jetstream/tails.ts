@@ -6,7 +6,7 @@ import type { Tail } from "../../core/log.ts"
 import { inGroups } from "./in-groups.ts"
 import { partitionOfSubject } from "./names.ts"
 import type { ReaderParts } from "./reader.ts"
-import { byShard, type Counts, ShardSubjects } from "./shard-subjects.ts"
+import { byShard, ShardSubjects } from "./shard-subjects.ts"
 
 export class Tails {
   readonly #parts: Omit<ReaderParts, "isAlone" | "writer">
@@ -22,74 +22,42 @@ export class Tails {
   }
 
   /**
-   * Of all partitions that ever had a block. The stream is asked before the records are: a block
-   * that is acknowledged in between is in the records.
+   * Of all partitions that ever had a block, or of those of a shard. The stream is asked before the
+   * records are: a block that is acknowledged in between is in the records.
    */
-  async all(): Promise<readonly Tail[]> {
-    const blocks = await this.#blocks.all()
+  async read(shard: number | undefined): Promise<readonly Tail[]> {
+    const { broker, names, receipts } = this.#parts
+    const of = (all: ShardSubjects) => (shard === undefined ? all.all() : all.of(shard))
+    const counts = await of(this.#blocks)
     const last = new Map<string, number>()
-    await inGroups([...blocks.keys()], natsRequestsAtOnceMax, async (subject) => {
-      last.set(subject, await this.#lastOf(subject))
+    const stored = inGroups([...counts.keys()], natsRequestsAtOnceMax, async (subject) => {
+      const found = await broker.stored(names.streams.mb, { last_by_subj: subject })
+      last.set(subject, found?.sequence ?? 0)
     })
-    const records = await this.#records.all()
-    return await this.#tailsOf(blocks, records, (subject) => last.get(subject) ?? 0)
-  }
-
-  /**
-   * Those of a shard whose epoch the caller has claimed. Nobody else records anything of it any
-   * more, so what a former owner still acknowledges is in a record that stands: nothing has to be
-   * asked before something else.
-   */
-  async ofClaimed(shard: number): Promise<readonly Tail[]> {
-    const [blocks, records] = await this.#subjectsOf(shard)
-    return await this.#tailsOf(blocks, records, (subject) =>
-      blocks.has(subject) ? this.#lastOf(subject) : 0,
-    )
-  }
-
-  /** Whether this shard, whose epoch the caller has claimed, ever had a block. */
-  async hasCarried(shard: number): Promise<boolean> {
-    const [blocks, records] = await this.#subjectsOf(shard)
-    return blocks.size > 0 || records.size > 0
-  }
-
-  /** Shards with blocks that are not acknowledged. */
-  async withBlocks(): Promise<ReadonlySet<number>> {
-    return new Set(byShard(await this.#blocks.all()).keys())
-  }
-
-  #subjectsOf(shard: number): Promise<readonly [blocks: Counts, records: Counts]> {
-    return Promise.all([this.#blocks.of(shard), this.#records.of(shard)])
-  }
-
-  async #lastOf(subject: string): Promise<number> {
-    const { broker, names } = this.#parts
-    const stored = await broker.stored(names.streams.mb, { last_by_subj: subject })
-    return stored?.sequence ?? 0
-  }
-
-  /** `lastOf`: the last block that the stream has of a partition, by its subject. */
-  async #tailsOf(
-    blocks: Counts,
-    records: Counts,
-    lastOf: (subject: string) => number | Promise<number>,
-  ): Promise<readonly Tail[]> {
-    const { names, receipts } = this.#parts
+    const [recorded] = await Promise.all([of(this.#records), stored])
     const partitions = new Map<string, Partition>()
-    for (const subject of [...blocks.keys(), ...records.keys()]) {
+    for (const subject of [...counts.keys(), ...recorded.keys()]) {
       const partition = partitionOfSubject(subject)
       partitions.set(names.partition(partition), partition)
     }
     const found = [...partitions].toSorted(([a], [b]) => (a < b ? -1 : 1))
     const tails = await inGroups(found, natsRequestsAtOnceMax, async ([subject, partition]) => {
-      const shard = shardOf(partition.tenant, partition.partition)
-      const [last, recorded] = await Promise.all([
-        lastOf(subject),
-        receipts.tailOf(shard, partition),
-      ])
-      const lastSequence = Math.max(last, recorded)
-      return { ...partition, lastSequence, pending: blocks.get(subject) ?? 0 }
+      const shardOfIt = shardOf(partition.tenant, partition.partition)
+      const tail = await receipts.tailOf(shardOfIt, partition)
+      const lastSequence = Math.max(tail, last.get(subject) ?? 0)
+      return { ...partition, lastSequence, pending: counts.get(subject) ?? 0 }
     })
     return tails.filter(({ lastSequence }) => lastSequence > 0)
+  }
+
+  /** Whether the shard ever had a block. */
+  async hasCarried(shard: number): Promise<boolean> {
+    const isThere = await this.#blocks.of(shard)
+    return isThere.size > 0 || (await this.#records.of(shard)).size > 0
+  }
+
+  /** Shards with blocks that are not acknowledged. */
+  async withBlocks(): Promise<ReadonlySet<number>> {
+    return new Set(byShard(await this.#blocks.all()).keys())
   }
 }

@@ -15,7 +15,6 @@ import { setTimeout as sleep } from "node:timers/promises"
 import {
   neo4jClearMillis,
   neo4jEndAgainMillis,
-  neo4jEndFirstMillis,
   neo4jGuardGatherMillis,
 } from "../../../protocols/limits.ts"
 import type { Guard } from "../../graph/port.ts"
@@ -111,7 +110,7 @@ export class GuardLine {
   }
 
   async #endAgain(guards: readonly Guard[], signal: AbortSignal): Promise<void> {
-    for (await sleep(neo4jEndFirstMillis); !signal.aborted; await sleep(neo4jEndAgainMillis)) {
+    for (await sleep(neo4jEndAgainMillis); !signal.aborted; await sleep(neo4jEndAgainMillis)) {
       const own = new Set(guards.map(({ shard }) => shard))
       const behind = this.#waiting
         .flatMap((one) => one.guards)
