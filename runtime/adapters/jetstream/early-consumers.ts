@@ -3,10 +3,10 @@
  * leader for each, which takes them 0.1 to 1 s, and as long as that a takeover would stand still.
  *
  * Promises: what was made, or begun, for an owner is given to it once; nobody pulls from it before.
- * The former owner's consumer is gone from then on, so it may commit what it holds until its sinks
- * are guarded, and acknowledges nothing. What may fail beneath: all that `Consumers` may; whoever
- * asks has it tried once more, and is told. A consumer that nobody asks for is deleted by the next
- * owner, as any other.
+ * Once it is made, the former owner's consumer is gone: that one may commit what it holds until its
+ * sinks are guarded, and acknowledges nothing. What may fail beneath: all that `Consumers` may. A
+ * try that failed is made once more by whoever asks, who is told of the second failure. A consumer
+ * that nobody asks for is deleted by the next owner, like every other.
  */
 import type { Ownership } from "../../core/log.ts"
 import type { ConsumerInfo, Consumers } from "./consumers.ts"
@@ -17,12 +17,12 @@ import type { Tails } from "./tails.ts"
 export type Made = ConsumerInfo | undefined
 
 export class EarlyConsumers {
-  readonly #consumers: Consumers
-  readonly #tails: Tails
+  readonly #consumers: Pick<Consumers, "present" | "take">
+  readonly #tails: Pick<Tails, "hasCarried">
   /** What was announced last of each shard. */
   readonly #begun = new Map<number, { readonly epoch: number; readonly made: Promise<Made> }>()
 
-  constructor(consumers: Consumers, tails: Tails) {
+  constructor(consumers: Pick<Consumers, "present" | "take">, tails: Pick<Tails, "hasCarried">) {
     this.#consumers = consumers
     this.#tails = tails
   }
@@ -44,7 +44,7 @@ export class EarlyConsumers {
       return await begun.made
     } catch (error) {
       if (failureOf(error)._tag === "Fenced") throw error
-      // What was in its way then may be over.
+      // What was in its way then may be over. If it was made after all, it is found.
       return await this.#make(owner)
     }
   }

@@ -188,6 +188,7 @@ export class JetStreamLog implements MessageLogShape {
     }
     const reader = new ShardReader(this.#parts, owner)
     try {
+      // First: nothing is made for whoever was passed.
       await this.#isCurrent(owner)
       const made = await this.#early.of(owner)
       const tails = made === undefined ? [] : await this.#begin(reader, made)

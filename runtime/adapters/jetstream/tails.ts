@@ -22,8 +22,9 @@ export class Tails {
   }
 
   /**
-   * Of all partitions that ever had a block, or of those of a shard. The stream is asked before the
-   * records are: a block that is acknowledged in between is in the records.
+   * Of all partitions that ever had a block, or of those of a shard. Counts before the list of
+   * records, and a partition's last block before its record: what is acknowledged in between is in
+   * the record, whoever owns the shard.
    */
   async read(shard: number | undefined): Promise<readonly Tail[]> {
     const { broker, names, receipts } = this.#parts
@@ -31,8 +32,8 @@ export class Tails {
     const counts = await of(this.#blocks)
     const last = new Map<string, number>()
     const stored = inGroups([...counts.keys()], natsRequestsAtOnceMax, async (subject) => {
-      const found = await broker.stored(names.streams.mb, { last_by_subj: subject })
-      last.set(subject, found?.sequence ?? 0)
+      const block = await broker.stored(names.streams.mb, { last_by_subj: subject })
+      last.set(subject, block?.sequence ?? 0)
     })
     const [recorded] = await Promise.all([of(this.#records), stored])
     const partitions = new Map<string, Partition>()
