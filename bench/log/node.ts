@@ -7,7 +7,12 @@
 import * as Effect from "effect/Effect"
 import { shardOf } from "../../protocols/address.ts"
 import { decodeBlock, encodeBlock, hashBlock, noHash } from "../../protocols/block.ts"
-import { pullBytesMax, retryMillisMax, retryMillisMin } from "../../protocols/limits.ts"
+import {
+  natsMakeMillisMax,
+  pullBytesMax,
+  retryMillisMax,
+  retryMillisMin,
+} from "../../protocols/limits.ts"
 import {
   type ActorRef,
   type ActorStateShape,
@@ -199,7 +204,8 @@ function fail(error: unknown): never {
 
 async function removeStreams(broker: JetStream["broker"], name: string): Promise<void> {
   for (const stream of ["MB", "CTL", "ST"]) {
-    await broker.make(`STREAM.DELETE.${name.toUpperCase()}_${stream}`, undefined)
+    const verb = `STREAM.DELETE.${name.toUpperCase()}_${stream}`
+    await broker.api(verb, undefined, natsMakeMillisMax)
   }
 }
 

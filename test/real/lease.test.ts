@@ -1,11 +1,17 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
 import { openBroker } from "../../runtime/adapters/jetstream/connection.ts"
 import { openRegister } from "../../runtime/adapters/jetstream/register.ts"
 import { type Entry, type News, placeOf } from "../../runtime/index.ts"
 import { type MakeRegister, registerConformance } from "../runtime/register-conformance.ts"
-import { type NatsCluster, type Server, startNats, startNatsCluster } from "../servers/index.ts"
+import {
+  type NatsCluster,
+  type NatsServer,
+  type Server,
+  startNats,
+  startNatsCluster,
+} from "../servers/index.ts"
 import { logName } from "../support/jetstream-world.ts"
 import { run } from "../support/run.ts"
 import { runScoped } from "../support/scoped.ts"
@@ -132,4 +138,30 @@ describe("three servers", () => {
   afterAll(() => cluster?.stop())
 
   registerConformance("JetStream", () => register(cluster?.url ?? "", 3))
+
+  test("make a register that was asked for while their leader fell silent", async () => {
+    const servers = cluster?.servers ?? []
+    const silent = await leaderKnownTo(servers[0])
+    const leader = servers[silent]
+    const others = servers.filter((one) => one !== leader)
+    const url = others.map((one) => one.url).join(",")
+    const { broker } = await runScoped(openBroker({ servers: url }))
+    leader?.pause()
+    onTestFinished(() => leader?.resume())
+    const opening = runScoped(openRegister(broker, { name: logName(), replicas: 3 }))
+    const known = () => leaderKnownTo(others[0]).catch(() => -1)
+    const isAnother = async () => ![-1, silent].includes(await known())
+    await expect.poll(isAnother, { timeout: 30_000 }).toBe(true)
+    leader?.resume()
+    const opened = await opening
+    expect(await run(opened.put(lease, undefined, 60_000))).toMatchObject({ kind: "done" })
+  })
 })
+
+/** Which server leads the others, and makes streams, as far as this one knows; -1: none. */
+async function leaderKnownTo(server: NatsServer | undefined): Promise<number> {
+  const status = `${server?.monitorUrl}/jsz`
+  const answer = await fetch(status, { signal: AbortSignal.timeout(1_000) })
+  const { meta_cluster: all } = (await answer.json()) as { meta_cluster: { leader?: string } }
+  return Number(all.leader?.replace("nats-", "") ?? 0) - 1
+}

@@ -9,6 +9,7 @@ export {
   type LinkedNatsCluster,
   type NatsCluster,
   type NatsOptions,
+  type NatsServer,
   startLinkedNatsCluster,
   startNats,
   startNatsCluster,

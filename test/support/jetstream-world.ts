@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import { natsMakeMillisMax } from "../../protocols/limits.ts"
 import { namesOf } from "../../runtime/adapters/jetstream/names.ts"
 import {
   type JetStream,
@@ -53,6 +54,7 @@ export const makeJetStreamWorld = (options: JetStreamOptions) =>
 const removeStreams = ({ broker }: JetStream, name: string) =>
   Effect.promise(async () => {
     for (const stream of ["MB", "CTL", "ST"]) {
-      await broker.make(`STREAM.DELETE.${name.toUpperCase()}_${stream}`, undefined)
+      const verb = `STREAM.DELETE.${name.toUpperCase()}_${stream}`
+      await broker.api(verb, undefined, natsMakeMillisMax)
     }
   })

@@ -10,11 +10,7 @@ import {
   type NatsConnection,
   PermissionViolationError,
 } from "@nats-io/nats-core"
-import {
-  natsGatherFrom,
-  natsMakeMillisMax,
-  natsRequestMillisMax,
-} from "../../../protocols/limits.ts"
+import { natsGatherFrom, natsRequestMillisMax } from "../../../protocols/limits.ts"
 import { headerText, Outgoing } from "./outgoing.ts"
 import { Replies } from "./replies.ts"
 
@@ -39,6 +35,13 @@ export class NoAnswer extends Error {
     this.nobodyThere = cause === nobody
   }
 }
+
+/**
+ * Somebody may have been there, and may have done it. A server that has just stopped leading the
+ * others, and one that is about to lead them, drop what they are asked without a word.
+ */
+export const isUnanswered = (error: unknown): boolean =>
+  error instanceof NoAnswer && !error.nobodyThere
 
 interface WireApiError {
   readonly code: number
@@ -130,11 +133,6 @@ export class Broker {
     const data = textEncoder.encode(asked)
     const read = (answer: Msg) => readAnswer<A>(verb, answer)
     return await this.#ask({ subject: `$JS.API.${verb}`, data, timeout }, read)
-  }
-
-  /** Has a stream or a consumer made or deleted: the servers agree on it first. */
-  make<A>(verb: string, body: unknown): Promise<A> {
-    return this.api<A>(verb, body, natsMakeMillisMax)
   }
 
   /** Stores one message. */

@@ -5,9 +5,10 @@ import {
   deliveredMillisMax,
   fencedRetryMillis,
   fencedTriesMax,
+  natsMakeMillisMax,
 } from "../../../protocols/limits.ts"
 import type { Ownership } from "../../core/log.ts"
-import { ApiFailed, type Broker, errorCodes, NoAnswer } from "./broker.ts"
+import { ApiFailed, type Broker, errorCodes, isUnanswered } from "./broker.ts"
 import { fencedBy } from "./fenced-writer.ts"
 import { Gathered } from "./gathered.ts"
 import { type Names, ownershipOfConsumer } from "./names.ts"
@@ -95,9 +96,10 @@ export class Consumers {
 
   #make(owner: Ownership): Promise<ConsumerInfo> {
     const name = this.#names.consumer(owner.shard, owner.epoch)
-    return this.#broker.make<ConsumerInfo>(
+    return this.#broker.api<ConsumerInfo>(
       `CONSUMER.CREATE.${this.#names.streams.mb}.${name}`,
       consumerConfiguration(this.#names, owner),
+      natsMakeMillisMax,
     )
   }
 
@@ -110,7 +112,7 @@ export class Consumers {
     try {
       await this.#broker.api(verb, undefined, consumerDeletedMillisMax)
     } catch (error) {
-      if (error instanceof NoAnswer && !error.nobodyThere) return
+      if (isUnanswered(error)) return
       if (error instanceof ApiFailed && error.errorCode === errorCodes.consumerNotFound) return
       throw error
     }

@@ -18,7 +18,7 @@ import {
   streamRetryMillis,
   streamStateBytesMax,
 } from "../../../protocols/limits.ts"
-import { ApiFailed, type Broker, errorCodes, type Message, NoAnswer } from "./broker.ts"
+import { ApiFailed, type Broker, errorCodes, isUnanswered, type Message } from "./broker.ts"
 import { isPassing, unavailable } from "./failures.ts"
 import type { Names } from "./names.ts"
 
@@ -126,26 +126,32 @@ function streamConfigurations(
   ]
 }
 
+/**
+ * Asks again for a stream where nobody answered: asked for once more as it is, it is made once. Of a
+ * consumer this does not hold. Asked for again before it had a leader, it was at times never current
+ * again on a server that began anew (seen on 2.15.2).
+ */
 export async function openStream(broker: Broker, wanted: Configuration): Promise<StreamInfo> {
   const { name } = wanted
   const untilMillis = performance.now() + natsMakeMillisMax
   while (true) {
     const made = await madeOrPresent(broker, wanted)
     if (made !== undefined) return made
-    if (performance.now() >= untilMillis) throw notYet(name, "another makes it, and is not done")
+    if (performance.now() >= untilMillis) throw notYet(name, "the servers have not agreed on it")
     await setTimeout(streamRetryMillis)
   }
 }
 
-/** `undefined` while the servers agree on what another asks for: neither to be made nor there. */
+/** `undefined` while the servers agree on it, and where they may have dropped what was asked. */
 async function madeOrPresent(
   broker: Broker,
   wanted: Configuration,
 ): Promise<StreamInfo | undefined> {
   const { name } = wanted
   try {
-    return await broker.make<StreamInfo>(`STREAM.CREATE.${name}`, wanted)
+    return await broker.api<StreamInfo>(`STREAM.CREATE.${name}`, wanted)
   } catch (error) {
+    if (isUnanswered(error)) return undefined
     if (!(error instanceof ApiFailed)) throw error
     if (isPassing(error)) throw notYet(name, error.message)
     if (error.errorCode !== errorCodes.streamExists) throw cannotMake(name, error)
@@ -155,9 +161,8 @@ async function madeOrPresent(
     return checked(wanted, await asked)
   } catch (error) {
     // Nobody answers for a stream before it has a leader.
-    const hasNoLeader = error instanceof NoAnswer && !error.nobodyThere
     const isUnknown = error instanceof ApiFailed && error.errorCode === errorCodes.streamNotFound
-    if (hasNoLeader || isUnknown) return undefined
+    if (isUnanswered(error) || isUnknown) return undefined
     throw error
   }
 }
