@@ -622,6 +622,11 @@ export const joinDebounceMillisMax = 10_000
 /** A free shard is left this long to each node that should take it before this one does. */
 export const takePatienceMillis = 2_000
 /**
+ * A register that was away forgets all entries within this time of its first answer. Who goes later
+ * is gone.
+ */
+export const forgottenMillisMax = 500
+/**
  * Shards that a node takes over at the same time, and how long one takeover may take. All of them:
  * what they ask of log and stores they ask together, and whoever waits for a turn has no owner.
  */

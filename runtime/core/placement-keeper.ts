@@ -7,15 +7,17 @@
  * `leaseGraceMillis` longer than it lasts, closes its shard; free shards are taken at once by the
  * node whose share they are, and after `takePatienceMillis` for each that was to come before by the
  * next; a node that was not known to be here itself leaves whoever had them as much time to come
- * back; a node gives what is another's share `shardsGivenAtOnceMax` at a time and waits for the new
- * owner to work; it opens `shardsOpenedAtOnceMax` at a time, those that somebody waits for are
- * taken and opened before others. A drain ends, also where nobody is there to take over.
+ * back, unless it has only just come and sees the last of them vanish; a node gives what is
+ * another's share `shardsGivenAtOnceMax` at a time and waits for the new owner to work; it opens
+ * `shardsOpenedAtOnceMax` at a time, those that somebody waits for are taken and opened before
+ * others. A drain ends, also where nobody is there to take over.
  *
  * What may fail beneath: requests of unknown outcome, a watch that is behind, a takeover that fails
  * or hangs, time that jumps because the process was paused. Does not promise that no other node
  * works on a shard at the same time: the fence of the epochs does.
  */
 import {
+  forgottenMillisMax,
   handOverAllMillisMax,
   handOverMillisMax,
   leaseMillis,
@@ -83,6 +85,8 @@ export class ShardKeeper {
   #goesAtMillis = Number.POSITIVE_INFINITY
   /** From when on it takes what is free. */
   #takesFromMillis = Number.POSITIVE_INFINITY
+  /** When it was known to be here for the first time; infinity where it was away since. */
+  #cameAtMillis = Number.POSITIVE_INFINITY
   #standing: Standing = "serves"
   #troubledUntilMillis = Number.NEGATIVE_INFINITY
   #troubleMillis = troubleMillisMin
@@ -183,6 +187,9 @@ export class ShardKeeper {
 
   #news(news: News, nowMillis: number): void {
     this.#sight.news(news, nowMillis)
+    if (this.#sight.members.leftAtMillis > this.#cameAtMillis + forgottenMillisMax) {
+      this.#takesFromMillis = Math.min(this.#takesFromMillis, nowMillis)
+    }
     if (news.kind !== "found") return
     const { place, entry } = news
     if (place === this.#presence.place) {
@@ -202,7 +209,7 @@ export class ShardKeeper {
       const outcome = this.#presence.answer(answer, nowMillis)
       const wasAway = this.#presence.confirmedMillis - confirmedMillis > leaseMillis
       if (outcome === "held") this.#rivalSinceMillis = undefined
-      if (outcome === "held" && wasAway) this.#takesFromMillis = nowMillis + takePatienceMillis
+      if (outcome === "held" && wasAway) this.#came(nowMillis)
       if (outcome === "lost") this.#meetRival(answer, nowMillis)
       return
     }
@@ -214,6 +221,12 @@ export class ShardKeeper {
       if (outcome === "gone") this.#released(holding, nowMillis)
       return
     }
+  }
+
+  #came(nowMillis: number): void {
+    const isNew = this.#takesFromMillis === Number.POSITIVE_INFINITY
+    this.#cameAtMillis = isNew ? nowMillis : Number.POSITIVE_INFINITY
+    this.#takesFromMillis = nowMillis + takePatienceMillis
   }
 
   /** Another process of this name is here. One that was before this one vanishes by itself. */

@@ -4,8 +4,9 @@
  *
  * Promises: nodes that come one after the other are counted together, at most
  * `joinDebounceMillisMax` after the first of them; the shards of a node that vanished, drains or is
- * cordoned go to those that are left without a wait. So a cluster that is started, or restarted
- * node by node, shares out once and not once a node.
+ * cordoned go to those that are left without a wait; where one vanished and all that are left have
+ * only just come, they count. So a cluster that is started, or restarted node by node, shares out
+ * once and not once a node; one that is restarted as a whole may do so twice.
  */
 import { joinDebounceMillis, joinDebounceMillisMax, nodesMax } from "../../protocols/limits.ts"
 import type { NodeEntry } from "./placement-register.ts"
@@ -19,6 +20,7 @@ export class Members {
   #sharedAtMillis = Number.NEGATIVE_INFINITY
   #quietAt = Number.POSITIVE_INFINITY
   #latestAt = Number.POSITIVE_INFINITY
+  #leftAtMillis = Number.NEGATIVE_INFINITY
 
   /** What is known of a node; `undefined` where it is gone. */
   found(node: string, entry: NodeEntry | undefined, nowMillis: number): void {
@@ -29,6 +31,11 @@ export class Members {
     const restarted = known?.incarnation !== before?.incarnation
     if (known?.standing !== "serves" || restarted) this.#leave(node, nowMillis)
     if (known?.standing === "serves" && !this.#settled.has(node)) this.#join(node, nowMillis)
+    const isOrphaned = this.#settled.size === 0 && this.#fresh.size > 0
+    if (before === undefined || known !== undefined || !isOrphaned) return
+    // What it had is free, and nobody else is there to take it meanwhile.
+    this.#quietAt = nowMillis
+    this.#leftAtMillis = nowMillis
   }
 
   /** Lets those count that came, where it has been quiet for long enough. */
@@ -57,6 +64,11 @@ export class Members {
   /** Since when shares are as they are. */
   get sharedAtMillis(): number {
     return this.#sharedAtMillis
+  }
+
+  /** When somebody last vanished and left only those that had just come. */
+  get leftAtMillis(): number {
+    return this.#leftAtMillis
   }
 
   counts(node: string): boolean {

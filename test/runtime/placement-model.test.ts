@@ -101,6 +101,18 @@ describe("a node that dies", () => {
     expect(model.servers.broken).toEqual([])
   })
 
+  test("is replaced as soon where those that are left have only just come", () => {
+    const { model, nodes } = settled(1, "a")
+    nodes[0]?.kill()
+    model.run(leaseMillis / 2)
+    const come = ["b", "c"].map((name) => model.start(name))
+    // Its leases expire one after the other, within a second.
+    expect(model.runUntil(() => model.owned > 0, 30_000)).toBeLessThan(joinDebounceMillis)
+    expect(model.runUntil(() => model.isAllOwned, 30_000)).toBeLessThan(joinDebounceMillis)
+    for (const { open } of come) expect(open.length).toBeGreaterThan(0)
+    expect(model.servers.broken).toEqual([])
+  })
+
   test("comes back under its name, once its former self is forgotten", () => {
     const { model, nodes } = settled(2, "a", "b")
     nodes[0]?.kill()
