@@ -127,9 +127,9 @@ function streamConfigurations(
 }
 
 /**
- * Asks again for a stream where nobody answered: asked for once more as it is, it is made once. Of a
- * consumer this does not hold. Asked for again before it had a leader, it was at times never current
- * again on a server that began anew (seen on 2.15.2).
+ * Asks again for a stream where nobody answered: asked for twice as it is, it is made once. Of a
+ * consumer this does not hold. Asked for again before it had a leader, it was at times never
+ * current again on a server that began anew (seen on 2.15.2).
  */
 export async function openStream(broker: Broker, wanted: Configuration): Promise<StreamInfo> {
   const { name } = wanted
