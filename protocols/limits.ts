@@ -622,8 +622,9 @@ export const joinDebounceMillisMax = 10_000
 /** A free shard is left this long to each node that should take it before this one does. */
 export const takePatienceMillis = 2_000
 /**
- * A register that was away forgets all entries within this time of its first answer. Who goes later
- * is gone.
+ * How long a node must have been here to take at once what one that vanishes leaves, where nobody
+ * counts yet. A register that was away forgets everybody, one alone within this time of its first
+ * answer; replicas may take 2.25 s, and what their live nodes lose then is theirs no more.
  */
 export const forgottenMillisMax = 500
 /**
@@ -650,7 +651,7 @@ export const jetStreamApiLevelMin = 2
 export const natsRequestMillisMax = 5_000
 /** How often it is looked which requests have no answer in time. */
 export const natsLookMillis = 100
-/** How long the servers may take to agree on a stream or consumer that is made or deleted. */
+/** How long the servers may take to agree on a consumer, and how long a stream is asked for. */
 export const natsMakeMillisMax = 15_000
 /**
  * How long a look for a stream waits that another node is having made, and the time between two:

@@ -7,7 +7,7 @@
  * `leaseGraceMillis` longer than it lasts, closes its shard; free shards are taken at once by the
  * node whose share they are, and after `takePatienceMillis` for each that was to come before by the
  * next; a node that was not known to be here itself leaves whoever had them as much time to come
- * back, unless it has only just come and sees the last of them vanish; a node gives what is
+ * back, unless it has only just come and sees one vanish while nobody counts; a node gives what is
  * another's share `shardsGivenAtOnceMax` at a time and waits for the new owner to work; it opens
  * `shardsOpenedAtOnceMax` at a time, those that somebody waits for are taken and opened before
  * others. A drain ends, also where nobody is there to take over.
@@ -85,8 +85,10 @@ export class ShardKeeper {
   #goesAtMillis = Number.POSITIVE_INFINITY
   /** From when on it takes what is free. */
   #takesFromMillis = Number.POSITIVE_INFINITY
-  /** When it was known to be here for the first time; infinity where it was away since. */
+  /** When it was known to be here; infinity where it was away since, or the register before. */
   #cameAtMillis = Number.POSITIVE_INFINITY
+  /** It has answered to all that was asked for this node's own entry. */
+  #isRegisterSteady = true
   #standing: Standing = "serves"
   #troubledUntilMillis = Number.NEGATIVE_INFINITY
   #troubleMillis = troubleMillisMin
@@ -207,6 +209,7 @@ export class ShardKeeper {
     if (this.#presence.asked === request) {
       const { confirmedMillis } = this.#presence
       const outcome = this.#presence.answer(answer, nowMillis)
+      if (answer.kind === "unknown") this.#isRegisterSteady = false
       const wasAway = this.#presence.confirmedMillis - confirmedMillis > leaseMillis
       if (outcome === "held") this.#rivalSinceMillis = undefined
       if (outcome === "held" && wasAway) this.#came(nowMillis)
@@ -224,7 +227,7 @@ export class ShardKeeper {
   }
 
   #came(nowMillis: number): void {
-    const isNew = this.#takesFromMillis === Number.POSITIVE_INFINITY
+    const isNew = this.#takesFromMillis === Number.POSITIVE_INFINITY && this.#isRegisterSteady
     this.#cameAtMillis = isNew ? nowMillis : Number.POSITIVE_INFINITY
     this.#takesFromMillis = nowMillis + takePatienceMillis
   }

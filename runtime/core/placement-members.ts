@@ -4,11 +4,17 @@
  *
  * Promises: nodes that come one after the other are counted together, at most
  * `joinDebounceMillisMax` after the first of them; the shards of a node that vanished, drains or is
- * cordoned go to those that are left without a wait; where one vanished and all that are left have
- * only just come, they count. So a cluster that is started, or restarted node by node, shares out
- * once and not once a node; one that is restarted as a whole may do so twice.
+ * cordoned go to those that are left without a wait. Where one vanishes and nobody counts, those
+ * that have come count once they have been here for `forgottenMillisMax`. So a cluster that is
+ * started, or restarted node by node, shares out once and not once a node; one that is restarted as
+ * a whole may do so twice.
  */
-import { joinDebounceMillis, joinDebounceMillisMax, nodesMax } from "../../protocols/limits.ts"
+import {
+  forgottenMillisMax,
+  joinDebounceMillis,
+  joinDebounceMillisMax,
+  nodesMax,
+} from "../../protocols/limits.ts"
 import type { NodeEntry } from "./placement-register.ts"
 import { candidates, type Member, shareOut } from "./placement-share.ts"
 
@@ -20,6 +26,7 @@ export class Members {
   #sharedAtMillis = Number.NEGATIVE_INFINITY
   #quietAt = Number.POSITIVE_INFINITY
   #latestAt = Number.POSITIVE_INFINITY
+  #joinedAtMillis = Number.NEGATIVE_INFINITY
   #leftAtMillis = Number.NEGATIVE_INFINITY
 
   /** What is known of a node; `undefined` where it is gone. */
@@ -33,8 +40,8 @@ export class Members {
     if (known?.standing === "serves" && !this.#settled.has(node)) this.#join(node, nowMillis)
     const isOrphaned = this.#settled.size === 0 && this.#fresh.size > 0
     if (before === undefined || known !== undefined || !isOrphaned) return
-    // What it had is free, and nobody else is there to take it meanwhile.
-    this.#quietAt = nowMillis
+    // What it had is free, and nobody who counts is there to take it meanwhile.
+    this.#quietAt = Math.max(nowMillis, this.#joinedAtMillis + forgottenMillisMax)
     this.#leftAtMillis = nowMillis
   }
 
@@ -66,7 +73,7 @@ export class Members {
     return this.#sharedAtMillis
   }
 
-  /** When somebody last vanished and left only those that had just come. */
+  /** When somebody last vanished while nobody counted. */
   get leftAtMillis(): number {
     return this.#leftAtMillis
   }
@@ -103,6 +110,7 @@ export class Members {
     if (this.#fresh.size === 0) this.#latestAt = nowMillis + joinDebounceMillisMax
     if (this.#fresh.has(node)) return
     this.#fresh.add(node)
+    this.#joinedAtMillis = nowMillis
     this.#quietAt = nowMillis + joinDebounceMillis
   }
 

@@ -1,6 +1,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
+import { natsMakeMillisMax } from "../../protocols/limits.ts"
 import { openBroker } from "../../runtime/adapters/jetstream/connection.ts"
 import { openRegister } from "../../runtime/adapters/jetstream/register.ts"
 import { type Entry, type News, placeOf } from "../../runtime/index.ts"
@@ -143,15 +144,17 @@ describe("three servers", () => {
     const servers = cluster?.servers ?? []
     const silent = await leaderKnownTo(servers[0])
     const leader = servers[silent]
+    expect(leader).toBeDefined()
     const others = servers.filter((one) => one !== leader)
     const url = others.map((one) => one.url).join(",")
     const { broker } = await runScoped(openBroker({ servers: url }))
     leader?.pause()
     onTestFinished(() => leader?.resume())
     const opening = runScoped(openRegister(broker, { name: logName(), replicas: 3 }))
+    opening.catch(() => undefined)
     const known = () => leaderKnownTo(others[0]).catch(() => -1)
     const isAnother = async () => ![-1, silent].includes(await known())
-    await expect.poll(isAnother, { timeout: 30_000 }).toBe(true)
+    await expect.poll(isAnother, { timeout: natsMakeMillisMax }).toBe(true)
     leader?.resume()
     const opened = await opening
     expect(await run(opened.put(lease, undefined, 60_000))).toMatchObject({ kind: "done" })

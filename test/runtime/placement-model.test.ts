@@ -1,6 +1,7 @@
 /** Placement on a model of many nodes: virtual time, a network that loses, processes that hang. */
 import { describe, expect, test } from "vitest"
 import {
+  forgottenMillisMax,
   handOverAllMillisMax,
   joinDebounceMillis,
   leaseGraceMillis,
@@ -22,6 +23,16 @@ function settled(seed: number, ...names: readonly string[]) {
   model.runUntil(() => model.isAllOwned, 30_000)
   expect(model.isAtRest).toBe(true)
   return { model, nodes }
+}
+
+/** Two nodes that came so long before the only other one, which was killed, was forgotten. */
+function succeeded(seed: number, millis: number) {
+  const { model, nodes } = settled(seed, "a")
+  nodes[0]?.kill()
+  const come = ["b", "c"].map((name) => model.start(name))
+  model.run(millis)
+  model.servers.forget("a")
+  return { model, come }
 }
 
 /** The fewest shards that were owned at any time until then. */
@@ -101,16 +112,18 @@ describe("a node that dies", () => {
     expect(model.servers.broken).toEqual([])
   })
 
-  test("is replaced as soon where those that are left have only just come", () => {
-    const { model, nodes } = settled(1, "a")
-    nodes[0]?.kill()
-    model.run(leaseMillis / 2)
-    const come = ["b", "c"].map((name) => model.start(name))
-    // Its leases expire one after the other, within a second.
-    expect(model.runUntil(() => model.owned > 0, 30_000)).toBeLessThan(joinDebounceMillis)
-    expect(model.runUntil(() => model.isAllOwned, 30_000)).toBeLessThan(joinDebounceMillis)
+  test.each(seeds(6))("is replaced at once by those that have just come (seed %i)", (seed) => {
+    const { model, come } = succeeded(seed, forgottenMillisMax + 200)
+    expect(model.runUntil(() => model.isAllOwned, 30_000)).toBeLessThan(1_000)
     for (const { open } of come) expect(open.length).toBeGreaterThan(0)
     expect(model.servers.broken).toEqual([])
+  })
+
+  test.each(seeds(6))("is waited for by those that came a moment ago (seed %i)", (seed) => {
+    const { model } = succeeded(seed, forgottenMillisMax / 2)
+    const millis = model.runUntil(() => model.owned > 0, 30_000)
+    expect(millis).toBeGreaterThan(takePatienceMillis - forgottenMillisMax)
+    expect(model.runUntil(() => model.isAllOwned, 30_000)).toBeLessThan(1_000)
   })
 
   test("comes back under its name, once its former self is forgotten", () => {

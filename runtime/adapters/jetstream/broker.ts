@@ -12,7 +12,7 @@ import {
 } from "@nats-io/nats-core"
 import { natsGatherFrom, natsRequestMillisMax } from "../../../protocols/limits.ts"
 import { headerText, Outgoing } from "./outgoing.ts"
-import { Replies } from "./replies.ts"
+import { late, Replies } from "./replies.ts"
 
 /** The server answered with an error of its API. */
 export class ApiFailed extends Error {
@@ -29,19 +29,15 @@ export class ApiFailed extends Error {
 /** There is no answer: whether it was done is unknown, unless nobody was there to do it. */
 export class NoAnswer extends Error {
   readonly nobodyThere: boolean
+  /** The time was up. */
+  readonly isLate: boolean
 
   constructor(asked: string, cause: unknown) {
     super(`${asked}: ${cause instanceof Error ? cause.message : "failed"}`)
     this.nobodyThere = cause === nobody
+    this.isLate = cause === late
   }
 }
-
-/**
- * Somebody may have been there, and may have done it. A server that has just stopped leading the
- * others, and one that is about to lead them, drop what they are asked without a word.
- */
-export const isUnanswered = (error: unknown): boolean =>
-  error instanceof NoAnswer && !error.nobodyThere
 
 interface WireApiError {
   readonly code: number

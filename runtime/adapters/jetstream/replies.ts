@@ -19,6 +19,9 @@ interface Waiting {
   readonly failed: (error: unknown) => void
 }
 
+/** Whoever was asked may have dropped the question without a word. */
+export const late = new Error("no answer in time")
+
 export class Replies {
   /** With the dot that stands before a token. */
   readonly #inbox = `${createInbox()}.`
@@ -80,7 +83,7 @@ export class Replies {
     for (const [token, { endMillis, failed }] of this.#waiting) {
       if (endMillis > now) continue
       this.#waiting.delete(token)
-      failed(new Error("no answer in time"))
+      failed(late)
     }
     const isIdle = this.#waiting.size === 0
     this.#looking = isIdle ? undefined : setTimeout(() => this.#look(), natsLookMillis).unref()

@@ -18,7 +18,7 @@ import {
   streamRetryMillis,
   streamStateBytesMax,
 } from "../../../protocols/limits.ts"
-import { ApiFailed, type Broker, errorCodes, isUnanswered, type Message } from "./broker.ts"
+import { ApiFailed, type Broker, errorCodes, type Message, NoAnswer } from "./broker.ts"
 import { isPassing, unavailable } from "./failures.ts"
 import type { Names } from "./names.ts"
 
@@ -127,32 +127,37 @@ function streamConfigurations(
 }
 
 /**
- * Asks again for a stream where nobody answered: asked for twice as it is, it is made once. Of a
- * consumer this does not hold. Asked for again before it had a leader, it was at times never
- * current again on a server that began anew (seen on 2.15.2).
+ * Asks again where nobody answered in time or the servers have no leader: one that stops leading
+ * them, or is about to, drops what it is asked without a word. Asked for twice, it is made once.
  */
 export async function openStream(broker: Broker, wanted: Configuration): Promise<StreamInfo> {
   const { name } = wanted
   const untilMillis = performance.now() + natsMakeMillisMax
-  while (true) {
-    const made = await madeOrPresent(broker, wanted)
+  for (let isAgain = false; ; isAgain = true) {
+    const made = await madeOrPresent(broker, wanted, isAgain)
     if (made !== undefined) return made
     if (performance.now() >= untilMillis) throw notYet(name, "the servers have not agreed on it")
     await setTimeout(streamRetryMillis)
   }
 }
 
-/** `undefined` while the servers agree on it, and where they may have dropped what was asked. */
+/**
+ * `undefined` while the servers agree on it, and where they may have dropped what was asked. To
+ * whoever asks again, any of them answers, also before the stream has a leader.
+ */
 async function madeOrPresent(
   broker: Broker,
   wanted: Configuration,
+  isAgain: boolean,
 ): Promise<StreamInfo | undefined> {
   const { name } = wanted
   try {
-    return await broker.api<StreamInfo>(`STREAM.CREATE.${name}`, wanted)
+    const made = await broker.api<StreamInfo>(`STREAM.CREATE.${name}`, wanted)
+    if (!isAgain) return made
   } catch (error) {
-    if (isUnanswered(error)) return undefined
+    if (error instanceof NoAnswer && error.isLate) return undefined
     if (!(error instanceof ApiFailed)) throw error
+    if (leaderless.has(error.errorCode)) return undefined
     if (isPassing(error)) throw notYet(name, error.message)
     if (error.errorCode !== errorCodes.streamExists) throw cannotMake(name, error)
   }
@@ -161,11 +166,15 @@ async function madeOrPresent(
     return checked(wanted, await asked)
   } catch (error) {
     // Nobody answers for a stream before it has a leader.
+    const hasNoLeader = error instanceof NoAnswer && !error.nobodyThere
     const isUnknown = error instanceof ApiFailed && error.errorCode === errorCodes.streamNotFound
-    if (isUnanswered(error) || isUnknown) return undefined
+    if (hasNoLeader || isUnknown) return undefined
     throw error
   }
 }
+
+/** Nothing was done: the servers elect who leads them all. */
+const leaderless: ReadonlySet<number> = new Set([errorCodes.unavailable, errorCodes.notLeader])
 
 function checked(wanted: Configuration, present: StreamInfo): StreamInfo {
   for (const [key, value] of Object.entries(wanted)) {
