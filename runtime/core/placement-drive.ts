@@ -111,8 +111,10 @@ class Driver {
   constructor(options: PlacementOptions, ends: Ends) {
     this.#options = options
     this.#ends = ends
-    const { node, incarnation, weight, work } = options
-    this.#keeper = new ShardKeeper({ node, incarnation }, weight, work.isNeeded)
+    const { node, incarnation, weight, work, register } = options
+    const { isNeeded } = work
+    const { isSteady } = register
+    this.#keeper = new ShardKeeper({ node, incarnation }, weight, { isNeeded, isSteady })
   }
 
   start(): void {

@@ -66,6 +66,13 @@ interface Holding {
   tries: number
 }
 
+export interface KeeperOptions {
+  /** Such a shard is opened before others. */
+  readonly isNeeded?: ((shard: number) => boolean) | undefined
+  /** The register answered at once when it was opened; `Register.isSteady`. */
+  readonly isSteady?: boolean | undefined
+}
+
 export class ShardKeeper {
   readonly #who: Who
   readonly #weight: number
@@ -88,18 +95,18 @@ export class ShardKeeper {
   /** When it was known to be here; infinity where it was away since, or the register before. */
   #cameAtMillis = Number.POSITIVE_INFINITY
   /** It has answered to all that was asked for this node's own entry. */
-  #isRegisterSteady = true
+  #isRegisterSteady: boolean
   #standing: Standing = "serves"
   #troubledUntilMillis = Number.NEGATIVE_INFINITY
   #troubleMillis = troubleMillisMin
   #rivalSinceMillis: number | undefined
   #hasLeft = false
 
-  /** `isNeeded`: such a shard is opened before others. */
-  constructor(who: Who, weight: number, isNeeded = (_shard: number): boolean => false) {
+  constructor(who: Who, weight: number, { isNeeded, isSteady = true }: KeeperOptions = {}) {
     this.#who = who
     this.#weight = weight
-    this.#isNeeded = isNeeded
+    this.#isNeeded = isNeeded ?? (() => false)
+    this.#isRegisterSteady = isSteady
     this.#presence = new Claim(nodePlace(who.node), who)
   }
 

@@ -27,6 +27,8 @@ export class Members {
   #quietAt = Number.POSITIVE_INFINITY
   #latestAt = Number.POSITIVE_INFINITY
   #joinedAtMillis = Number.NEGATIVE_INFINITY
+  /** Somebody vanished while those that have come did not count: nobody takes what is free. */
+  #isOrphaned = false
   #leftAtMillis = Number.NEGATIVE_INFINITY
 
   /** What is known of a node; `undefined` where it is gone. */
@@ -38,11 +40,9 @@ export class Members {
     const restarted = known?.incarnation !== before?.incarnation
     if (known?.standing !== "serves" || restarted) this.#leave(node, nowMillis)
     if (known?.standing === "serves" && !this.#settled.has(node)) this.#join(node, nowMillis)
-    const isOrphaned = this.#settled.size === 0 && this.#fresh.size > 0
-    if (before === undefined || known !== undefined || !isOrphaned) return
-    // What it had is free, and nobody who counts is there to take it meanwhile.
-    this.#quietAt = Math.max(nowMillis, this.#joinedAtMillis + forgottenMillisMax)
-    this.#leftAtMillis = nowMillis
+    if (this.#fresh.size === 0) this.#isOrphaned = false
+    const isWaiting = this.#settled.size === 0 && this.#fresh.size > 0
+    if (before !== undefined && known === undefined && isWaiting) this.#orphan(nowMillis)
   }
 
   /** Lets those count that came, where it has been quiet for long enough. */
@@ -53,6 +53,7 @@ export class Members {
       if (entry !== undefined) this.#settled.set(node, entry)
     }
     this.#fresh.clear()
+    this.#isOrphaned = false
     this.#quietAt = Number.POSITIVE_INFINITY
     this.#latestAt = Number.POSITIVE_INFINITY
     this.#share(nowMillis)
@@ -111,7 +112,13 @@ export class Members {
     if (this.#fresh.has(node)) return
     this.#fresh.add(node)
     this.#joinedAtMillis = nowMillis
-    this.#quietAt = nowMillis + joinDebounceMillis
+    this.#quietAt = nowMillis + (this.#isOrphaned ? forgottenMillisMax : joinDebounceMillis)
+  }
+
+  #orphan(nowMillis: number): void {
+    this.#isOrphaned = true
+    this.#leftAtMillis = nowMillis
+    this.#quietAt = Math.max(nowMillis, this.#joinedAtMillis + forgottenMillisMax)
   }
 
   #leave(node: string, nowMillis: number): void {

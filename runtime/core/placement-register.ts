@@ -75,6 +75,9 @@ export type News =
   | ({ readonly kind: "found" } & Found)
 
 export interface Register {
+  /** Whoever opened it was answered at once: it was not away, and did not forget who is here. */
+  readonly isSteady?: boolean
+
   /**
    * Writes an entry where `expected` is the revision of the entry that is there, or `undefined`
    * and there is none.

@@ -142,7 +142,9 @@ describe("three servers", () => {
 
   test("make a register that was asked for while their leader fell silent", async () => {
     const servers = cluster?.servers ?? []
-    const silent = await leaderKnownTo(servers[0])
+    const known = (server: NatsServer | undefined) => leaderKnownTo(server).catch(() => -1)
+    await expect.poll(() => known(servers[0]), { timeout: natsMakeMillisMax }).not.toBe(-1)
+    const silent = await known(servers[0])
     const leader = servers[silent]
     expect(leader).toBeDefined()
     const others = servers.filter((one) => one !== leader)
@@ -152,8 +154,7 @@ describe("three servers", () => {
     onTestFinished(() => leader?.resume())
     const opening = runScoped(openRegister(broker, { name: logName(), replicas: 3 }))
     opening.catch(() => undefined)
-    const known = () => leaderKnownTo(others[0]).catch(() => -1)
-    const isAnother = async () => ![-1, silent].includes(await known())
+    const isAnother = async () => ![-1, silent].includes(await known(others[0]))
     await expect.poll(isAnother, { timeout: natsMakeMillisMax }).toBe(true)
     leader?.resume()
     const opened = await opening

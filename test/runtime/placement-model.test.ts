@@ -6,6 +6,8 @@ import {
   joinDebounceMillis,
   leaseGraceMillis,
   leaseMillis,
+  registerMillisMax,
+  registerRetryMillis,
   shardCount,
   takePatienceMillis,
 } from "../../protocols/limits.ts"
@@ -25,11 +27,20 @@ function settled(seed: number, ...names: readonly string[]) {
   return { model, nodes }
 }
 
-/** Two nodes that came so long before the only other one, which was killed, was forgotten. */
-function succeeded(seed: number, millis: number) {
+/**
+ * Two nodes that came so long before the only other one, which was killed, was forgotten. `away`:
+ * the register was, as they were told when they opened it, or as their first entry had no answer.
+ */
+function succeeded(seed: number, millis: number, away?: "opening" | "entry") {
   const { model, nodes } = settled(seed, "a")
   nodes[0]?.kill()
-  const come = ["b", "c"].map((name) => model.start(name))
+  model.servers.registerIsAway = away === "entry"
+  const come = ["b", "c"].map((name) => model.start(name, 1, away !== "opening"))
+  if (away === "entry") {
+    model.run(registerMillisMax + 100)
+    model.servers.registerIsAway = false
+    model.run(registerRetryMillis)
+  }
   model.run(millis)
   model.servers.forget("a")
   return { model, come }
@@ -125,6 +136,16 @@ describe("a node that dies", () => {
     expect(millis).toBeGreaterThan(takePatienceMillis - forgottenMillisMax)
     expect(model.runUntil(() => model.isAllOwned, 30_000)).toBeLessThan(1_000)
   })
+
+  test.each(["opening", "entry"] as const)(
+    "is waited for by those that found the register away at their %s",
+    (away) => {
+      const { model } = succeeded(1, forgottenMillisMax + 200, away)
+      const millis = model.runUntil(() => model.owned > 0, 30_000)
+      expect(millis).toBeGreaterThan(takePatienceMillis - forgottenMillisMax - 500)
+      expect(model.runUntil(() => model.isAllOwned, 30_000)).toBeLessThan(1_000)
+    },
+  )
 
   test("comes back under its name, once its former self is forgotten", () => {
     const { model, nodes } = settled(2, "a", "b")

@@ -23,10 +23,18 @@ export class PlacementModel {
 
   readonly isNeeded = (shard: number): boolean => busyShards.includes(shard)
 
-  start(node: string, weight = 1): ModelNode {
+  start(node: string, weight = 1, isSteady = true): ModelNode {
     this.#incarnations += 1
     const incarnation = `i${this.#incarnations}`
-    const started = new ModelNode({ node, incarnation, weight }, this)
+    const started = new ModelNode(
+      { node, incarnation, weight },
+      {
+        clock: this.clock,
+        servers: this.servers,
+        isNeeded: this.isNeeded,
+        isSteady,
+      },
+    )
     this.nodes.push(started)
     return started
   }

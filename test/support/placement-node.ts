@@ -62,12 +62,13 @@ export class ModelNode {
       readonly clock: ModelClock
       readonly servers: ModelServers
       readonly isNeeded?: (shard: number) => boolean
+      readonly isSteady?: boolean
     },
   ) {
     this.name = who.node
     this.#clock = parts.clock
     this.#servers = parts.servers
-    this.keeper = new ShardKeeper(who, who.weight, parts.isNeeded)
+    this.keeper = new ShardKeeper(who, who.weight, parts)
     this.#watch()
     this.tell({ kind: "time" })
   }

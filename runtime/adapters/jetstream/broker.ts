@@ -98,12 +98,18 @@ export class Broker {
   readonly #replies: Replies
   readonly #outgoing: Outgoing
   #isConnected = true
+  #isSteady = true
 
   constructor(connection: NatsConnection) {
     this.connection = connection
     this.#replies = new Replies(connection)
     const isBusy = () => this.#replies.size >= natsGatherFrom
     this.#outgoing = new Outgoing(connection, isBusy)
+  }
+
+  /** All that was asked so far was answered, and by servers that had a leader. */
+  get isSteady(): boolean {
+    return this.#isSteady
   }
 
   /** The connection came or went, as it says itself. */
@@ -196,15 +202,19 @@ export class Broker {
   #ask<A>(question: Question, read: (answer: Msg) => A): Promise<A> {
     return new Promise<A>((resolve, reject) => {
       const { subject, data, headers: of, timeout = natsRequestMillisMax } = question
+      const fail = (error: unknown) => {
+        if (isUnsteady(error)) this.#isSteady = false
+        reject(error)
+      }
       const failed = (error: unknown) =>
-        reject(error instanceof PermissionViolationError ? error : new NoAnswer(subject, error))
+        fail(error instanceof PermissionViolationError ? error : new NoAnswer(subject, error))
       if (!this.#isConnected) return failed(new Error("the connection is lost"))
       const heard = (answer: Msg) => {
         if (isNobody(answer)) return failed(nobody)
         try {
           resolve(read(answer))
         } catch (error) {
-          reject(error)
+          fail(error)
         }
       }
       const endMillis = performance.now() + timeout
@@ -221,6 +231,13 @@ interface Question {
   readonly headers?: string | undefined
   readonly timeout?: number
 }
+
+/** The servers elect who leads them all, and did nothing of what they were asked. */
+export const isLeaderless = (error: unknown): boolean =>
+  error instanceof ApiFailed &&
+  (error.errorCode === errorCodes.unavailable || error.errorCode === errorCodes.notLeader)
+
+const isUnsteady = (error: unknown): boolean => error instanceof NoAnswer || isLeaderless(error)
 
 /** The server itself answers in place of somebody who is not there. */
 const isNobody = (answer: Msg): boolean =>

@@ -15,10 +15,18 @@ import {
   streamBlocksBytesMax,
   streamConsumersMax,
   streamControlBytesMax,
+  streamMakeMillisMax,
   streamRetryMillis,
   streamStateBytesMax,
 } from "../../../protocols/limits.ts"
-import { ApiFailed, type Broker, errorCodes, type Message, NoAnswer } from "./broker.ts"
+import {
+  ApiFailed,
+  type Broker,
+  errorCodes,
+  isLeaderless,
+  type Message,
+  NoAnswer,
+} from "./broker.ts"
 import { isPassing, unavailable } from "./failures.ts"
 import type { Names } from "./names.ts"
 
@@ -152,12 +160,12 @@ async function madeOrPresent(
 ): Promise<StreamInfo | undefined> {
   const { name } = wanted
   try {
-    const made = await broker.api<StreamInfo>(`STREAM.CREATE.${name}`, wanted)
+    const asked = broker.api<StreamInfo>(`STREAM.CREATE.${name}`, wanted, streamMakeMillisMax)
+    const made = await asked
     if (!isAgain) return made
   } catch (error) {
-    if (error instanceof NoAnswer && error.isLate) return undefined
+    if (isDropped(error)) return undefined
     if (!(error instanceof ApiFailed)) throw error
-    if (leaderless.has(error.errorCode)) return undefined
     if (isPassing(error)) throw notYet(name, error.message)
     if (error.errorCode !== errorCodes.streamExists) throw cannotMake(name, error)
   }
@@ -165,16 +173,15 @@ async function madeOrPresent(
     const asked = broker.api<StreamInfo>(`STREAM.INFO.${name}`, undefined, streamAskMillisMax)
     return checked(wanted, await asked)
   } catch (error) {
-    // Nobody answers for a stream before it has a leader.
-    const hasNoLeader = error instanceof NoAnswer && !error.nobodyThere
     const isUnknown = error instanceof ApiFailed && error.errorCode === errorCodes.streamNotFound
-    if (hasNoLeader || isUnknown) return undefined
+    if (isDropped(error) || isUnknown) return undefined
     throw error
   }
 }
 
-/** Nothing was done: the servers elect who leads them all. */
-const leaderless: ReadonlySet<number> = new Set([errorCodes.unavailable, errorCodes.notLeader])
+/** Nobody answers for a stream before it has a leader, or for all streams while there is none. */
+const isDropped = (error: unknown): boolean =>
+  isLeaderless(error) || (error instanceof NoAnswer && error.isLate)
 
 function checked(wanted: Configuration, present: StreamInfo): StreamInfo {
   for (const [key, value] of Object.entries(wanted)) {
