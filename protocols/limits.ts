@@ -653,7 +653,7 @@ export const natsRequestMillisMax = 5_000
 export const natsLookMillis = 100
 /** How long the servers may take to agree on a consumer, and how long a stream is asked for. */
 export const natsMakeMillisMax = 15_000
-/** How long one request to make a stream waits; it is asked again, since it may have been dropped. */
+/** How long a request to make a stream waits: servers may have dropped it, so it is asked again. */
 export const streamMakeMillisMax = 2_000
 /**
  * How long a look for a stream waits that another node is having made, and the time between two:
