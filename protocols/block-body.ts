@@ -6,11 +6,12 @@
  */
 import { Packr } from "msgpackr"
 import { invariant } from "./errors.ts"
-import type { DeadLetterReason, Operation, SourceEvent } from "./event.ts"
+import type { Operation, SourceEvent } from "./event.ts"
 import { blockBytesMax } from "./limits.ts"
 
 const packr = new Packr({ useRecords: false })
-const operations: readonly Operation[] = ["assert", "retract", "reject"]
+/** By their numbers. */
+export const operations: readonly Operation[] = ["assert", "retract", "reject"]
 
 export interface BodyParts {
   readonly source: string
@@ -20,31 +21,25 @@ export interface BodyParts {
   readonly events: readonly SourceEvent[]
 }
 
-type WireFault = readonly [reason: string, detail: string, lengthBytes: number] | null
-type WireEvent = readonly [
-  ordinal: number,
-  offset: number,
-  recordKey: string,
-  version: number | null,
-  op: number,
-  bytes: Uint8Array,
-  fault: WireFault,
-]
-type WireBody = readonly [
-  source: string,
-  runEpoch: number,
-  runCount: number,
-  file: string,
-  events: readonly WireEvent[],
-]
-
-const nil = 0xc0
-const float64 = 0xcb
-const [uint8, uint16, uint32] = [0xcc, 0xcd, 0xce]
-const [bin8, bin16, bin32] = [0xc4, 0xc5, 0xc6]
-const [fixArray, fixText, array16] = [0x90, 0xa0, 0xdc]
+/** First bytes of values, as msgpack's specification names them. */
+export const kinds = {
+  fixArray: 0x90,
+  fixText: 0xa0,
+  nil: 0xc0,
+  bin8: 0xc4,
+  bin16: 0xc5,
+  bin32: 0xc6,
+  float64: 0xcb,
+  uint8: 0xcc,
+  uint16: 0xcd,
+  uint32: 0xce,
+  text8: 0xd9,
+  array16: 0xdc,
+} as const
+const { nil, float64, uint8, uint16, uint32, bin8, bin16, bin32 } = kinds
+const { fixArray, fixText, array16 } = kinds
 /** Text below this length has a head of one byte, and is short enough for a loop. */
-const shortText = 0x20
+export const shortText = 0x20
 /** Of an event before its bytes, or a body before its events, but for what general code writes. */
 const headBytesMax = 96
 /** Memory that a writer begins with, and the most that it keeps for the next block. */
@@ -169,26 +164,3 @@ export class BlockWriter {
 }
 
 const memory = (sizeBytes: number): Buffer => Buffer.from(new ArrayBuffer(sizeBytes))
-
-/** Reads a body, which is all of these bytes. */
-export function readBody(bytes: Uint8Array): BodyParts {
-  const [source, runEpoch, runCount, file, events] = packr.unpack(bytes) as WireBody
-  return { source, runEpoch, runCount, file, events: events.map(eventOfWire) }
-}
-
-function eventOfWire(wire: WireEvent): SourceEvent {
-  const [ordinal, offset, recordKey, version, op, bytes, fault] = wire
-  const operation = operations[op]
-  invariant(operation !== undefined, `A block knows no operation ${op}.`)
-  return {
-    ordinal,
-    offset,
-    recordKey,
-    version: version ?? undefined,
-    op: operation,
-    bytes,
-    fault: fault
-      ? { reason: fault[0] as DeadLetterReason, detail: fault[1], lengthBytes: fault[2] }
-      : undefined,
-  }
-}

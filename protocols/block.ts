@@ -15,7 +15,8 @@
  * `previousHash`.
  */
 import { hash } from "node:crypto"
-import { BlockWriter, readBody } from "./block-body.ts"
+import { BlockWriter } from "./block-body.ts"
+import { readBody } from "./block-body-reader.ts"
 import { InvariantBroken, invariant } from "./errors.ts"
 import type { Run, SourceEvent } from "./event.ts"
 import { blockEventsMax, hashKeptBytesMin } from "./limits.ts"

@@ -675,6 +675,8 @@ export const natsGatherMillis = 1
 /** So many, or so many bytes, leave without waiting for more. */
 export const natsGatheredMessagesMax = 16
 export const natsGatheredBytesMax = 32 * 1024
+/** A message up to this size gets its memory at once; a NATS server takes 1 MiB by default. */
+export const natsWholeBytesMax = 8 * 1024 ** 2
 /** A shard's acknowledgements that follow each other wait so long for more. */
 export const acknowledgeGatherMillis = 4
 /** Bytes of the streams for mailboxes, state and control: a server reserves them on its disk. */

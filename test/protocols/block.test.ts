@@ -2,7 +2,14 @@ import { createHash } from "node:crypto"
 import fc from "fast-check"
 import { Packr } from "msgpackr"
 import { describe, expect, it } from "vitest"
-import { decodeBlock, decodeHeader, encodeBlock, hashBlock, noHash } from "../../protocols/block.ts"
+import {
+  type Block,
+  decodeBlock,
+  decodeHeader,
+  encodeBlock,
+  hashBlock,
+  noHash,
+} from "../../protocols/block.ts"
 import { BlockWriter } from "../../protocols/block-body.ts"
 import type { SourceEvent } from "../../protocols/event.ts"
 import { blockEventsMax, hashKeptBytesMin } from "../../protocols/limits.ts"
@@ -83,6 +90,40 @@ const plain = (event: SourceEvent) => ({
   ...event,
   bytes: Buffer.from(event.bytes).toString("hex"),
 })
+const packr = new Packr({ useRecords: false })
+
+/** What a body says, read by general code: events with bytes as text, and with faults as lists. */
+function generalParts(bytes: Uint8Array) {
+  const [source, epoch, count, file, events] = packr.unpack(bytes) as unknown[]
+  const shown = (events as unknown[][]).map(([ordinal, offset, key, version, op, own, fault]) => [
+    ...[ordinal, offset, key, version ?? undefined, operations[op as number]],
+    ...[hex(own as Uint8Array), faultOf(fault)],
+  ])
+  return [source, { epoch, count }, file, shown]
+}
+
+const partsOf = ({ source, run, file, events }: Block) => [
+  ...[source, run, file],
+  events.map(({ ordinal, offset, recordKey, version, op, bytes, fault }) => [
+    ...[ordinal, offset, recordKey, version, op, hex(bytes)],
+    fault && [fault.reason, fault.detail, fault.lengthBytes],
+  ]),
+]
+
+const faultOf = (wire: unknown) =>
+  wire ? Array.from({ length: 3 }, (_, i) => (wire as unknown[])[i]) : undefined
+
+const operations = ["assert", "retract", "reject"]
+const refusal = "refused"
+
+const outcome = <A>(work: () => A): A | typeof refusal => {
+  try {
+    return work()
+  } catch {
+    return refusal
+  }
+}
+
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
 
 const sample = () => {
@@ -127,8 +168,6 @@ describe("a block", () => {
   })
 
   it("has the bytes that general code writes, whatever its records hold", () => {
-    const packr = new Packr({ useRecords: false })
-    const operations = ["assert", "retract", "reject"]
     fc.assert(
       fc.property(
         rareTexts,
@@ -146,13 +185,33 @@ describe("a block", () => {
           const block = encodeBlock(sample().header, body)
           const begin = 96 + sample().header.sender.length
           expect(hex(block.subarray(begin))).toBe(hex(packr.pack([rare, at, at, rare, wire])))
+          expect(partsOf(decodeBlock(block))).toEqual(generalParts(block.subarray(begin)))
         },
       ),
     )
   })
 
+  it("is refused, or read as general code does, where bytes of it are others or missing", () => {
+    const change = fc.record({ at: fc.nat(), byte: fc.nat({ max: 255 }), cut: fc.boolean() })
+    const refused = { cut: 0, changed: 0 }
+    fc.assert(
+      fc.property(bodies, change, (body, { at, byte, cut }) => {
+        const written = encodeBlock(sample().header, body)
+        const begin = 96 + sample().header.sender.length
+        const place = begin + (at % (written.byteLength - begin))
+        const bytes = cut ? written.subarray(0, place) : written.with(place, byte)
+        // What stands behind a block in memory is none of it.
+        const behind = Buffer.concat([bytes, Buffer.alloc(300, 0xc0)]).subarray(0, bytes.length)
+        const read = outcome(() => partsOf(decodeBlock(behind)))
+        if (read === refusal) refused[cut ? "cut" : "changed"]++
+        else expect(read).toEqual(generalParts(behind.subarray(begin)))
+      }),
+      { numRuns: 1_000 },
+    )
+    expect(Math.min(refused.cut, refused.changed)).toBeGreaterThan(0)
+  })
+
   it("has all its bytes, wherever the memory that it is written into comes to its end", () => {
-    const packr = new Packr({ useRecords: false })
     const kibi64 = 65_536
     for (const key of ["k".repeat(300), "ä".repeat(40), "k"]) {
       for (let short = 0; short <= 1_000; short += 7) {

@@ -21,6 +21,7 @@ import {
 } from "../../../protocols/limits.ts"
 import { Broker, NoAnswer } from "./broker.ts"
 import { isPassing, unavailable } from "./failures.ts"
+import { receiveWhole } from "./whole-messages.ts"
 
 export type Credentials =
   | { readonly user: string; readonly password: string }
@@ -53,6 +54,7 @@ export const openBroker = (
   Scope.Scope
 > =>
   Effect.gen(function* () {
+    receiveWhole()
     const connection = yield* Effect.acquireRelease(connected(options), (of) =>
       Effect.promise(() => of.close()),
     )

@@ -7,6 +7,7 @@
  *
  * Messages are put into bytes here, all of one write into the same memory, and the client passes
  * these on as they are: it would make several small buffers of each message and copy them together.
+ * The data of a large one is a piece by itself: the client copies pieces once in any case.
  */
 import type { NatsConnection } from "@nats-io/nats-core"
 import { NatsConnectionImpl } from "@nats-io/nats-core/internal"
@@ -73,9 +74,8 @@ export class Outgoing {
       for (const { failed } of messages) failed?.(new Error("the connection is closed"))
       return
     }
-    const bytes = encode(messages, this.#bytesMax())
-    // Of an empty piece the client would think that it waits, and send nothing that comes after.
-    if (bytes.byteLength > 0) this.#connection.protocol.sendCommand(bytes)
+    const [first, ...rest] = encode(messages, this.#bytesMax())
+    if (first !== undefined) this.#connection.protocol.sendCommand(first, ...rest)
   }
 
   #isOpen(): boolean {
@@ -87,37 +87,49 @@ export class Outgoing {
   }
 }
 
-/** All of them but those that the server does not take. */
-export function encode(messages: readonly OutgoingMessage[], bytesMax: number): Uint8Array {
-  const heads: string[] = []
-  let size = 0
+/** All of them but those that the server does not take, in pieces that follow each other. */
+export function encode(
+  messages: readonly OutgoingMessage[],
+  bytesMax: number,
+): readonly Uint8Array[] {
+  const pieces: Uint8Array[] = []
+  let small: OutgoingMessage[] = []
+  const join = () => {
+    if (small.length > 0) pieces.push(joined(small))
+    small = []
+  }
   for (const message of messages) {
     const { headers, data, failed } = message
     if ((headers?.length ?? 0) + data.byteLength > bytesMax) {
-      heads.push("")
       failed?.(new Error("it is larger than the server takes"))
-      continue
+    } else if (data.byteLength < natsGatheredBytesMax) {
+      small.push(message)
+    } else {
+      join()
+      pieces.push(Buffer.from(headOf(message), "latin1"), data, lineEnd)
     }
-    const head = headOf(message)
-    heads.push(head)
-    size += head.length + data.byteLength + 2
   }
+  join()
+  return pieces
+}
+
+function joined(messages: readonly OutgoingMessage[]): Uint8Array {
+  const headed = messages.map((message) => [headOf(message), message.data] as const)
+  let size = 0
+  for (const [head, data] of headed) size += head.length + data.byteLength + lineEnd.byteLength
   const bytes = Buffer.allocUnsafeSlow(size)
   let at = 0
-  for (const [i, head] of heads.entries()) {
-    const data = messages[i]?.data
-    if (head === "" || data === undefined) continue
+  for (const [head, data] of headed) {
     at += bytes.write(head, at, "latin1")
     bytes.set(data, at)
     at += data.byteLength
-    bytes[at++] = carriageReturn
-    bytes[at++] = lineFeed
+    bytes.set(lineEnd, at)
+    at += lineEnd.byteLength
   }
   return bytes
 }
 
-const carriageReturn = 13
-const lineFeed = 10
+const lineEnd = Buffer.from("\r\n")
 
 /** The line of the protocol, and the headers. */
 function headOf({ subject, data, headers, reply = "" }: OutgoingMessage): string {
