@@ -64,7 +64,11 @@ export const assemble = (
     const graph = yield* openGraphOf(settings, directory, patience)
     const { sink, reads, feed } = yield* keepingAnswers(settings, graph, { logger, metrics })
     const host = makeNodeHost()
-    const opened = yield* whenAnswered(patience)(openLogOf(settings, directory, { host, logger }))
+    let attempts = 0
+    const openLog = Effect.suspend(() =>
+      openLogOf(settings, directory, { host, logger, isFirst: attempts++ === 0 }),
+    )
+    const opened = yield* whenAnswered(patience)(openLog)
     const { log, state, cluster, resumeKey, peers } = opened
     const control = yield* openAccessControl(directory.files.meta, {
       openTenant: settings.tenant.value,

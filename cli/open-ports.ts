@@ -33,16 +33,25 @@ import { openGraph } from "./open-graph.ts"
 import type { ServerUrl } from "./server-url.ts"
 import { type Patience, whenAnswered } from "./when-answered.ts"
 
+interface OpeningLog {
+  readonly host: Host
+  readonly logger: Logger
+  readonly isFirst: boolean
+}
+
 type Servers = Pick<
   Settings,
   "node" | "nats" | "natsCredentials" | "natsCa" | "natsReplicas" | "postgres" | "neo4j" | "redis"
 >
 
-/** The log and the state; on servers with the node's place among others, and a way to them. */
+/**
+ * The log and the state; on servers with the node's place among others, and a way to them. Where it
+ * is not the first attempt, servers were away, and what they knew of nodes may have expired.
+ */
 export const openLogOf = Effect.fnUntraced(function* (
   settings: Servers,
   directory: DataDirectory,
-  { host, logger }: { readonly host: Host; readonly logger: Logger },
+  { host, logger, isFirst }: OpeningLog,
 ) {
   const { value: nats } = settings.nats
   if (nats === undefined) {
@@ -52,7 +61,8 @@ export const openLogOf = Effect.fnUntraced(function* (
   }
   const replicas = settings.natsReplicas.value
   const { log, state, broker } = yield* openJetStream({ ...jetStreamAt(nats, settings), replicas })
-  const register = yield* openRegister(broker, { replicas })
+  const opened = yield* openRegister(broker, { replicas })
+  const register = isFirst ? opened : { ...opened, isSteady: () => false }
   const node = settings.node.value ?? (yield* nameOf(directory))
   const own = { node, incarnation: randomBytes(8).toString("hex") }
   const onFault = (request: string, cause: unknown) =>

@@ -1,8 +1,8 @@
 /**
- * Reads the body of a block, in a half to a quarter of the time that general code needs: without
- * the lists that only stand for events, and without a look ahead for text. It reads what the writer
- * writes for a body as it nearly always is. Whatever else stands there is general code's to read,
- * and to refuse: the body is the same either way.
+ * Reads the body of a block in less time than general code needs (decision 0025): without the lists
+ * that only stand for events, and without a look ahead for text. It reads what the writer writes
+ * for a body as it nearly always is. Whatever else stands there is general code's to read, and to
+ * refuse: the body is the same either way.
  */
 import { Packr } from "msgpackr"
 import { type BodyParts, kinds, operations, shortText } from "./block-body.ts"
@@ -34,7 +34,9 @@ type WireBody = readonly [
 
 const packr = new Packr({ useRecords: false })
 
-function readAny(bytes: Uint8Array): BodyParts {
+function readAny({ buffer, byteOffset, byteLength }: Uint8Array): BodyParts {
+  // Of a buffer of Node's, records would be such buffers as well.
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength)
   const [source, runEpoch, runCount, file, events] = packr.unpack(bytes) as WireBody
   return { source, runEpoch, runCount, file, events: events.map(eventOfWire) }
 }

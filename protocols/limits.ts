@@ -672,7 +672,7 @@ export const shardsAskedAloneMax = 4
 /** From so many answers under way on, requests wait so long for others that leave with them. */
 export const natsGatherFrom = 32
 export const natsGatherMillis = 1
-/** So many, or so many bytes, leave without waiting for more. */
+/** So many, or so many bytes, leave without waiting for more. Data as large is not joined. */
 export const natsGatheredMessagesMax = 16
 export const natsGatheredBytesMax = 32 * 1024
 /** A message up to this size gets its memory at once; a NATS server takes 1 MiB by default. */

@@ -113,7 +113,7 @@ class Driver {
     this.#ends = ends
     const { node, incarnation, weight, work, register } = options
     const { isNeeded } = work
-    const { isSteady } = register
+    const isSteady = register.isSteady?.() ?? true
     this.#keeper = new ShardKeeper({ node, incarnation }, weight, { isNeeded, isSteady })
   }
 

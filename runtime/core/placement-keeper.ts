@@ -7,10 +7,10 @@
  * `leaseGraceMillis` longer than it lasts, closes its shard; free shards are taken at once by the
  * node whose share they are, and after `takePatienceMillis` for each that was to come before by the
  * next; a node that was not known to be here itself leaves whoever had them as much time to come
- * back, unless it has only just come and sees one vanish while nobody counts; a node gives what is
- * another's share `shardsGivenAtOnceMax` at a time and waits for the new owner to work; it opens
- * `shardsOpenedAtOnceMax` at a time, those that somebody waits for are taken and opened before
- * others. A drain ends, also where nobody is there to take over.
+ * back, unless it has only just come, found the register steady, and sees one vanish while nobody
+ * counts; a node gives what is another's share `shardsGivenAtOnceMax` at a time and waits for the
+ * new owner to work; it opens `shardsOpenedAtOnceMax` at a time, those that somebody waits for are
+ * taken and opened before others. A drain ends, also where nobody is there to take over.
  *
  * What may fail beneath: requests of unknown outcome, a watch that is behind, a takeover that fails
  * or hangs, time that jumps because the process was paused. Does not promise that no other node
@@ -69,7 +69,7 @@ interface Holding {
 export interface KeeperOptions {
   /** Such a shard is opened before others. */
   readonly isNeeded?: ((shard: number) => boolean) | undefined
-  /** The register answered at once when it was opened; `Register.isSteady`. */
+  /** As `Register.isSteady` says before the first request. */
   readonly isSteady?: boolean | undefined
 }
 
@@ -94,7 +94,7 @@ export class ShardKeeper {
   #takesFromMillis = Number.POSITIVE_INFINITY
   /** When it was known to be here; infinity where it was away since, or the register before. */
   #cameAtMillis = Number.POSITIVE_INFINITY
-  /** It has answered to all that was asked for this node's own entry. */
+  /** It was not away when it was opened, and has answered for this node's own entry. */
   #isRegisterSteady: boolean
   #standing: Standing = "serves"
   #troubledUntilMillis = Number.NEGATIVE_INFINITY

@@ -75,8 +75,11 @@ export type News =
   | ({ readonly kind: "found" } & Found)
 
 export interface Register {
-  /** Whoever opened it was answered at once: it was not away, and did not forget who is here. */
-  readonly isSteady?: boolean
+  /**
+   * Whether all that was asked since it began to be opened was answered at once: else it may have
+   * been away, and have forgotten who is here. One without this always was steady.
+   */
+  readonly isSteady?: () => boolean
 
   /**
    * Writes an entry where `expected` is the revision of the entry that is there, or `undefined`

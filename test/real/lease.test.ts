@@ -143,8 +143,12 @@ describe("three servers", () => {
   test("make a register that was asked for while their leader fell silent", async () => {
     const servers = cluster?.servers ?? []
     const known = (server: NatsServer | undefined) => leaderKnownTo(server).catch(() => -1)
-    await expect.poll(() => known(servers[0]), { timeout: natsMakeMillisMax }).not.toBe(-1)
-    const silent = await known(servers[0])
+    let silent = -1
+    const look = async () => {
+      silent = await known(servers[0])
+      return silent
+    }
+    await expect.poll(look, { timeout: natsMakeMillisMax }).not.toBe(-1)
     const leader = servers[silent]
     expect(leader).toBeDefined()
     const others = servers.filter((one) => one !== leader)
@@ -158,6 +162,7 @@ describe("three servers", () => {
     await expect.poll(isAnother, { timeout: natsMakeMillisMax }).toBe(true)
     leader?.resume()
     const opened = await opening
+    expect(opened.isSteady?.()).toBe(false)
     expect(await run(opened.put(lease, undefined, 60_000))).toMatchObject({ kind: "done" })
   })
 })

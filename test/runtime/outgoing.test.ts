@@ -23,7 +23,7 @@ describe("messages that leave together", () => {
     expect(textOf(bytes)).toBe(`PUB a.b 2\r\n12\r\nPUB c in.1 0\r\n\r\n${headed}`)
   })
 
-  it("are not copied for the sake of a large one, which keeps its place", () => {
+  it("keep their order around a large one, whose data is passed as it is", () => {
     const large = Buffer.alloc(natsGatheredBytesMax, "l")
     const pieces = encode(
       [

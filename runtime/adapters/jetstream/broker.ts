@@ -107,7 +107,7 @@ export class Broker {
     this.#outgoing = new Outgoing(connection, isBusy)
   }
 
-  /** All that was asked so far was answered, and by servers that had a leader. */
+  /** No question went without an answer so far, and no servers were without a leader or a peer. */
   get isSteady(): boolean {
     return this.#isSteady
   }
@@ -237,7 +237,10 @@ export const isLeaderless = (error: unknown): boolean =>
   error instanceof ApiFailed &&
   (error.errorCode === errorCodes.unavailable || error.errorCode === errorCodes.notLeader)
 
-const isUnsteady = (error: unknown): boolean => error instanceof NoAnswer || isLeaderless(error)
+const isUnsteady = (error: unknown): boolean =>
+  error instanceof NoAnswer ||
+  isLeaderless(error) ||
+  (error instanceof ApiFailed && error.errorCode === errorCodes.notEnoughPeers)
 
 /** The server itself answers in place of somebody who is not there. */
 const isNobody = (answer: Msg): boolean =>

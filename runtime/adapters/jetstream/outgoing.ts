@@ -7,7 +7,8 @@
  *
  * Messages are put into bytes here, all of one write into the same memory, and the client passes
  * these on as they are: it would make several small buffers of each message and copy them together.
- * The data of a large one is a piece by itself: the client copies pieces once in any case.
+ * The data of a large one is a piece by itself. The client joins what leaves in one turn, so where
+ * several do, it would be copied here and there.
  */
 import type { NatsConnection } from "@nats-io/nats-core"
 import { NatsConnectionImpl } from "@nats-io/nats-core/internal"
@@ -21,6 +22,7 @@ import {
 export interface OutgoingMessage {
   /** Subjects and headers are ASCII without spaces or ends of lines within. */
   readonly subject: string
+  /** Must stay as it is until it has left. */
   readonly data: Uint8Array
   /** As `headerText` makes them. */
   readonly headers?: string | undefined

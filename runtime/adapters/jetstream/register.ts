@@ -53,7 +53,7 @@ export const openRegister = (
     (): Register => {
       const places = new Places(broker, name)
       return {
-        isSteady: broker.isSteady,
+        isSteady: () => broker.isSteady,
         put: (entry, expected, ttlMillis) =>
           asked([], () => places.put(entry, expected, ttlMillis)),
         remove: (place, expected) => asked([], () => places.remove(place, expected)),

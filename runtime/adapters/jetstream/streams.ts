@@ -160,8 +160,8 @@ async function madeOrPresent(
 ): Promise<StreamInfo | undefined> {
   const { name } = wanted
   try {
-    const asked = broker.api<StreamInfo>(`STREAM.CREATE.${name}`, wanted, streamMakeMillisMax)
-    const made = await asked
+    const verb = `STREAM.CREATE.${name}`
+    const made = await broker.api<StreamInfo>(verb, wanted, streamMakeMillisMax)
     if (!isAgain) return made
   } catch (error) {
     if (isDropped(error)) return undefined

@@ -1,10 +1,10 @@
 /**
  * A message that several reads of a socket bring gets its memory at once.
  *
- * The client begins with what the first read brought and makes it larger with each further one. A
- * block of 150 kB so came to 200 to 600 kB outside the heap, which counts for how often all of the
- * heap is collected, and was often copied once more because it used so little of that. What it is
- * worth stands in decision 0025. Messages are the same either way.
+ * The client begins with what the first read brought and makes it larger with each further one, by
+ * more than twice. That memory is outside the heap, where it counts for how often all of the heap
+ * is collected, and a message that uses little of it is copied once more. What it is worth stands
+ * in decision 0025. Messages are the same either way.
  */
 import { Parser } from "@nats-io/nats-core/internal"
 import { natsWholeBytesMax } from "../../../protocols/limits.ts"
