@@ -8,12 +8,14 @@ import { cutMark } from "./text.ts"
 export function foldedWords(text: string): readonly string[] {
   const lower = text.toLowerCase()
   const words = plainText.test(lower) ? lower.match(plainWord) : withoutMarks(lower).match(anyWord)
-  return (words ?? []).map((word) =>
-    word.length < indexedWordCharactersMax
-      ? word
-      : word.slice(0, indexedWordCharactersMax).toWellFormed(),
-  )
+  if (words === null) return []
+  return words.some(isLong) ? words.map(cut) : words
 }
+
+const isLong = (word: string): boolean => word.length >= indexedWordCharactersMax
+
+const cut = (word: string): string =>
+  isLong(word) ? word.slice(0, indexedWordCharactersMax).toWellFormed() : word
 
 const withoutMarks = (lower: string): string =>
   lower

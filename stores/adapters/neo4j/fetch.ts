@@ -39,7 +39,7 @@ export class Fetch implements Fetching {
   readonly #kept: KeptRows
   readonly #beside: Cypher | undefined
   readonly #tenant: number
-  readonly #asked = new Set<string>()
+  readonly #asked = { entity: new Set<string>(), alias: new Set<string>() }
 
   constructor({ cypher, set, shelf, kept }: Asking, tenant: number, beside?: Cypher) {
     this.#cypher = cypher
@@ -169,9 +169,9 @@ export class Fetch implements Fetching {
 
   /** What was asked for before and is not here is not there. */
   #isFirst(what: "entity" | "alias", name: string): boolean {
-    const text = `${what} ${name}`
-    if (this.#asked.has(text)) return false
-    this.#asked.add(text)
+    const asked = this.#asked[what]
+    if (asked.has(name)) return false
+    asked.add(name)
     return true
   }
 

@@ -7,6 +7,7 @@
  * entities of different transactions share, and for those who claim them.
  */
 import type { AliasColumns, NodeColumns } from "../../graph/write/fetched-rows.ts"
+import type { AliasName } from "../../graph/write/fetching.ts"
 import { type AliasCell, nameOfKey, type WorkingSet } from "../../graph/write/working-set.ts"
 import { aliasByName, claimsOfAlias, nodeById, recordsAtAlias } from "./columns.ts"
 import type { Parameters, Value } from "./connection.ts"
@@ -49,10 +50,10 @@ const answers: ReadonlyMap<string, Answer> = new Map<string, Answer>([
   [
     aliasByName,
     (of, tenant, asked) => {
-      const [type, ...texts] = asked as readonly [type: number, ...texts: string[]]
-      const cell = aliasOf(of, tenant, of.set.aliasesByName.get(nameOfKey(type, ...texts)))
+      const name = nameOfKey(...(asked as AliasName))
+      const cell = aliasOf(of, tenant, of.set.aliasesByName.get(name))
       if (cell === undefined) return undefined
-      const { id, scheme, value, node, claims } = cell
+      const { id, type, scheme, value, node, claims } = cell
       return [[id, type, scheme, value, node, claims] satisfies AliasColumns]
     },
   ],

@@ -6,9 +6,10 @@ import { foldedWords } from "../../graph/words.ts"
 
 /** The words of an entity's text behind their tenant's number, and one that stands for its type. */
 export function indexedWords(tenant: number, type: number, text: string): string {
-  let words = typeWord(tenant, type)
-  for (const word of new Set(foldedWords(withoutType(text)))) words += ` ${tenant}.${word}`
-  return words
+  const words = new Set(foldedWords(withoutType(text)))
+  if (words.size === 0) return typeWord(tenant, type)
+  const between = ` ${tenant}.`
+  return `${typeWord(tenant, type)}${between}${[...words].join(between)}`
 }
 
 /** What finds the entities that have words with these beginnings: all terms together. */

@@ -48,7 +48,9 @@ export class Cells<K, C extends Cell> {
   }
 
   in(state: State): readonly C[] {
-    return [...this.#byKey.values()].filter((cell) => cell.state === state)
+    const found: C[] = []
+    for (const cell of this.#byKey.values()) if (cell.state === state) found.push(cell)
+    return found
   }
 
   get gone(): readonly C[] {

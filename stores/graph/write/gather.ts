@@ -54,7 +54,7 @@ export async function gatherBlocks(
       .filter((record) => record[6] !== null)
       .map(([ordinal]) => [sourceOf(block), block[6], block[7], ordinal] as const),
   )
-  const types = (name: string) => set.types.get(nameOfKey(tenant, name)) ?? -1
+  const types = typesOf(set, tenant)
   const isAhead = wanted.length <= fetch.aheadMax
   await fetch.together([
     () => fetch.records(wanted),
@@ -68,6 +68,18 @@ export async function gatherBlocks(
   ])
   await fetch.nodes(live.flatMap(({ heldNodes }) => heldNodes))
   await gather(fetch, set, concernOf(set, live, types), types)
+}
+
+/** Numbers of types: each name is asked for some ten times a record. */
+function typesOf(set: WorkingSet, tenant: number): (name: string) => number {
+  const known = new Map<string, number>()
+  return (name) => {
+    const before = known.get(name)
+    if (before !== undefined) return before
+    const type = set.types.get(nameOfKey(tenant, name)) ?? -1
+    known.set(name, type)
+    return type
+  }
 }
 
 const recordsIn = (blocks: readonly WireBlock[]) =>
@@ -163,6 +175,7 @@ function concernOf(
   const mentions = new Map<number, number>()
   const loose = new Set<number>()
   for (const { record, heldNodes: held, isSole } of live) {
+    if (record[4].length === 0 && held.length === 0) continue
     const own = new Set(record[4].flatMap((entity) => nodeOf(entity) ?? []))
     for (const id of held) if (!isSole || !own.has(id)) loose.add(id)
     for (const id of new Set([...own, ...held])) mentions.set(id, (mentions.get(id) ?? 0) + 1)
@@ -247,7 +260,7 @@ async function gather(
 
   await fetch.edgesByEnds([
     ...endsOfLinks(set, concern, types),
-    ...moving.flatMap((link) => [...endsOfMoving(set, concern, link)]),
+    ...moving.flatMap((link) => endsOfMoving(set, concern, link)),
   ])
   const edges = [...set.edges.values()]
   await fetch.together([
@@ -294,11 +307,11 @@ const stubsOfEnds = (types: (name: string) => number, ...ends: readonly WireEnd[
   aliasNamesOfEnds(types, ...ends).map(([type, scheme, value]) => stubOf({ type, scheme, value }))
 
 /** Nodes of the store that a relationship of the blocks may end at. */
-function* endsOfLinks(
+function endsOfLinks(
   set: WorkingSet,
   concern: Concern,
   types: (name: string) => number,
-): Generator<Ends, void> {
+): readonly Ends[] {
   const nodesOf = ([type, keyOrScheme, value]: WireEnd): readonly number[] => {
     if (value !== undefined) {
       return nodesOfAlias(set, concern, { type: types(type), scheme: keyOrScheme, value })
@@ -306,20 +319,20 @@ function* endsOfLinks(
     const id = set.nodesByKey.get(nameOfKey(types(type), keyOrScheme))
     return id === undefined ? [] : [id]
   }
-  for (const [from, type, to, discriminator] of concern.links) {
-    yield* pairs(nodesOf(from), types(type), nodesOf(to), discriminator)
-  }
+  return concern.links.flatMap(([from, type, to, discriminator]) =>
+    pairs(nodesOf(from), types(type), nodesOf(to), discriminator),
+  )
 }
 
 /** Where a link of the store may come to be, when it is decided anew who stands for its alias. */
-function* endsOfMoving(set: WorkingSet, concern: Concern, link: LinkCell): Generator<Ends, void> {
+function endsOfMoving(set: WorkingSet, concern: Concern, link: LinkCell): readonly Ends[] {
   const nodesOf = (node: number | null, alias: number | null): readonly number[] => {
     if (alias === null) return node === null ? [] : [node]
     const cell = set.aliases.get(alias)
     return cell === undefined ? [] : nodesOfAlias(set, concern, cell)
   }
   const from = nodesOf(link.fromNode, link.fromAlias)
-  yield* pairs(from, link.type, nodesOf(link.toNode, link.toAlias), link.discriminator)
+  return pairs(from, link.type, nodesOf(link.toNode, link.toAlias), link.discriminator)
 }
 
 function nodesOfAlias(set: WorkingSet, concern: Concern, alias: NamedAlias): readonly number[] {
@@ -332,11 +345,10 @@ function nodesOfAlias(set: WorkingSet, concern: Concern, alias: NamedAlias): rea
   return [...new Set(all)].filter((node) => node !== undefined && node !== null)
 }
 
-function* pairs(
+const pairs = (
   from: readonly number[],
   type: number,
   to: readonly number[],
   discriminator: string,
-): Generator<Ends, void> {
-  for (const begin of from) for (const end of to) yield [begin, type, end, discriminator]
-}
+): readonly Ends[] =>
+  from.flatMap((begin) => to.map((end) => [begin, type, end, discriminator] as const))

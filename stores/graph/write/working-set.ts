@@ -129,10 +129,10 @@ export interface Numbers {
   link: number
 }
 
-export const nameOfKey = (of: number, ...texts: readonly string[]): string =>
-  texts.length === 1
-    ? `${of}/${(texts[0] ?? "").toWellFormed()}`
-    : `${of}/${JSON.stringify(texts.map((text) => text.toWellFormed()))}`
+export const nameOfKey = (of: number, text: string, value?: string): string =>
+  value === undefined
+    ? `${of}/${text.toWellFormed()}`
+    : `${of}/${JSON.stringify([text.toWellFormed(), value.toWellFormed()])}`
 
 export const nameOfEnds = (from: number, type: number, to: number, discriminator: string): string =>
   `${from}/${type}/${to}/${discriminator.toWellFormed()}`
