@@ -18,7 +18,7 @@ const rounds = 5
 /** One of so many records is in the first sweep. */
 const sweptShare = 4
 /** So many options of each are tried with all records, each so often; the best counts. */
-const finalists = 2
+const finalists = 3
 const finals = 3
 const shapes: readonly Shape[] = [1_000, 4_000].flatMap((batch) =>
   [1, 2, 4].map((sessions) => ({ batch, sessions })),
