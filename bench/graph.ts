@@ -25,12 +25,12 @@ const shapes: readonly Shape[] = [1_000, 4_000].flatMap((batch) =>
 )
 const partitions = 4
 const feedings: readonly Feeding[] = [
-  { batch: 1_024, nodes: 1, calls: 1 },
   { batch: 1_024, nodes: 1, calls: 2 },
   { batch: commitRecordsMax / 2, nodes: 1, calls: 2 },
-  { batch: commitRecordsMax / 2, nodes: 1, calls: 4 },
   { batch: commitRecordsMax, nodes: 1, calls: 1 },
   { batch: commitRecordsMax, nodes: 1, calls: 2 },
+  { batch: commitRecordsMax, first: 1_024, nodes: 1, calls: 2 },
+  { batch: commitRecordsMax, first: 512, nodes: 1, calls: 4 },
   { batch: commitRecordsMax, nodes: 2, calls: 1 },
 ].map((feeding) => ({ ...feeding, partitions }))
 

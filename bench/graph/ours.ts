@@ -11,6 +11,8 @@ import { lanesOf, type Rows } from "./rows.ts"
 export interface Feeding {
   /** Records of one transaction, and up to a block more. */
   readonly batch: number
+  /** Of the first one, where that is less; each further one has twice as many. */
+  readonly first?: number
   readonly partitions: number
   /** Nodes that write for the tenant at the same time, each its own partitions. */
   readonly nodes: number
@@ -63,7 +65,7 @@ export async function openOurs({ url, user = "", password = "" }: Server): Promi
       }),
     )
     const started = performance.now()
-    await Promise.all(fed.map(([sink, blocks]) => feed(sink, blocks, feeding.batch)))
+    await Promise.all(fed.map(([sink, blocks]) => feed(sink, blocks, feeding)))
     const millis = performance.now() - started
     const [retries = 0, foreseen = 0] = counts.map((count, what) => count - (before[what] ?? 0))
     return { millis, retries, foreseen }
@@ -78,15 +80,21 @@ export async function openOurs({ url, user = "", password = "" }: Server): Promi
 
 /**
  * A call has blocks in the order in which they came, up to the size of a transaction. No partition
- * may be in two calls, so a call waits for the one before; the next is put together meanwhile.
+ * may be in two calls, so a call waits for the one before; the next is put together meanwhile. The
+ * sink's actor begins with the first block that comes, and takes what has come during a call.
  */
 async function feed(
   sink: GraphSinkShape,
   blocks: readonly BlockEffects[],
-  batch: number,
+  { batch, first = batch }: Feeding,
 ): Promise<void> {
   const left = blocks.values()
-  const next = () => callOf(sink, left, batch)
+  let size = first
+  const next = () => {
+    const call = callOf(sink, left, size)
+    size = Math.min(2 * size, batch)
+    return call
+  }
   for (let call = next(); call.length > 0; ) {
     const committed = run(sink.commit(call))
     call = next()

@@ -8,6 +8,7 @@ import {
   neo4jConnectMillisMax,
   neo4jRowsPerStatement,
 } from "../../../protocols/limits.ts"
+import { PackedRows, passPackedRows, type Value } from "./packed-rows.ts"
 
 /** Where a store lives. Several stores of one database have nothing in common but its indexes. */
 export interface Neo4jAddress {
@@ -20,9 +21,6 @@ export interface Neo4jAddress {
   readonly store: string
 }
 
-/** What may stand in rows that are sent as they are. */
-export type PlainValue = string | number | null | readonly PlainValue[]
-export type Value = string | number | boolean | null | Uint8Array | readonly Value[]
 export type Parameters = Readonly<Record<string, Value | Batch>>
 
 /**
@@ -33,8 +31,9 @@ interface Batch {
   readonly rows: readonly Value[]
 }
 
-export const driverOf = ({ url, user, password }: Neo4jAddress): Driver =>
-  neo4j.driver(url, neo4j.auth.basic(user, password), {
+export function driverOf({ url, user, password }: Neo4jAddress): Driver {
+  passPackedRows()
+  return neo4j.driver(url, neo4j.auth.basic(user, password), {
     connectionTimeout: neo4jConnectMillisMax,
     connectionAcquisitionTimeout: neo4jConnectMillisMax,
     maxConnectionPoolSize: neo4jConnectionsMax,
@@ -43,6 +42,7 @@ export const driverOf = ({ url, user, password }: Neo4jAddress): Driver =>
     telemetryDisabled: true,
     userAgent: "intelgraph",
   })
+}
 
 /** What people know the store by; no secret is in it. */
 export function placeOf({ url, database, store }: Neo4jAddress): string {
@@ -106,14 +106,6 @@ export class Cypher {
     for (const batch of batchesOf(rows)) this.post(unwound(text), { ...parameters, batch })
   }
 
-  /**
-   * Likewise, rows as the client writes them fastest: their numbers come as floating ones, of which
-   * the statement makes whole ones (`toInteger`). Whole ones cost the client twenty times that.
-   */
-  sendMany(text: string, rows: readonly PlainValue[], parameters: Parameters = {}): void {
-    for (const batch of batchesOf(rows)) this.#post(bulkOf(text, batch, parameters))
-  }
-
   /** Likewise, a statement as it stands. */
   post(text: string, parameters: Parameters): void {
     this.#post({ text: `${kept} ${text}`, parameters: encodedAll(parameters) })
@@ -167,7 +159,7 @@ interface Statement {
 }
 
 /** Takes statements that write, each without waiting for the answer to the one before. */
-export type Outgoing = Pick<Cypher, "send" | "sendMany" | "post">
+export type Outgoing = Pick<Cypher, "send" | "post">
 
 /** Statements that write, put together before there is a transaction for them. */
 export class Outbox implements Outgoing {
@@ -175,10 +167,6 @@ export class Outbox implements Outgoing {
 
   send(text: string, rows: readonly Value[], parameters: Parameters = {}): void {
     for (const batch of batchesOf(rows)) this.post(unwound(text), { ...parameters, batch })
-  }
-
-  sendMany(text: string, rows: readonly PlainValue[], parameters: Parameters = {}): void {
-    for (const batch of batchesOf(rows)) this.statements.push(bulkOf(text, batch, parameters))
   }
 
   post(text: string, parameters: Parameters): void {
@@ -190,11 +178,6 @@ export class Outbox implements Outgoing {
 const isTold = (cause: unknown): boolean => cause instanceof Neo4jError && cause.code !== "N/A"
 
 const unwound = (text: string): string => `UNWIND $batch.rows AS r ${text}`
-
-const bulkOf = (text: string, batch: Batch, parameters: Parameters): Statement => ({
-  text: `${kept} ${unwound(text)}`,
-  parameters: { ...encodedAll(parameters), batch },
-})
 
 function* batchesOf<A extends Value>(rows: readonly A[]): Generator<{ readonly rows: A[] }, void> {
   for (let at = 0; at < rows.length; at += neo4jRowsPerStatement) {
@@ -256,7 +239,7 @@ function encoded(value: Parameters[string]): unknown {
     return new Int8Array(value.buffer, value.byteOffset, value.byteLength)
   }
   if (Array.isArray(value)) return value.map(encoded)
-  return typeof value === "object" ? { rows: (value as Batch).rows.map(encoded) } : value
+  return typeof value === "object" ? { rows: new PackedRows((value as Batch).rows) } : value
 }
 
 function decoded(value: unknown): unknown {

@@ -21,9 +21,10 @@ import {
   record,
   recordsAtAlias,
 } from "./columns.ts"
-import type { Cypher, Value } from "./connection.ts"
+import type { Cypher } from "./connection.ts"
 import type { KeptEnd, KeptRows, NameKind } from "./kept.ts"
 import type { Loading } from "./load.ts"
+import type { Value } from "./packed-rows.ts"
 import { aliasesAt, namesOf, type RecordName, type Shelf, saidOf } from "./said.ts"
 
 /** A connection that answers, and what is known without it. */

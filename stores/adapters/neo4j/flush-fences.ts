@@ -1,7 +1,8 @@
 /** Writes what a transaction counted, where it stands, what was set aside, and what changed. */
 import type { Cell } from "../../graph/write/cells.ts"
 import type { WorkingSet } from "../../graph/write/working-set.ts"
-import type { Outgoing, Value } from "./connection.ts"
+import type { Outgoing } from "./connection.ts"
+import type { Value } from "./packed-rows.ts"
 
 export function flushFences(cypher: Outgoing, set: WorkingSet, store: string): void {
   for (const [name, value] of set.newMeta) {

@@ -9,7 +9,7 @@
 import { neo4jRowsPerStatement } from "../../../protocols/limits.ts"
 import type { Cell, Cells } from "../../graph/write/cells.ts"
 import type { EdgeCell, NodeCell, RecordCell, WorkingSet } from "../../graph/write/working-set.ts"
-import type { Outgoing, PlainValue, Value } from "./connection.ts"
+import type { Outgoing } from "./connection.ts"
 import { flushFeed, flushFences } from "./flush-fences.ts"
 import {
   byOf,
@@ -19,6 +19,7 @@ import {
   recordsToWrite,
 } from "./flush-said.ts"
 import { tokenOf } from "./names.ts"
+import type { Value } from "./packed-rows.ts"
 import type { Shelf } from "./said.ts"
 import { indexedWords } from "./words.ts"
 
@@ -96,7 +97,7 @@ function flushPairs(
   })
   const paired = new Map<RecordCell, Pair>()
   for (const pair of pairs) if (!paired.has(pair.record)) paired.set(pair.record, pair)
-  cypher.sendMany(
+  cypher.send(
     `CREATE (:_Record {${recordNames(0)}})-[:_SAYS]->(:_Entity:$(r[13]) {${entityNames(4)}})`,
     [...paired.values()].map(({ node, record }) => [
       ...recordColumns(record, records),
@@ -114,25 +115,15 @@ interface Pair {
   readonly record: RecordCell
 }
 
-/** Of rows whose numbers come as floating ones. */
 const namesFrom = (names: readonly string[], at: number): string =>
-  names
-    .map((name, i) => {
-      const column = `r[${at + i}]`
-      return `${name}: ${wholeNumbers.has(name) ? `toInteger(${column})` : column}`
-    })
-    .join(", ")
-
-const wholeNumbers: ReadonlySet<string> = new Set([
-  ...["id", "tenant", "type", "asserted", "revision", "source", "node", "claims"],
-])
+  names.map((name, i) => `${name}: r[${at + i}]`).join(", ")
 
 const entityNames = (at: number): string => namesFrom(entityProperties, at)
 const entityProperties = [
   ...["id", "tenant", "type", "key", "asserted", "properties", "aliases", "revision", "words"],
 ]
 
-function entityColumns(set: WorkingSet, cell: NodeCell): readonly PlainValue[] {
+function entityColumns(set: WorkingSet, cell: NodeCell): readonly Value[] {
   const { id, tenant, type, key, asserted, properties, aliases, revision } = cell
   return [id, tenant, type, key, asserted, properties, aliases, revision, wordsOf(set, cell)]
 }
@@ -143,7 +134,7 @@ function wordsOf(set: WorkingSet, { id, tenant, type }: NodeCell): string | null
 }
 
 function flushEntities(cypher: Outgoing, set: WorkingSet, types: TypeNames): void {
-  cypher.sendMany(
+  cypher.send(
     `CREATE (:_Entity:$(r[9]) {${entityNames(0)}})`,
     set.nodes.in("new").map((cell) => {
       const token = tokenOf(cell.type, types(cell.type))
@@ -192,7 +183,7 @@ function flushBooks(
   const cells = [...records.keys()].filter((cell) => !paired.has(cell))
   const fresh = cells.filter(({ state }) => state === "new")
   for (const [source, own] of Map.groupBy(fresh, (cell) => cell.source)) {
-    cypher.sendMany(
+    cypher.send(
       "CREATE (:_Record {source: $source, key: r[0], said: r[1], tenant: $tenant})",
       own.map((cell) => [cell.key, records.get(cell) ?? ""]),
       { source, tenant: own[0]?.tenant ?? -1 },
@@ -205,7 +196,7 @@ function flushBooks(
       (cell) => recordColumns(cell, records),
     ),
   )
-  cypher.sendMany(
+  cypher.send(
     `CREATE (:_Alias {${aliasNames}})`,
     set.aliases
       .in("new")
@@ -228,7 +219,7 @@ function flushBooks(
 const aliasNames = namesFrom(["id", "tenant", "type", "scheme", "value", "node", "claims"], 0)
 const recordNames = (at: number): string => namesFrom(["source", "key", "said", "tenant"], at)
 
-const recordColumns = (cell: RecordCell, records: RecordsToWrite): readonly PlainValue[] => [
+const recordColumns = (cell: RecordCell, records: RecordsToWrite): readonly Value[] => [
   cell.source,
   cell.key,
   records.get(cell) ?? "",
@@ -251,8 +242,8 @@ function flushJoins(cypher: Outgoing, set: WorkingSet): void {
     `${assertionOf} SET a.properties = r[3], a.aliases = r[4]`,
     rowsOf(set.assertions.in("changed"), said),
   )
-  cypher.sendMany(
-    `MATCH (a:_Alias {id: toInteger(r[0])}) MATCH (n:_Entity {id: toInteger(r[1])})
+  cypher.send(
+    `MATCH (a:_Alias {id: r[0]}) MATCH (n:_Entity {id: r[1]})
      CREATE (a)-[:_CLAIMED_BY]->(n)`,
     set.claims.in("new").map(({ alias, node }) => [alias, node]),
   )
@@ -268,7 +259,7 @@ function flushEdges(cypher: Outgoing, set: WorkingSet, types: TypeNames): void {
   const cells = [...set.edges.in("new")]
   cells.sort((a, b) => a.from - b.from || a.type - b.type || a.to - b.to)
   for (let at = 0; at < cells.length; at += neo4jRowsPerStatement) {
-    const rows: [from: number, type: number, token: string, own: PlainValue[]][] = []
+    const rows: [from: number, type: number, token: string, own: Value[]][] = []
     for (const cell of cells.slice(at, at + neo4jRowsPerStatement)) {
       const { from, type } = cell
       const last = rows.at(-1)
@@ -276,17 +267,17 @@ function flushEdges(cypher: Outgoing, set: WorkingSet, types: TypeNames): void {
       else rows.push([from, type, tokenOf(type, types(type)), [newEdge(set, cell)]])
     }
     // What is beyond the end of a list is null, and not written.
-    cypher.sendMany(
-      `MATCH (a:_Entity {id: toInteger(r[0])}) UNWIND r[3] AS o
-       MATCH (b:_Entity {id: toInteger(o[0])})
-       CREATE (a)-[:$(r[2]) {id: toInteger(o[1]), type: toInteger(r[1]), properties: o[2],
-         by: o[3], discriminator: o[4], derived: toInteger(o[5]), links: toInteger(o[6])}]->(b)`,
+    cypher.send(
+      `MATCH (a:_Entity {id: r[0]}) UNWIND r[3] AS o
+       MATCH (b:_Entity {id: o[0]})
+       CREATE (a)-[:$(r[2]) {id: o[1], type: r[1], properties: o[2],
+         by: o[3], discriminator: o[4], derived: o[5], links: o[6]}]->(b)`,
       rows,
     )
   }
 }
 
-function newEdge(set: WorkingSet, cell: EdgeCell): readonly PlainValue[] {
+function newEdge(set: WorkingSet, cell: EdgeCell): readonly Value[] {
   const { id, to, discriminator } = cell
   const [derived = null, links = null, properties = null, by = null] = edgeState(set, cell)
   const columns = [to, id, properties, by]
@@ -295,7 +286,7 @@ function newEdge(set: WorkingSet, cell: EdgeCell): readonly PlainValue[] {
 }
 
 /** What nearly all have in common (asserted, by one link, without discriminator) is not written. */
-function edgeState(set: WorkingSet, cell: EdgeCell): readonly PlainValue[] {
+function edgeState(set: WorkingSet, cell: EdgeCell): readonly Value[] {
   const { derived, links, properties } = cell
   return [derived || null, links === 1 ? null : links, properties, byOf(set, cell)]
 }

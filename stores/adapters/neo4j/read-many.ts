@@ -11,7 +11,8 @@ import type {
   VisibleRelationship,
 } from "../../graph/port.ts"
 import { propertiesOf } from "../../graph/text.ts"
-import type { Cypher, Value } from "./connection.ts"
+import type { Cypher } from "./connection.ts"
+import type { Value } from "./packed-rows.ts"
 import { type EntityRow, entityColumns, entityOfRow } from "./read-entities.ts"
 import { stateOf } from "./said.ts"
 

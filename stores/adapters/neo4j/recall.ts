@@ -10,8 +10,9 @@ import type { AliasColumns, NodeColumns } from "../../graph/write/fetched-rows.t
 import type { AliasName } from "../../graph/write/fetching.ts"
 import { type AliasCell, nameOfKey, type WorkingSet } from "../../graph/write/working-set.ts"
 import { aliasByName, claimsOfAlias, nodeById, recordsAtAlias } from "./columns.ts"
-import type { Parameters, Value } from "./connection.ts"
+import type { Parameters } from "./connection.ts"
 import type { Asking } from "./fetch.ts"
+import type { Value } from "./packed-rows.ts"
 import type { Shelf } from "./said.ts"
 
 /** The server would have to be asked. */
