@@ -83,7 +83,11 @@ function keeps(open: CacheAdapter["open"]): void {
     const cache = await open({ bytesMax: 5 * (size + cacheEntryBytesEstimate) })
     const value = new Uint8Array(size)
     const keys = Array.from({ length: 12 }, (_, i) => `key ${i}`)
-    for (const key of keys) await run(cache.getOrMake(tenant, key, minute, maker(value).make))
+    // Each ends a second after the one before: adapters agree on which goes first, since it is both
+    // the longest unused and the soonest to end, however many are put in one millisecond.
+    for (const [i, key] of keys.entries()) {
+      await run(cache.getOrMake(tenant, key, minute + i * 1_000, maker(value).make))
+    }
     const kept = new Set<string>()
     for (const key of keys.toReversed()) {
       const { made, make } = maker(value)
