@@ -81,7 +81,8 @@ export async function openOurs({ url, user = "", password = "" }: Server): Promi
 /**
  * A call has blocks in the order in which they came, up to the size of a transaction. No partition
  * may be in two calls, so a call waits for the one before; the next is put together meanwhile. The
- * sink's actor begins with the first block that comes, and takes what has come during a call.
+ * sink's actor begins with the first block that comes, and takes what has come during a call: twice
+ * as many records with each further call stand for that.
  */
 async function feed(
   sink: GraphSinkShape,

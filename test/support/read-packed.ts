@@ -18,7 +18,7 @@ export const client = bolt as unknown as {
     }
   }
   readonly packstream: {
-    readonly v1: {
+    readonly [version in "v1" | "v2" | "default"]: {
       readonly Packer: new (chunker: Chunker) => { packable(value: unknown): () => void }
       readonly Unpacker: new () => { unpack(bytes: Bytes): unknown }
     }
@@ -34,8 +34,15 @@ export const bytesOf = (bytes: Buffer): Bytes => new (client.channel.alloc(0).co
 
 const end = Buffer.alloc(2)
 
-export const readPacked = ({ chunks }: PackedRows): unknown =>
-  readMessage(Buffer.concat([...chunks, end]))
+export function readPacked({ chunks }: PackedRows): unknown {
+  // The client passes over a chunk without bytes that comes first.
+  for (const chunk of chunks) {
+    if (chunk.length <= end.length || chunk.readUInt16BE() !== chunk.length - end.length) {
+      throw new Error(`a chunk of ${chunk.length} bytes begins with another length`)
+    }
+  }
+  return readMessage(Buffer.concat([...chunks, end]))
+}
 
 /** The only value of a message in chunks. */
 export function readMessage(chunked: Buffer): unknown {

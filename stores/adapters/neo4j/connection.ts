@@ -8,7 +8,8 @@ import {
   neo4jConnectMillisMax,
   neo4jRowsPerStatement,
 } from "../../../protocols/limits.ts"
-import { PackedRows, passPackedRows, type Value } from "./packed-rows.ts"
+import { PackedRows, type Value } from "./packed-rows.ts"
+import { passPackedRows } from "./pass-packed-rows.ts"
 
 /** Where a store lives. Several stores of one database have nothing in common but its indexes. */
 export interface Neo4jAddress {

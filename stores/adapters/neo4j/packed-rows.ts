@@ -1,15 +1,14 @@
 /**
- * Rows of a statement as the bytes that the server reads, made where the statement is.
+ * Rows of a statement as the bytes that the server reads, made where the statement is. The client
+ * writes all else of a statement, and lets these pass (`pass-packed-rows.ts`).
  *
- * The client makes a function of each value, asks of each list which type of the server's it may
- * be, and copies each text twice, into pieces of 1,400 bytes. Where rows are most of what leaves,
- * that was a sixth of this side's time (decision 0026). All else of a statement the client writes;
- * it is told here to let rows pass as they are.
+ * It makes a function of each value, asks of each list which type of the server's it may be, and
+ * copies each text twice, into pieces of 1,400 bytes. Where rows are most of what leaves, that was
+ * a sixth of this side's time (decision 0026).
  *
  * Formats: PackStream 1 (https://neo4j.com/docs/bolt/current/packstream/) in chunks of Bolt
  * (https://neo4j.com/docs/bolt/current/bolt/message/).
  */
-import * as bolt from "neo4j-driver-bolt-connection"
 import { invariant } from "../../../protocols/errors.ts"
 
 /** Whole numbers become integers of the server, other ones floating ones. */
@@ -22,6 +21,11 @@ export class PackedRows {
 
   constructor(rows: readonly Value[]) {
     this.chunks = packing.chunksOf(rows)
+  }
+
+  /** A client that does not let them pass asks for this, and would write them as another value. */
+  [Symbol.iterator](): never {
+    invariant(false, "The client of Neo4j lets packed rows pass.")
   }
 }
 
@@ -41,16 +45,16 @@ const kinds = {
   text8: 0xd0,
   list8: 0xd4,
 } as const
-/** Of what has a length below it, that is a part of the first byte. */
-const tinyMax = 0x10
+/** Of what has fewer items or bytes, their number is a part of the first byte. */
+const tinySizeEnd = 0x10
 /** A first byte, and a number or a length behind it. */
 const headBytesMax = 9
 /** Length of a chunk, before it. */
 const chunkHeadBytes = 2
 /** The most that a chunk has with its length; memory is taken in pieces as large. */
 const chunkBytes = chunkHeadBytes + 0xffff
-/** Text up to so many characters is short enough for a loop. */
-const shortText = 32
+/** Text of so many UTF-16 units is short enough for a loop. */
+const shortTextUnitsMax = 32
 /** With less left, the next rows begin in new memory. */
 const memoryBytesMin = 1_024
 
@@ -82,19 +86,19 @@ class Packing {
   }
 
   #list(values: readonly Value[]): void {
-    invariant(Array.isArray(values), "A row has values that the server knows.")
+    invariant(Array.isArray(values), `A row has no value that is a ${typeof values}.`)
     this.#need(headBytesMax)
-    if (values.length < tinyMax) this.#put(kinds.tinyList | values.length)
+    if (values.length < tinySizeEnd) this.#put(kinds.tinyList | values.length)
     else this.#sized(kinds.list8, values.length)
     for (const value of values) this.#value(value)
   }
 
   #text(text: string): void {
     const { length } = text
-    this.#need(headBytesMax + shortText)
-    if (length <= shortText && this.#plain(text)) return
+    this.#need(headBytesMax + shortTextUnitsMax)
+    if (length <= shortTextUnitsMax && this.#plain(text)) return
     const bytes = Buffer.byteLength(text)
-    if (bytes < tinyMax) this.#put(kinds.tinyText | bytes)
+    if (bytes < tinySizeEnd) this.#put(kinds.tinyText | bytes)
     else this.#sized(kinds.text8, bytes)
     if (bytes > chunkBytes - this.#at) return this.#copy(Buffer.from(text))
     this.#at += this.#memory.write(text, this.#at, bytes === length ? "latin1" : "utf8")
@@ -104,7 +108,7 @@ class Packing {
   #plain(text: string): boolean {
     const { length } = text
     const memory = this.#memory
-    const at = this.#at + (length < tinyMax ? 1 : 2)
+    const at = this.#at + (length < tinySizeEnd ? 1 : 2)
     let all = 0
     for (let i = 0; i < length; i++) {
       const unit = text.charCodeAt(i)
@@ -112,7 +116,7 @@ class Packing {
       all |= unit
     }
     if (all >= 0x80) return false
-    if (length < tinyMax) this.#put(kinds.tinyText | length)
+    if (length < tinySizeEnd) this.#put(kinds.tinyText | length)
     else this.#sized(kinds.text8, length)
     this.#at += length
     return true
@@ -192,7 +196,7 @@ class Packing {
   /** A chunk without bytes would end the statement. */
   #close(): void {
     const size = this.#at - this.#from - chunkHeadBytes
-    if (size === 0) return
+    invariant(size > 0 && size <= 0xffff, "A chunk has bytes, and as many as its length can say.")
     this.#memory.writeUInt16BE(size, this.#from)
     this.#chunks.push(this.#memory.subarray(this.#from, this.#at))
   }
@@ -205,39 +209,3 @@ class Packing {
 }
 
 const packing = new Packing()
-
-/** What is behind the client's types. */
-interface Client {
-  readonly packstream: { readonly v1: { readonly Packer: { readonly prototype: ValuePacker } } }
-  readonly channel: { readonly alloc: (bytes: number) => ChannelBuffer }
-}
-
-interface ValuePacker {
-  packable(this: ValuePacker, value: unknown, ...rest: unknown[]): () => void
-  /** Where chunks of a connection are put together. */
-  readonly _ch: { flush(): void; readonly _ch: { write(bytes: ChannelBuffer): void } }
-}
-
-interface ChannelBuffer {
-  readonly constructor: new (bytes: Buffer) => ChannelBuffer
-}
-
-let isTaught = false
-
-/** All connections of this thread let packed rows pass. */
-export function passPackedRows(): void {
-  if (isTaught) return
-  isTaught = true
-  const { packstream, channel } = bolt as unknown as Client
-  const ChannelBytes = channel.alloc(0).constructor
-  const { prototype } = packstream.v1.Packer
-  const { packable } = prototype
-  prototype.packable = function (value, ...rest) {
-    if (!(value instanceof PackedRows)) return packable.call(this, value, ...rest)
-    return () => {
-      const chunker = this._ch
-      chunker.flush()
-      for (const chunk of value.chunks) chunker._ch.write(new ChannelBytes(chunk))
-    }
-  }
-}
