@@ -12,6 +12,13 @@ export function foldedWords(text: string): readonly string[] {
   return words.some(isLong) ? words.map(cut) : words
 }
 
+/**
+ * The text with what is beyond ASCII as it counts for words: a letter without its mark, a space
+ * where there is no letter. Most texts are of ASCII then, and have the same words as before.
+ */
+export const plainerText = (text: string): string =>
+  text.replace(beyondAscii, (run) => withoutMarks(run.toLowerCase()).replace(noWord, " "))
+
 const isLong = (word: string): boolean => word.length >= indexedWordCharactersMax
 
 const cut = (word: string): string =>
@@ -27,5 +34,8 @@ const withoutMarks = (lower: string): string =>
 const plainText = /^[\0-\x7f]*$/
 const plainWord = /[a-z0-9]+/g
 
+const beyondAscii = /[^\0-\x7f]+/g
+
 // The mark of a text that is indexed in part is a word as well.
 const anyWord = new RegExp(`[\\p{L}\\p{N}]+|${cutMark}`, "gu")
+const noWord = new RegExp(`[^\\p{L}\\p{N}${cutMark}]+`, "gu")

@@ -2,15 +2,19 @@
 import { filterPhraseCharactersMax } from "../../../protocols/limits.ts"
 import type { PropertyFilter } from "../../graph/port.ts"
 import { cutMark } from "../../graph/text.ts"
-import { foldedWords } from "../../graph/words.ts"
+import { foldedWords, plainerText } from "../../graph/words.ts"
+import { joinedPlainWords } from "./plain-words.ts"
 
 /** The words of an entity's text behind their tenant's number, and one that stands for its type. */
 export function indexedWords(tenant: number, type: number, text: string): string {
-  const words = new Set(foldedWords(withoutType(text)))
-  if (words.size === 0) return typeWord(tenant, type)
+  const searched = plainerText(withoutType(text))
   const between = ` ${tenant}.`
-  return `${typeWord(tenant, type)}${between}${[...words].join(between)}`
+  const words = joinedPlainWords(searched, between) ?? joinedWords(searched, between)
+  return `${typeWord(tenant, type)}${words}`
 }
+
+const joinedWords = (text: string, between: string): string =>
+  [...new Set(foldedWords(text))].map((word) => `${between}${word}`).join("")
 
 /** What finds the entities that have words with these beginnings: all terms together. */
 export const queryOfWords = (tenant: number, words: readonly string[]): readonly string[] =>
