@@ -36,11 +36,14 @@ describe("a set of fingerprints", () => {
   it("has all that was added, also once it has grown, and hardly anything else", () => {
     const prints = new Fingerprints(17)
     const count = 20_000
-    for (let i = 0; i < count; i++) prints.add(1, `name ${i}`)
-    for (let i = 0; i < count; i++) expect(prints.has(1, `name ${i}`)).toBe(true)
+    for (let i = 0; i < count; i++) prints.add(1, 0, `name ${i}`)
+    for (let i = 0; i < count; i++) expect(prints.has(1, 0, `name ${i}`)).toBe(true)
     const others = Array.from({ length: count }, (_, i) => `other ${i}`)
-    expect(others.filter((name) => prints.has(1, name))).toEqual([])
-    expect(others.filter((_, i) => prints.has(2, `name ${i}`))).toEqual([])
+    expect(others.filter((name) => prints.has(1, 0, name))).toEqual([])
+    expect(others.filter((_, i) => prints.has(2, 0, `name ${i}`))).toEqual([])
+    for (const of of [1, 2 ** 32, 2 ** 36]) {
+      expect(others.filter((_, i) => prints.has(1, of, `name ${i}`))).toEqual([])
+    }
     expect(prints.size).toBe(count)
   })
 
@@ -48,11 +51,13 @@ describe("a set of fingerprints", () => {
     const kinds = Array.from({ length: 8 }, (_, kind) => kind)
     for (const kind of kinds) {
       const prints = new Fingerprints(17)
-      for (const number of kinds) prints.add(kind, `${number}/name`)
+      for (const number of kinds) prints.add(kind, number, `${number}/name`)
       const others = kinds.filter((other) => other !== kind)
-      expect(
-        others.filter((other) => kinds.some((number) => prints.has(other, `${number}/name`))),
-      ).toEqual([])
+      const isMet = (other: number) =>
+        kinds.some((of) => kinds.some((number) => prints.has(other, of, `${number}/name`)))
+      expect(others.filter(isMet)).toEqual([])
+      const ofOthers = kinds.filter((of) => others.some((at) => prints.has(kind, of, `${at}/name`)))
+      expect(ofOthers).toEqual(kinds.filter((of) => of !== kind))
     }
   })
 })
@@ -61,18 +66,18 @@ describe("what a writer keeps of a tenant", () => {
   it("says that a name is not there, of a tenant that had nothing when it began", () => {
     const kept = keptAfter(making("a"))
     kept.locked(tenant, { turn: 1, mark: "mark", isEmpty: false })
-    expect(kept.isAbsent(tenant, "entity", "8/b")).toBe(true)
-    expect(kept.isAbsent(tenant, "entity", "8/a")).toBe(false)
-    expect(kept.isAbsent(tenant, "record", "8/a")).toBe(true)
-    expect(kept.isAbsent(tenant + 1, "entity", "8/b")).toBe(false)
+    expect(kept.isAbsent(tenant, "entity", 8, "b")).toBe(true)
+    expect(kept.isAbsent(tenant, "entity", 8, "a")).toBe(false)
+    expect(kept.isAbsent(tenant, "record", 8, "a")).toBe(true)
+    expect(kept.isAbsent(tenant + 1, "entity", 8, "b")).toBe(false)
   })
 
   it("says nothing of names, of a tenant that had something", () => {
     const kept = new KeptRows()
     kept.locked(tenant, { ...empty, isEmpty: false })
     kept.learn({ set: making("a"), mark: "mark", turned })
-    expect(kept.isAbsent(tenant, "entity", "8/b")).toBe(false)
-    expect(kept.end(tenant, "8/a")).toMatchObject({ id: 1 })
+    expect(kept.isAbsent(tenant, "entity", 8, "b")).toBe(false)
+    expect(kept.end(tenant, 8, "a")).toMatchObject({ id: 1 })
   })
 
   it.each([
@@ -82,8 +87,8 @@ describe("what a writer keeps of a tenant", () => {
   ])("goes where the lock shows %s", (_, standing) => {
     const kept = keptAfter(making("a"))
     kept.locked(tenant, { ...standing, isEmpty: false })
-    expect(kept.isAbsent(tenant, "entity", "8/b")).toBe(false)
-    expect(kept.end(tenant, "8/a")).toBeUndefined()
+    expect(kept.isAbsent(tenant, "entity", 8, "b")).toBe(false)
+    expect(kept.end(tenant, 8, "a")).toBeUndefined()
   })
 
   it("is as the last transaction has left an end of relationships", () => {
@@ -94,20 +99,20 @@ describe("what a writer keeps of a tenant", () => {
     Object.assign(first ?? {}, { asserted: 2, revision: 7 })
     set.removeNode(2)
     kept.learn({ set, mark: "next", turned })
-    expect(kept.end(tenant, "8/a")).toMatchObject({ id: 1, asserted: 2, revision: 7 })
-    expect(kept.end(tenant, "8/b")).toBeUndefined()
+    expect(kept.end(tenant, 8, "a")).toMatchObject({ id: 1, asserted: 2, revision: 7 })
+    expect(kept.end(tenant, 8, "b")).toBeUndefined()
     kept.locked(tenant, { turn: 2, mark: "next", isEmpty: false })
-    expect(kept.end(tenant, "8/a")).toBeDefined()
+    expect(kept.end(tenant, 8, "a")).toBeDefined()
   })
 
   it("is bounded between transactions, and asked for again beyond that", () => {
     const keys = Array.from({ length: neo4jEndsKeptMax + 1 }, (_, i) => `k${i}`)
     const kept = keptAfter(making(...keys))
-    expect(kept.end(tenant, "8/k0")).toBeDefined()
+    expect(kept.end(tenant, 8, "k0")).toBeDefined()
     kept.bound()
-    expect(kept.end(tenant, "8/k0")).toBeUndefined()
-    expect(kept.isAbsent(tenant, "entity", "8/k0")).toBe(false)
-    expect(kept.isAbsent(tenant, "entity", "8/other")).toBe(true)
+    expect(kept.end(tenant, 8, "k0")).toBeUndefined()
+    expect(kept.isAbsent(tenant, "entity", 8, "k0")).toBe(false)
+    expect(kept.isAbsent(tenant, "entity", 8, "other")).toBe(true)
   })
 
   it("lets go of the ends first whose tenant was locked longest ago", () => {
@@ -122,7 +127,7 @@ describe("what a writer keeps of a tenant", () => {
     kept.locked(6, empty)
     kept.learn({ set: makingOf(6, ["k0"]), mark: "mark", turned: new Set([6]) })
     kept.bound()
-    const isKept = (of: number) => kept.end(of, "8/k0") !== undefined
+    const isKept = (of: number) => kept.end(of, 8, "k0") !== undefined
     expect(tenants.map(isKept)).toEqual([true, false, true])
   })
 })

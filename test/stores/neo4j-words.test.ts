@@ -35,7 +35,9 @@ it("are those that a search looks for, whatever the text is", () => {
 })
 
 it("come once each, in the order in which they were met, behind their tenant's number", () => {
-  expect(indexed("A drop, a Dropper; DROP 'a' dropped.")).toBe("7#35 7.a 7.drop 7.dropper 7.dropped")
+  expect(indexed("A drop, a Dropper; DROP 'a' dropped.")).toBe(
+    "7#35 7.a 7.drop 7.dropper 7.dropped",
+  )
   expect(indexed("“Café” — naïve")).toBe("7#35 7.cafe 7.naive")
 })
 

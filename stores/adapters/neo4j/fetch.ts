@@ -5,6 +5,7 @@
  */
 import { neo4jRowsBesideMin, recordsAskedAheadMax } from "../../../protocols/limits.ts"
 import { noAliases, noProperties } from "../../graph/text.ts"
+import { Keyed } from "../../graph/write/cells.ts"
 import type { AliasColumns, NodeColumns } from "../../graph/write/fetched-rows.ts"
 import type { AliasName, Ends, Fetching, KeyOf, Question } from "../../graph/write/fetching.ts"
 import { nameOfEnds, nameOfKey, type WorkingSet } from "../../graph/write/working-set.ts"
@@ -22,7 +23,7 @@ import {
   recordsAtAlias,
 } from "./columns.ts"
 import type { Cypher } from "./connection.ts"
-import type { KeptEnd, KeptRows, NameKind } from "./kept.ts"
+import type { KeptEnd, KeptRows } from "./kept.ts"
 import type { Loading } from "./load.ts"
 import type { Value } from "./packed-rows.ts"
 import { aliasesAt, namesOf, type RecordName, type Shelf, saidOf } from "./said.ts"
@@ -40,7 +41,9 @@ export class Fetch implements Fetching {
   readonly #kept: KeptRows
   readonly #beside: Cypher | undefined
   readonly #tenant: number
-  readonly #asked = { entity: new Set<string>(), alias: new Set<string>() }
+  /** What was asked for before and is not here is not there. */
+  readonly #entitiesAsked = new Keyed<true>()
+  readonly #aliasesAsked = new Set<string>()
 
   constructor({ cypher, set, shelf, kept }: Asking, tenant: number, beside?: Cypher) {
     this.#cypher = cypher
@@ -56,11 +59,8 @@ export class Fetch implements Fetching {
   }
 
   async records(wanted: Iterable<RecordName>): Promise<void> {
-    const names = this.#unknown(
-      wanted,
-      "record",
-      ([source, key]) => nameOfKey(source, key),
-      (name) => this.#set.records.get(name) !== undefined,
+    const names = this.#unknownKeys(wanted, "record", (source, key) =>
+      this.#set.recordsByKey.has(source, key),
     )
     const rows = await this.#each<RecordColumns>(
       `MATCH (d:_Record {source: r[0], key: r[1]}) WHERE d.tenant = $tenant RETURN ${record}`,
@@ -88,8 +88,8 @@ export class Fetch implements Fetching {
   }
 
   #putRecord([source, key, text]: RecordColumns): number {
-    const known = this.#set.records.get(nameOfKey(source, key))
-    if (known !== undefined) return known.id
+    const known = this.#set.recordsByKey.get(source, key)
+    if (known !== undefined) return known
     const { nodes, links, ...state } = saidOf(text)
     const id = ++this.#set.numbers.record
     const tenant = this.#tenant
@@ -117,11 +117,11 @@ export class Fetch implements Fetching {
   }
 
   async nodesByKey(wanted: Iterable<KeyOf>): Promise<void> {
-    const unknown = this.#unknown(wanted, "entity", nameOfEntity, (name) => {
-      const kept = this.#kept.end(this.#tenant, name)
-      if (kept?.asserted === 0 && !this.#set.nodesByKey.has(name)) this.#putEnd(kept)
-      const id = this.#set.nodesByKey.get(name)
-      return id === undefined ? !this.#isFirst("entity", name) : this.#isWhole(id)
+    const unknown = this.#unknownKeys(wanted, "entity", (type, key) => {
+      const kept = this.#kept.end(this.#tenant, type, key)
+      if (kept?.asserted === 0 && !this.#set.nodesByKey.has(type, key)) this.#putEnd(kept)
+      const id = this.#set.nodesByKey.get(type, key)
+      return id === undefined ? !this.#entitiesAsked.add(type, key, true) : this.#isWhole(id)
     })
     this.#putNodes(
       await this.#each<NodeColumns>(
@@ -133,11 +133,11 @@ export class Fetch implements Fetching {
 
   /** A text of some thousand characters for each end of each relationship is most of the answer. */
   async endsByKey(wanted: Iterable<KeyOf>): Promise<void> {
-    const unknown = this.#unknown(wanted, "entity", nameOfEntity, (name) => {
-      if (this.#set.nodesByKey.has(name)) return true
-      const kept = this.#kept.end(this.#tenant, name)
+    const unknown = this.#unknownKeys(wanted, "entity", (type, key) => {
+      if (this.#set.nodesByKey.has(type, key)) return true
+      const kept = this.#kept.end(this.#tenant, type, key)
       if (kept !== undefined) this.#putEnd(kept)
-      return kept !== undefined || !this.#isFirst("entity", name)
+      return kept !== undefined || !this.#entitiesAsked.add(type, key, true)
     })
     type Row = [id: number, type: number, key: string, asserted: number, revision: number]
     const rows = await this.#each<Row>(
@@ -168,12 +168,9 @@ export class Fetch implements Fetching {
     return this.#set.nodes.get(id) !== undefined && !this.#shelf.ofEnds.has(id)
   }
 
-  /** What was asked for before and is not here is not there. */
-  #isFirst(what: "entity" | "alias", name: string): boolean {
-    const asked = this.#asked[what]
-    if (asked.has(name)) return false
-    asked.add(name)
-    return true
+  #isAliasFirst(name: string): boolean {
+    const { size } = this.#aliasesAsked
+    return this.#aliasesAsked.add(name).size > size
   }
 
   #putNodes(rows: readonly NodeColumns[]): void {
@@ -207,7 +204,7 @@ export class Fetch implements Fetching {
       wanted,
       "alias",
       ([type, scheme, value]) => nameOfKey(type, scheme, value),
-      (name) => this.#set.aliasesByName.has(name) || !this.#isFirst("alias", name),
+      (name) => this.#set.aliasesByName.has(name) || !this.#isAliasFirst(name),
     )
     this.#putAliases(await this.#each<AliasColumns>(aliasByName, names))
   }
@@ -269,7 +266,7 @@ export class Fetch implements Fetching {
       (id) => this.#set.links.get(id)?.record ?? [],
     )
     return distinct(records).flatMap((id) => {
-      const cell = this.#set.recordsById.get(id)
+      const cell = this.#set.records.get(id)
       return cell === undefined ? [] : [[cell.source, cell.key] as const]
     })
   }
@@ -345,17 +342,33 @@ export class Fetch implements Fetching {
     return { nodes: nodes.map(([id]) => id), edges: edges.map(([id]) => id) }
   }
 
-  /** Each once by its name, but for what is known here and what the tenant does not have. */
+  /** Each once, but for what is known here and what the tenant does not have. */
+  #unknownKeys(
+    wanted: Iterable<KeyOf>,
+    kind: "record" | "entity",
+    isKnown: (of: number, key: string) => boolean,
+  ): readonly KeyOf[] {
+    const unknown = new Keyed<true>()
+    const keys: KeyOf[] = []
+    for (const one of wanted) {
+      const [of, key] = one
+      if (isKnown(of, key) || this.#kept.isAbsent(this.#tenant, kind, of, key)) continue
+      if (unknown.add(of, key, true)) keys.push(one)
+    }
+    return keys
+  }
+
+  /** Likewise, by names that are put together. */
   #unknown<A>(
     wanted: Iterable<A>,
-    kind: NameKind,
+    kind: "alias" | "edge",
     nameOf: (one: A) => string,
     isKnown: (name: string) => boolean,
   ): readonly A[] {
     const unknown = new Map<string, A>()
     for (const one of wanted) {
       const name = nameOf(one)
-      if (isKnown(name) || this.#kept.isAbsent(this.#tenant, kind, name)) continue
+      if (isKnown(name) || this.#kept.isAbsent(this.#tenant, kind, 0, name)) continue
       unknown.set(name, one)
     }
     return [...unknown.values()]
@@ -380,8 +393,6 @@ export class Fetch implements Fetching {
 
 /** No text of an entity: whoever takes it for one fails. */
 const notFetched = { properties: "", aliases: "" }
-
-const nameOfEntity = ([type, key]: KeyOf): string => nameOfKey(type, key)
 
 function distinct<A>(wanted: Iterable<A>, nameOf: (one: A) => unknown = (one) => one): A[] {
   const byName = new Map<unknown, A>()

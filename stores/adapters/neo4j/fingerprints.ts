@@ -1,7 +1,7 @@
 /**
- * A set of texts of several kinds that may only err on one side: what was added is always there;
- * what was not may seem to be, for one text in 60 million where four million were added. Six bytes
- * for a text, twice over for room, and nothing for the garbage collector to look at.
+ * A set of numbered texts of several kinds that may only err on one side: what was added is always
+ * there; what was not may seem to be, for one text in 60 million where four million were added. Six
+ * bytes for a text, twice over for room, and nothing for the garbage collector to look at.
  *
  * 48 bits instead of 32: a transaction asks for some 30,000 texts, and what is decided ahead of its
  * locks comes to nothing where one of them seems to be there. Of 50,000 that were added, 32 bits
@@ -29,13 +29,13 @@ export class Fingerprints {
     return this.#size
   }
 
-  has(kind: number, text: string): boolean {
-    this.#look(kind, text)
+  has(kind: number, of: number, text: string): boolean {
+    this.#look(kind, of, text)
     return this.#slots[this.#slotOf(this.#print, this.#rest)] !== 0
   }
 
-  add(kind: number, text: string): void {
-    this.#look(kind, text)
+  add(kind: number, of: number, text: string): void {
+    this.#look(kind, of, text)
     if (!this.#put(this.#print, this.#rest)) return
     if (++this.#size * 2 > this.#slots.length) this.#grow()
   }
@@ -67,11 +67,12 @@ export class Fingerprints {
   }
 
   /**
-   * FNV-1a twice over, with multipliers of its 32-bit prime and of MurmurHash3. The kind is mixed
-   * in before the text: side by side, kind 1 with "2/a" and kind 2 with "1/a" would be one.
+   * FNV-1a twice over, with multipliers of its 32-bit prime and of MurmurHash3. The kind and the
+   * number are mixed in before the text: side by side, 1 with "2/a" and 2 with "1/a" would be one.
    */
-  #look(kind: number, text: string): void {
-    let one = mixed(this.#seed ^ mixed(kind))
+  #look(kind: number, of: number, text: string): void {
+    const [low, high] = [of % 2 ** 32, Math.floor(of / 2 ** 32)]
+    let one = mixed(mixed(mixed(this.#seed ^ mixed(kind)) ^ low) ^ high)
     let other = mixed(one)
     for (let i = 0; i < text.length; i++) {
       const code = text.charCodeAt(i)

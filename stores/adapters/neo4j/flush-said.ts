@@ -73,7 +73,7 @@ export function byOf(set: WorkingSet, { id }: EdgeCell): string {
 }
 
 function recordOf(set: WorkingSet, id: number): RecordCell {
-  const cell = set.recordsById.get(id)
+  const cell = set.records.get(id)
   invariant(cell !== undefined, "A record that is spoken of was fetched.")
   return cell
 }

@@ -91,7 +91,7 @@ function flushPairs(
 ): ReadonlySet<RecordCell> {
   const pairs = set.assertions.in("new").flatMap((assertion): readonly Pair[] => {
     const node = set.nodes.get(assertion.node)
-    const record = set.recordsById.get(assertion.record)
+    const record = set.records.get(assertion.record)
     if (node?.state !== "new" || node.asserted !== 1 || record?.state !== "new") return []
     return [{ assertion, node, record }]
   })

@@ -11,7 +11,8 @@
  */
 import { randomBytes, randomInt } from "node:crypto"
 import { internedNamesMax, neo4jEndsKeptMax, neo4jNamesKeptMax } from "../../../protocols/limits.ts"
-import { type NodeCell, nameOfKey, type WorkingSet } from "../../graph/write/working-set.ts"
+import { Keyed } from "../../graph/write/cells.ts"
+import type { NodeCell, WorkingSet } from "../../graph/write/working-set.ts"
 import { Fingerprints } from "./fingerprints.ts"
 
 const kinds = { record: 1, entity: 2, alias: 3, edge: 4 } as const
@@ -41,7 +42,7 @@ interface KeptTenant {
   mark: string | null
   /** All that the tenant has was written from here. */
   readonly isWhole: boolean
-  readonly ends: Map<string, KeptEnd>
+  readonly ends: Keyed<KeptEnd>
 }
 
 const markBytes = 12
@@ -70,7 +71,7 @@ export class KeptRows {
       return
     }
     this.drop(tenant)
-    this.#tenants.set(tenant, { turn, mark, isWhole: isEmpty, ends: new Map() })
+    this.#tenants.set(tenant, { turn, mark, isWhole: isEmpty, ends: new Keyed() })
   }
 
   /** What the tenant's last turn has left there, as far as is known. */
@@ -82,13 +83,16 @@ export class KeptRows {
     return this.#tenants.get(tenant)?.isWhole === true
   }
 
-  /** The tenant has nothing of this name. */
-  isAbsent(tenant: number, kind: NameKind, name: string): boolean {
-    return this.isWhole(tenant) && !this.#names.has(kinds[kind], name)
+  /**
+   * The tenant has nothing of this name. `of` is the source of a record and the type of an entity;
+   * names of aliases and relationships are whole by themselves, and of 0.
+   */
+  isAbsent(tenant: number, kind: NameKind, of: number, name: string): boolean {
+    return this.isWhole(tenant) && !this.#names.has(kinds[kind], of, name)
   }
 
-  end(tenant: number, name: string): KeptEnd | undefined {
-    return this.#tenants.get(tenant)?.ends.get(name)
+  end(tenant: number, type: number, key: string): KeptEnd | undefined {
+    return this.#tenants.get(tenant)?.ends.get(type, key)
   }
 
   /** Of a transaction that is on its way: where it fails, its tenants are without its mark. */
@@ -99,26 +103,23 @@ export class KeptRows {
       known.turn++
       known.mark = mark
     }
-    for (const name of set.records.keys()) this.#names.add(kinds.record, name)
-    for (const name of set.nodesByKey.keys()) this.#names.add(kinds.entity, name)
-    for (const name of set.aliasesByName.keys()) this.#names.add(kinds.alias, name)
-    for (const name of set.edgesByEnds.keys()) this.#names.add(kinds.edge, name)
+    for (const [source, key] of set.recordsByKey) this.#names.add(kinds.record, source, key)
+    for (const [type, key] of set.nodesByKey) this.#names.add(kinds.entity, type, key)
+    for (const name of set.aliasesByName.keys()) this.#names.add(kinds.alias, 0, name)
+    for (const name of set.edgesByEnds.keys()) this.#names.add(kinds.edge, 0, name)
     this.#learnEnds(set)
   }
 
   #learnEnds(set: WorkingSet): void {
-    for (const [name, id] of set.nodesByKey) {
-      const cell = set.nodes.get(id)
-      const ends = cell && this.#tenants.get(cell.tenant)?.ends
-      if (cell === undefined || ends === undefined) continue
-      const { type, key, asserted, revision } = cell
-      if (!ends.has(name)) this.#ends++
-      ends.set(name, { id, type, key, asserted, revision })
+    for (const { id, tenant, type, key, asserted, revision } of set.nodes.values()) {
+      const ends = this.#tenants.get(tenant)?.ends
+      if (ends === undefined) continue
+      if (!ends.has(type, key)) this.#ends++
+      ends.set(type, key, { id, type, key, asserted, revision })
     }
     for (const { tenant, type, key } of set.nodes.gone) {
-      const name = nameOfKey(type, key)
-      if (set.nodesByKey.has(name)) continue
-      if (this.#tenants.get(tenant)?.ends.delete(name)) this.#ends--
+      if (set.nodesByKey.has(type, key)) continue
+      if (this.#tenants.get(tenant)?.ends.delete(type, key)) this.#ends--
     }
   }
 

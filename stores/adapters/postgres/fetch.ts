@@ -87,7 +87,7 @@ export class Fetch implements Fetching {
 
   async nodesByKey(wanted: Iterable<KeyOf>): Promise<void> {
     const unknown = distinct(wanted, ([type, key]) => nameOfKey(type, key)).filter(
-      ([type, key]) => !this.#set.nodesByKey.has(nameOfKey(type, key)),
+      ([type, key]) => !this.#set.nodesByKey.has(type, key),
     )
     if (unknown.length === 0) return
     this.#putNodes(

@@ -62,6 +62,62 @@ export function change(cell: Cell): void {
   if (cell.state === "kept") cell.state = "changed"
 }
 
+/**
+ * Values by a number and a text. A text put together of the two would be hashed anew with each
+ * look, and that is what a writer does most; the texts of records and entities are hashed once.
+ */
+export class Keyed<V> {
+  readonly #byNumber = new Map<number, Map<string, V>>()
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  get(of: number, text: string): V | undefined {
+    return this.#byNumber.get(of)?.get(text.toWellFormed())
+  }
+
+  has(of: number, text: string): boolean {
+    return this.#byNumber.get(of)?.has(text.toWellFormed()) === true
+  }
+
+  set(of: number, text: string, value: V): void {
+    let byText = this.#byNumber.get(of)
+    if (byText === undefined) {
+      byText = new Map()
+      this.#byNumber.set(of, byText)
+    }
+    const before = byText.size
+    byText.set(text.toWellFormed(), value)
+    this.#size += byText.size - before
+  }
+
+  /** Whether it was not there. */
+  add(of: number, text: string, value: V): boolean {
+    if (this.has(of, text)) return false
+    this.set(of, text, value)
+    return true
+  }
+
+  delete(of: number, text: string): boolean {
+    const isGone = this.#byNumber.get(of)?.delete(text.toWellFormed()) === true
+    if (isGone) this.#size--
+    return isGone
+  }
+
+  clear(): void {
+    this.#byNumber.clear()
+    this.#size = 0
+  }
+
+  *[Symbol.iterator](): Generator<readonly [of: number, text: string, value: V]> {
+    for (const [of, byText] of this.#byNumber) {
+      for (const [text, value] of byText) yield [of, text, value]
+    }
+  }
+}
+
 /** A set for each key. */
 export class Groups<K, V> {
   readonly #sets = new Map<K, Set<V>>()

@@ -7,6 +7,7 @@ import { aliasStubKey } from "../../../protocols/graph.ts"
 import { judge } from "../../../protocols/sameness.ts"
 import { aliasesOf, isRevoked } from "../text.ts"
 import { dedupeRowOf, parseRefs } from "./block-writer.ts"
+import { Keyed } from "./cells.ts"
 import type { AliasName, Ends, Fetching, KeyOf, Question } from "./fetching.ts"
 import type { WireBlock, WireEnd, WireEntity, WireRecord } from "./wire.ts"
 import { type LinkCell, nameOfKey, recordRowOf, type WorkingSet } from "./working-set.ts"
@@ -114,21 +115,21 @@ function liveRecords(
   blocks: readonly WireBlock[],
   sourceOf: (block: WireBlock) => number,
 ): readonly LiveRecord[] {
-  const times = new Map<string, number>()
+  const times = new Keyed<number>()
   const all = blocks.flatMap((block) => {
     const run = { epoch: block[6], count: block[7] }
+    const source = sourceOf(block)
     return block[9].map((record) => {
-      const name = nameOfKey(sourceOf(block), record[1])
-      times.set(name, (times.get(name) ?? 0) + 1)
-      return { record, run, name }
+      times.set(source, record[1], (times.get(source, record[1]) ?? 0) + 1)
+      return { record, run, source }
     })
   })
-  return all.flatMap(({ record, run, name }) => {
-    const [ordinal, , version, hash, , , deadLetter, retracts] = record
-    const row = set.records.get(name)
+  return all.flatMap(({ record, run, source }) => {
+    const [ordinal, key, version, hash, , , deadLetter, retracts] = record
+    const row = set.recordOf(source, key)
     const known = row && recordRowOf(row)
     const incoming = { run, ordinal, version: version ?? undefined, hash, retracts }
-    const isSole = times.get(name) === 1
+    const isSole = times.get(source, key) === 1
     if (deadLetter !== null) return []
     if (isSole && judge(dedupeRowOf(known), incoming) !== "accepted") return []
     const held = parseRefs(row?.refs ?? "/")
@@ -157,8 +158,9 @@ function named(
       }
     }
   }
-  const own = new Set(keys.map(([type, key]) => nameOfKey(type, key)))
-  const others = ends.filter(([type, key]) => !own.has(nameOfKey(type, key)))
+  const own = new Keyed<true>()
+  for (const [type, key] of keys) own.set(type, key, true)
+  const others = ends.filter(([type, key]) => !own.has(type, key))
   return [
     () => fetch.nodesByKey(keys),
     () => fetch.aliasesByName(aliases),
@@ -171,7 +173,7 @@ function concernOf(
   live: readonly LiveRecord[],
   types: (name: string) => number,
 ): Concern {
-  const nodeOf = (entity: WireEntity) => set.nodesByKey.get(nameOfKey(types(entity[0]), entity[1]))
+  const nodeOf = (entity: WireEntity) => set.nodesByKey.get(types(entity[0]), entity[1])
   const mentions = new Map<number, number>()
   const loose = new Set<number>()
   for (const { record, heldNodes: held, isSole } of live) {
@@ -316,7 +318,7 @@ function endsOfLinks(
     if (value !== undefined) {
       return nodesOfAlias(set, concern, { type: types(type), scheme: keyOrScheme, value })
     }
-    const id = set.nodesByKey.get(nameOfKey(types(type), keyOrScheme))
+    const id = set.nodesByKey.get(types(type), keyOrScheme)
     return id === undefined ? [] : [id]
   }
   return concern.links.flatMap(([from, type, to, discriminator]) =>
@@ -339,7 +341,7 @@ function nodesOfAlias(set: WorkingSet, concern: Concern, alias: NamedAlias): rea
   const name = nameOfKey(alias.type, alias.scheme, alias.value)
   const id = set.aliasesByName.get(name)
   const now = id === undefined ? undefined : set.aliases.get(id)?.node
-  const stub = set.nodesByKey.get(nameOfKey(...stubOf(alias)))
+  const stub = set.nodesByKey.get(...stubOf(alias))
   const claimers = id === undefined ? [] : set.claimsOf.of(id)
   const all = [now, stub, ...claimers, ...(concern.coming.get(name) ?? [])]
   return [...new Set(all)].filter((node) => node !== undefined && node !== null)

@@ -36,14 +36,14 @@ export const nodeRows = (
     const [asserted, properties, aliases, revision] = rest
     const shown = { asserted, properties, aliases, revision }
     set.nodes.add(id, { id, tenant, type, key, ...shown, state: "new" })
-    set.nodesByKey.set(nameOfKey(type, key), id)
+    set.nodesByKey.set(type, key, id)
     set.described.add(id)
     set.otherEdges.set(id, false)
   }
   const index = (id: number, text: string) =>
     void set.texts.set(id, { tenant: nodeOf(set, id).tenant, text })
   const byKey = (type: number, key: string) => {
-    const id = set.nodesByKey.get(nameOfKey(type, key))
+    const id = set.nodesByKey.get(type, key)
     return id === undefined ? undefined : set.nodes.get(id)
   }
   return {

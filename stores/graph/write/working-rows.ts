@@ -103,7 +103,7 @@ const recordRows = (
 > => ({
   recordByKey: {
     get: (_tenant, source, key) => {
-      const cell = set.records.get(nameOfKey(source, key))
+      const cell = set.recordOf(source, key)
       return cell && recordRowOf(cell)
     },
   },
@@ -112,8 +112,8 @@ const recordRows = (
     const [runEpoch, runCount, ordinal, version, hash, refs] = state
     const run = { runEpoch, runCount, ordinal }
     const cell: RecordCell = { id, tenant, source, key, ...run, version, hash, refs, state: "new" }
-    set.records.add(nameOfKey(source, key), cell)
-    set.recordsById.set(id, cell)
+    set.records.add(id, cell)
+    set.recordsByKey.set(source, key, id)
     set.sayers.set(id, cell)
     set.numbers.record = id
   },
@@ -138,7 +138,7 @@ const recordRows = (
 })
 
 function recordOf(set: WorkingSet, id: number): RecordCell {
-  const cell = set.recordsById.get(id)
+  const cell = set.records.get(id)
   invariant(cell !== undefined, "A record that is written again was fetched.")
   return cell
 }

@@ -9,7 +9,7 @@
 import { invariant } from "../../../protocols/errors.ts"
 import { compareUtf8 } from "../../../protocols/visible.ts"
 import { isRevoked } from "../text.ts"
-import { type Cell, Cells, Groups } from "./cells.ts"
+import { type Cell, Cells, Groups, Keyed } from "./cells.ts"
 import type {
   DeadLetterColumns,
   EdgeRow,
@@ -154,13 +154,13 @@ export class WorkingSet {
   readonly sources = new Cells<number, SourceCell>()
   readonly sourcesByName = new Map<string, number>()
   readonly types = new Map<string, number>()
-  readonly records = new Cells<string, RecordCell>()
-  readonly recordsById = new Map<number, RecordCell>()
+  readonly records = new Cells<number, RecordCell>()
+  readonly recordsByKey = new Keyed<number>()
   readonly sayers = new Map<number, Sayer>()
   readonly deadLettersKnown = new Set<string>()
   readonly deadLetters: DeadLetterColumns[] = []
   readonly nodes = new Cells<number, NodeCell>()
-  readonly nodesByKey = new Map<string, number>()
+  readonly nodesByKey = new Keyed<number>()
   readonly assertions = new Cells<string, AssertionCell>()
   readonly assertionsOf = new Groups<number, AssertionCell>()
   /** Nodes whose assertions are all here. */
@@ -201,14 +201,14 @@ export class WorkingSet {
   }
 
   putRecord(cell: RecordCell): void {
-    const kept = this.records.fetched(nameOfKey(cell.source, cell.key), cell)
-    this.recordsById.set(cell.id, kept)
+    this.records.fetched(cell.id, cell)
+    this.recordsByKey.set(cell.source, cell.key, cell.id)
     this.sayers.set(cell.id, cell)
   }
 
   putNode(cell: NodeCell): void {
     this.nodes.fetched(cell.id, cell)
-    this.nodesByKey.set(nameOfKey(cell.type, cell.key), cell.id)
+    this.nodesByKey.set(cell.type, cell.key, cell.id)
   }
 
   putAssertion(cell: AssertionCell): void {
@@ -238,6 +238,11 @@ export class WorkingSet {
     if (kept.edge !== null) this.linksOfEdge.add(kept.edge, kept.id)
     if (kept.fromAlias !== null) this.linksOfAlias.add(kept.fromAlias, kept.id)
     if (kept.toAlias !== null) this.linksOfAlias.add(kept.toAlias, kept.id)
+  }
+
+  recordOf(source: number, key: string): RecordCell | undefined {
+    const id = this.recordsByKey.get(source, key)
+    return id === undefined ? undefined : this.records.get(id)
   }
 
   rankedOf(
@@ -271,7 +276,7 @@ export class WorkingSet {
 
   removeNode(id: number): void {
     const cell = this.nodes.remove(id)
-    if (cell !== undefined) this.nodesByKey.delete(nameOfKey(cell.type, cell.key))
+    if (cell !== undefined) this.nodesByKey.delete(cell.type, cell.key)
   }
 
   removeEdge(id: number): void {
