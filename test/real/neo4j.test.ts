@@ -105,6 +105,7 @@ describe("a writer that keeps what it has written", () => {
   it.each([
     ["of the server, and makes the same graph as one that never does", newLaneOf],
     ["what claims a name that the transaction before it has claimed", sharingLaneOf],
+    ["what is of types that come up with it", growingLaneOf],
   ])("decides ahead %s", async (_, laneOfPartition) => {
     const counts = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT))
     const busy = await runScoped(openNeo4jGraph({ ...optionsOf(freshName()), counts }))
@@ -504,6 +505,16 @@ const newLaneOf = (partition: number): readonly BlockEffects[] =>
       firstOrdinal: i * blockEventsMax,
     })
   })
+
+/** As `newLaneOf`, with a type of relationships that each block is the first to have. */
+const growingLaneOf = (partition: number): readonly BlockEffects[] =>
+  newLaneOf(partition).map((own, i) => ({
+    ...own,
+    records: own.records.map((one) => {
+      const type = `kind ${partition} ${i}`
+      return { ...one, relationships: one.relationships.map((link) => ({ ...link, type })) }
+    }),
+  }))
 
 /** As `newLaneOf`; where two take turns, each block claims and names what the one before claims. */
 const sharingLaneOf = (partition: number): readonly BlockEffects[] =>

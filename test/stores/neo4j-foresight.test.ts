@@ -156,10 +156,20 @@ describe("a transaction that is decided before its locks are taken", () => {
     expect(foreseen && isAsForeseen(foreseen, lockedAs(kept, mark, epoch), kept)).toBe(false)
   })
 
+  it("takes a shard that it has not met for its sender's, until the locks show it", async () => {
+    const { kept, decide } = afterFirst()
+    const foreseen = await decide({ ...relating, shard: shard + 1 })
+    const counts = [0, 1, 2].filter((epoch) => {
+      const locked = lockedAs(kept, "first")
+      locked.guards.set(shard + 1, epoch)
+      return foreseen && isAsForeseen(foreseen, locked, kept)
+    })
+    expect(counts).toEqual([1])
+  })
+
   it.each([
     ["a tenant that had something before", { isEmpty: false }, relating],
     ["another tenant", {}, { ...relating, tenant: "other" }],
-    ["a shard that was never met", {}, { ...relating, shard: shard + 1 }],
     ["another source", {}, { ...relating, source: "other" }],
     ["a type that was never met", {}, block(2, [record("x", { relationships: odd() })])],
     ["an entity that is there already", {}, block(2, [thing("a", { n: 2 })])],

@@ -107,6 +107,10 @@ export class Foresight {
     if (set === undefined || ![...tenants].every(isWhole)) return undefined
     const markOf = (name: string) => kept.markOf(set.tenants.get(name) ?? -1)
     const marks = new Map([...tenants].map((name) => [name, markOf(name)]))
+    // Whoever sends a block owns its shard, nearly always.
+    for (const [, , shard, epoch] of blocks) {
+      if (!set.guards.has(shard)) set.guards.set(shard, epoch)
+    }
     const guards = new Map(set.guards)
     const shelf = new Shelf()
     const cypher = recalling(this.#recalled)

@@ -80,10 +80,7 @@ export async function foreseeBlocks(
   blocks: readonly WireBlock[],
 ): Promise<boolean> {
   const { set } = of
-  const isForeseen = blocks.every(
-    ([name, , shard]) => set.tenants.has(name) && set.guards.has(shard),
-  )
-  if (!isForeseen) return false
+  if (!blocks.every(([name]) => set.tenants.has(name))) return false
   for (const [tenant, due] of dueByTenant(set, ownedBlocks(set, blocks))) {
     const sources = due.map((block) => block[5])
     if (!putKnown(of, tenant, sources, typesIn(due))) return false
@@ -95,6 +92,19 @@ export async function foreseeBlocks(
     await gatherBlocks(new Fetch(of, tenant), set, tenant, due)
   }
   return true
+}
+
+/**
+ * Numbers of types that blocks bring which come next, in a transaction that has asked for all of
+ * its own and is not committed yet: whoever decides ahead cannot ask for them.
+ */
+export async function nameAhead(of: Loading, blocks: readonly WireBlock[]): Promise<void> {
+  for (const [name, own] of Map.groupBy(blocks, ([tenantName]) => tenantName)) {
+    const tenant = of.set.tenants.get(name)
+    if (tenant === undefined) continue
+    const isNew = (type: string) => of.names.type(tenant, type) === undefined
+    await nameTypes(of, tenant, [...typesIn(own)].filter(isNew))
+  }
 }
 
 /** Those of lost shards are refused without a look. */

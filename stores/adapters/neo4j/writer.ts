@@ -39,7 +39,14 @@ import { flushSteps, type TypeNames } from "./flush.ts"
 import { turn } from "./flush-fences.ts"
 import { type Foreseen, Foresight, isAsForeseen } from "./foresight.ts"
 import { KeptRows, type Written } from "./kept.ts"
-import { type Loading, loadBlocks, loadGuards, loadSource, lockBlocks } from "./load.ts"
+import {
+  type Loading,
+  loadBlocks,
+  loadGuards,
+  loadSource,
+  lockBlocks,
+  nameAhead,
+} from "./load.ts"
 import { KnownNames } from "./names.ts"
 import { Shelf } from "./said.ts"
 import { settleLetters } from "./settle-letters.ts"
@@ -80,6 +87,9 @@ export class Neo4jWriter {
   #numbers: Numbers | undefined
   #numbersEnd = 0
   #changed: readonly string[] = []
+  /** On its way to the server; what comes next may still name its types in it. */
+  #open: Loading | undefined
+  #naming: Promise<void> | undefined
 
   constructor(settings: WriterSettings) {
     this.#settings = settings
@@ -168,6 +178,7 @@ export class Neo4jWriter {
         this.#kept.learn(done)
         this.#foresight.follow(done)
         if (done.set !== of.set) this.#foresight.refresh(of.set)
+        this.#open = of
         sent()
         return done
       },
@@ -176,6 +187,10 @@ export class Neo4jWriter {
 
   /** Decides blocks that come after those of the commit under way. */
   async foresee(blocks: readonly WireBlock[]): Promise<Foreseen | undefined> {
+    if (this.#open !== undefined) {
+      this.#naming = nameAhead(this.#open, blocks)
+      await this.#naming
+    }
     const numbers = this.#numbersLeft()
     if (numbers === undefined) return undefined
     const { sender, retention, address } = this.#settings
@@ -218,6 +233,7 @@ export class Neo4jWriter {
         const { answer, changed } = await this.#in({ ...writing, metadata }, async (cypher) => {
           const done = await work(this.#loading(cypher, numbers))
           await cypher.answered()
+          await this.#closed()
           return done
         })
         this.#changed = changed
@@ -298,6 +314,14 @@ export class Neo4jWriter {
     return this.#numbers
   }
 
+  /** The transaction is asked for nothing more; what it was asked for beside is answered. */
+  #closed(): Promise<void> {
+    const naming = this.#naming ?? Promise.resolve()
+    this.#open = undefined
+    this.#naming = undefined
+    return naming
+  }
+
   #count(what: number): void {
     const { counts } = this.#settings
     if (counts !== undefined) Atomics.add(counts, what, 1)
@@ -315,6 +339,8 @@ export class Neo4jWriter {
   #forget(): void {
     this.#names.forget()
     this.#foresight.forget()
+    this.#open = undefined
+    this.#naming = undefined
     this.#numbers = undefined
     this.#changed = []
   }
