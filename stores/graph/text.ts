@@ -20,15 +20,37 @@ export function textOfProperties(properties: Properties): string {
 // One call to the engine's serializer costs a third of one per member. It writes members in the
 // order in which they were set, except names that are integers or `__proto__`.
 function textBySerializer(properties: Properties): string | undefined {
-  const names = Object.keys(properties)
-  for (const name of names) if (!plainName.test(name)) return undefined
-  if (isSorted(names)) return JSON.stringify(properties)
-  const sorted: { [name: string]: PropertyValue | undefined } = {}
-  for (const name of names.sort(byCodeUnits)) sorted[name] = properties[name]
-  return JSON.stringify(sorted)
+  const { isPlain, sorted } = shapeOf(Object.keys(properties))
+  if (!isPlain) return undefined
+  if (sorted === undefined) return JSON.stringify(properties)
+  const inOrder: { [name: string]: PropertyValue | undefined } = {}
+  for (const name of sorted) inOrder[name] = properties[name]
+  return JSON.stringify(inOrder)
 }
 
 const plainName = /^[A-Za-z][A-Za-z0-9_.-]*$/
+
+/** Names of properties, in the order in which they were set. */
+interface Shape {
+  readonly names: readonly string[]
+  readonly isPlain: boolean
+  /** Where they do not stand in this order already. */
+  readonly sorted: readonly string[] | undefined
+}
+
+/** The last one of each length: the records of a source have few. */
+const shapes: Shape[] = []
+const shapeNamesMax = 64
+
+function shapeOf(names: readonly string[]): Shape {
+  const known = shapes[names.length]
+  if (known?.names.every((name, i) => name === names[i])) return known
+  const isPlain = names.every((name) => plainName.test(name))
+  const sorted = isSorted(names) ? undefined : names.toSorted(byCodeUnits)
+  const shape = { names, isPlain, sorted }
+  if (names.length <= shapeNamesMax) shapes[names.length] = shape
+  return shape
+}
 
 // What the serializer makes of lone surrogates and of numbers that are not finite.
 const isSuspect = (text: string): boolean => text.includes("\\ud") || text.includes("null")

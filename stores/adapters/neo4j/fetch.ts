@@ -310,7 +310,7 @@ export class Fetch implements Fetching {
     const wanted = distinct(nodes).filter((id) => !this.#set.otherEdges.has(id))
     // A stub is there for the sake of a relationship: where none of its own is here, others are.
     const isHeld = (id: number) =>
-      this.#set.nodes.get(id)?.asserted === 0 && this.#set.edgesAt.of(id).size === 0
+      this.#set.nodes.get(id)?.asserted === 0 && this.#set.edgesAt.sizeOf(id) === 0
     for (const id of wanted) if (isHeld(id)) this.#set.otherEdges.set(id, true)
     const ids = wanted.filter((id) => !this.#set.otherEdges.has(id))
     const rows = await this.#each<[node: number, others: boolean]>(

@@ -40,11 +40,13 @@ export function flushPoints(
 ): void {
   const gone: [...RecordName, alias: number][] = []
   const made: [...RecordName, alias: number][] = []
+  // Few have a link by an alias, and only these are looked at.
+  const pointing = new Set<number>()
+  for (const link of set.links.values()) if (isByAlias(link)) pointing.add(link.record)
   for (const cell of records.keys()) {
     const before = shelf.pointed.get(cell.id) ?? none
-    const links = linksOf(set, cell)
-    if (before.size === 0 && !links.some(isByAlias)) continue
-    const after = aliasesAt(links)
+    if (before.size === 0 && !pointing.has(cell.id)) continue
+    const after = aliasesAt(linksOf(set, cell))
     const name = [cell.source, cell.key] as const
     for (const alias of before) if (!after.has(alias)) gone.push([...name, alias])
     for (const alias of after) if (!before.has(alias)) made.push([...name, alias])

@@ -278,18 +278,23 @@ function flushEdges(cypher: Outgoing, set: WorkingSet, types: TypeNames): void {
 }
 
 function newEdge(set: WorkingSet, cell: EdgeCell): readonly Value[] {
-  const { id, to, discriminator } = cell
-  const [derived = null, links = null, properties = null, by = null] = edgeState(set, cell)
-  const columns = [to, id, properties, by]
-  if (discriminator === "" && derived === null && links === null) return columns
-  return [...columns, discriminator || null, derived, links]
+  const { id, to, discriminator, derived, links, properties } = cell
+  const by = byOf(set, cell)
+  const isUsual = discriminator === "" && derived === 0 && links === 1
+  if (isUsual) return [to, id, properties, by]
+  return [to, id, properties, by, discriminator || null, statedDerived(cell), statedLinks(cell)]
 }
 
 /** What nearly all have in common (asserted, by one link, without discriminator) is not written. */
-function edgeState(set: WorkingSet, cell: EdgeCell): readonly Value[] {
-  const { derived, links, properties } = cell
-  return [derived || null, links === 1 ? null : links, properties, byOf(set, cell)]
-}
+const edgeState = (set: WorkingSet, cell: EdgeCell): readonly Value[] => [
+  statedDerived(cell),
+  statedLinks(cell),
+  cell.properties,
+  byOf(set, cell),
+]
+
+const statedDerived = ({ derived }: EdgeCell) => derived || null
+const statedLinks = ({ links }: EdgeCell) => (links === 1 ? null : links)
 
 // Both ends are found first: the way from one of them to all others may be long.
 const assertionOf = `

@@ -103,8 +103,8 @@ export class KeptRows {
       known.turn++
       known.mark = mark
     }
-    for (const [source, key] of set.recordsByKey) this.#names.add(kinds.record, source, key)
-    for (const [type, key] of set.nodesByKey) this.#names.add(kinds.entity, type, key)
+    set.recordsByKey.visit((source, key) => this.#names.add(kinds.record, source, key))
+    set.nodesByKey.visit((type, key) => this.#names.add(kinds.entity, type, key))
     for (const name of set.aliasesByName.keys()) this.#names.add(kinds.alias, 0, name)
     for (const name of set.edgesByEnds.keys()) this.#names.add(kinds.edge, 0, name)
     this.#learnEnds(set)

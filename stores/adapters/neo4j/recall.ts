@@ -70,7 +70,7 @@ const answers: ReadonlyMap<string, Answer> = new Map<string, Answer>([
     recordsAtAlias,
     (of, tenant, asked) => {
       const cell = aliasOf(of, tenant, asked)
-      if (cell === undefined || of.set.linksOfAlias.of(cell.id).size > 0) return undefined
+      if (cell === undefined || of.set.linksOfAlias.sizeOf(cell.id) > 0) return undefined
       return of.set.otherLinks.get(cell.id) === false ? [] : undefined
     },
   ],

@@ -30,9 +30,11 @@ const lineOfRecord = (record: StateOfRecord, nodes: string): string => {
 /** Whole numbers first, so that a statement can take a line apart; no text holds a line's end. */
 const lineOfLink = (link: StatedLink, ends: Ends | undefined): string => {
   const { edge, type, fromNode, fromAlias, toNode, toAlias, derived } = link
-  const shown = `${edge ?? ""}|${ends?.[0] ?? ""}|${ends?.[1] ?? ""}|${type}`
-  const [from, to] = [`${fromNode ?? ""}|${fromAlias ?? ""}`, `${toNode ?? ""}|${toAlias ?? ""}`]
-  const line = `${shown}|${from}|${to}|${derived}`
+  const [begin, end] = ends ?? []
+  const from = `${fromNode ?? ""}|${fromAlias ?? ""}`
+  const line =
+    `${edge ?? ""}|${begin ?? ""}|${end ?? ""}|${type}|${from}|` +
+    `${toNode ?? ""}|${toAlias ?? ""}|${derived}`
   if (link.discriminator === "" && link.properties === null) return line
   return `${line}|${JSON.stringify([link.discriminator, link.properties])}`
 }

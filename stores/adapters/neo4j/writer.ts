@@ -39,14 +39,7 @@ import { flushSteps, type TypeNames } from "./flush.ts"
 import { turn } from "./flush-fences.ts"
 import { type Foreseen, Foresight, isAsForeseen } from "./foresight.ts"
 import { KeptRows, type Written } from "./kept.ts"
-import {
-  type Loading,
-  loadBlocks,
-  loadGuards,
-  loadSource,
-  lockBlocks,
-  nameAhead,
-} from "./load.ts"
+import { type Loading, loadBlocks, loadGuards, loadSource, lockBlocks, nameAhead } from "./load.ts"
 import { KnownNames } from "./names.ts"
 import { Shelf } from "./said.ts"
 import { settleLetters } from "./settle-letters.ts"

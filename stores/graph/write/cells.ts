@@ -111,30 +111,44 @@ export class Keyed<V> {
     this.#size = 0
   }
 
-  *[Symbol.iterator](): Generator<readonly [of: number, text: string, value: V]> {
-    for (const [of, byText] of this.#byNumber) {
-      for (const [text, value] of byText) yield [of, text, value]
-    }
+  /** A call each: an iterator would make two objects for each. */
+  visit(use: (of: number, text: string) => void): void {
+    for (const [of, byText] of this.#byNumber) for (const text of byText.keys()) use(of, text)
   }
 }
 
-/** A set for each key. */
+/** A set for each key; most have one value, which stands without a set of its own. */
 export class Groups<K, V> {
+  readonly #only = new Map<K, V>()
   readonly #sets = new Map<K, Set<V>>()
 
-  of(key: K): ReadonlySet<V> {
-    return this.#sets.get(key) ?? none
+  of(key: K): Iterable<V> {
+    const only = this.#only.get(key)
+    return only === undefined ? (this.#sets.get(key) ?? none) : [only]
   }
 
-  add(key: K, value: V): void {
-    const known = this.#sets.get(key)
-    if (known === undefined) this.#sets.set(key, new Set([value]))
-    else known.add(value)
+  sizeOf(key: K): number {
+    return this.#only.has(key) ? 1 : (this.#sets.get(key)?.size ?? 0)
+  }
+
+  add(key: K, value: V & {}): void {
+    const set = this.#sets.get(key)
+    if (set !== undefined) {
+      set.add(value)
+      return
+    }
+    const only = this.#only.get(key)
+    if (only === undefined) this.#only.set(key, value)
+    else if (only !== value) {
+      this.#only.delete(key)
+      this.#sets.set(key, new Set([only, value]))
+    }
   }
 
   remove(key: K, value: V): void {
-    this.#sets.get(key)?.delete(value)
+    if (this.#only.get(key) === value) this.#only.delete(key)
+    else this.#sets.get(key)?.delete(value)
   }
 }
 
-const none: ReadonlySet<never> = new Set()
+const none: readonly never[] = []

@@ -182,9 +182,9 @@ export const aliasRows = (
     set.claims.remove(`${alias}/${node}`)
     set.claimsOf.remove(alias, node)
   },
-  claimsOf: { get: (alias) => [claimsAt(set, alias).size] },
+  claimsOf: { get: (alias) => [claimsAt(set, alias)] },
   winnerOf: {
-    get: (alias) => (claimsAt(set, alias).size === 0 ? undefined : maybe(set.winnerOf(alias))),
+    get: (alias) => (claimsAt(set, alias) === 0 ? undefined : maybe(set.winnerOf(alias))),
   },
   linksOfAlias: {
     get: (alias) => {
@@ -200,9 +200,9 @@ export const aliasRows = (
   },
 })
 
-function claimsAt(set: WorkingSet, alias: number): ReadonlySet<number> {
+function claimsAt(set: WorkingSet, alias: number): number {
   invariant(set.claimed.has(alias), "The claims of a touched alias were fetched.")
-  return set.claimsOf.of(alias)
+  return set.claimsOf.sizeOf(alias)
 }
 
 export const edgeRows = (
@@ -251,7 +251,7 @@ export const edgeRows = (
   deleteEdge: (id) => set.removeEdge(id),
   edgeAt: {
     get: (node) => {
-      if (set.edgesAt.of(node).size > 0) return [1]
+      if (set.edgesAt.sizeOf(node) > 0) return [1]
       const others = set.otherEdges.get(node)
       invariant(others !== undefined, "Whether an entity has other relationships was asked.")
       return others ? [1] : undefined

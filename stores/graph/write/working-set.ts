@@ -264,14 +264,19 @@ export class WorkingSet {
     return sayer.source
   }
 
-  assertionsAt(node: number): ReadonlySet<AssertionCell> {
+  assertionsAt(node: number): Iterable<AssertionCell> {
     invariant(this.described.has(node), "What is said of a touched entity was fetched.")
     return this.assertionsOf.of(node)
   }
 
   linksAt(edge: number): readonly LinkCell[] {
     invariant(this.attached.has(edge), "What a touched relationship stands for was fetched.")
-    return [...this.linksOfEdge.of(edge)].flatMap((id) => this.links.get(id) ?? [])
+    const links: LinkCell[] = []
+    for (const id of this.linksOfEdge.of(edge)) {
+      const link = this.links.get(id)
+      if (link !== undefined) links.push(link)
+    }
+    return links
   }
 
   removeNode(id: number): void {
