@@ -135,10 +135,13 @@ describe("a writer that keeps what it has written", () => {
     expect(counts[0]).toEqual(counts[1])
   })
 
-  it("goes on where its transaction was ended in the middle", async () => {
+  it.each([
+    ["", longLaneOf],
+    [", also with types that the next one brings", growingLaneOf],
+  ])("goes on where its transaction was ended in the middle%s", async (_, laneOfPartition) => {
     const name = freshName()
     const store = await opened(name)
-    const lanes = [0, 1].map(longLaneOf)
+    const lanes = [0, 1].map(laneOfPartition)
     const ending = endWriters(name)
     await commitLanes(store, lanes)
     expect(await ending()).toBeGreaterThan(0)

@@ -72,6 +72,13 @@ describe("what a writer keeps of a tenant", () => {
     expect(kept.isAbsent(tenant + 1, "entity", 8, "b")).toBe(false)
   })
 
+  it("knows a name by what the store makes of it, where it is no well-formed text", () => {
+    const kept = keptAfter(making("a\ud800"))
+    expect(kept.isAbsent(tenant, "entity", 8, "a\ud800")).toBe(false)
+    expect(kept.isAbsent(tenant, "entity", 8, "a\ufffd")).toBe(false)
+    expect(kept.end(tenant, 8, "a\ud800")).toMatchObject({ id: 1 })
+  })
+
   it("says nothing of names, of a tenant that had something", () => {
     const kept = new KeptRows()
     kept.locked(tenant, { ...empty, isEmpty: false })

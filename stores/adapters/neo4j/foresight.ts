@@ -1,5 +1,6 @@
 /**
- * A transaction that is decided while the one before it is still being written.
+ * A transaction that is decided while the one before it is still being written, or committed where
+ * types had to get numbers first.
  *
  * Promises: it is decided by what the one before will have left, and only where that is in memory
  * and the server need not be asked; its statements count only once its own locks show just that:
@@ -96,15 +97,20 @@ export class Foresight {
     this.#guards.clear()
   }
 
+  /** Only of tenants of which all is known can anything be foreseen. */
+  isPossible(blocks: readonly WireBlock[], kept: KeptRows): boolean {
+    const tenants = this.#last?.tenants
+    return blocks.every(([name]) => kept.isWhole(tenants?.get(name) ?? -1))
+  }
+
   /** Decides the blocks, between other work of the thread; `undefined` where it cannot be done. */
   async decide(
     blocks: readonly WireBlock[],
     { names, kept, store, sender, retention, numbers, numbersEnd }: Foreseeing,
   ): Promise<Foreseen | undefined> {
     const set = this.#setOf(numbers)
+    if (set === undefined || !this.isPossible(blocks, kept)) return undefined
     const tenants = new Set(blocks.map(([tenant]) => tenant))
-    const isWhole = (name: string) => kept.isWhole(set?.tenants.get(name) ?? -1)
-    if (set === undefined || ![...tenants].every(isWhole)) return undefined
     const markOf = (name: string) => kept.markOf(set.tenants.get(name) ?? -1)
     const marks = new Map([...tenants].map((name) => [name, markOf(name)]))
     // Whoever sends a block owns its shard, nearly always.

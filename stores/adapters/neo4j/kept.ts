@@ -88,7 +88,7 @@ export class KeptRows {
    * names of aliases and relationships are whole by themselves, and of 0.
    */
   isAbsent(tenant: number, kind: NameKind, of: number, name: string): boolean {
-    return this.isWhole(tenant) && !this.#names.has(kinds[kind], of, name)
+    return this.isWhole(tenant) && !this.#names.has(kinds[kind], of, name.toWellFormed())
   }
 
   end(tenant: number, type: number, key: string): KeptEnd | undefined {

@@ -99,11 +99,9 @@ export async function foreseeBlocks(
  * its own and is not committed yet: whoever decides ahead cannot ask for them.
  */
 export async function nameAhead(of: Loading, blocks: readonly WireBlock[]): Promise<void> {
-  for (const [name, own] of Map.groupBy(blocks, ([tenantName]) => tenantName)) {
-    const tenant = of.set.tenants.get(name)
-    if (tenant === undefined) continue
+  for (const [tenant, due] of dueByTenant(of.set, ownedBlocks(of.set, blocks))) {
     const isNew = (type: string) => of.names.type(tenant, type) === undefined
-    await nameTypes(of, tenant, [...typesIn(own)].filter(isNew))
+    await nameTypes(of, tenant, [...typesIn(due)].filter(isNew))
   }
 }
 

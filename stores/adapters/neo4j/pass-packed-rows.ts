@@ -2,8 +2,9 @@
  * Tells the client to let packed rows pass as they are.
  *
  * What is changed for this is within the client and none of its promises. So its packages have
- * exact versions (package.json), what is used of them is looked at before anything is changed, and
- * rows that come to a client that was not told fail instead of being written as something else.
+ * exact versions (package.json), what is changed is looked at first, and rows that come to a client
+ * that was not told, or whose chunks are put together otherwise, fail instead of being written as
+ * something else.
  */
 import * as bolt from "neo4j-driver-bolt-connection"
 import { invariant } from "../../../protocols/errors.ts"

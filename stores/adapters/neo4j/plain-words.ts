@@ -17,7 +17,7 @@ const folded = Uint8Array.from({ length: 0x80 }, (_, code) => {
 
 /** What was met in one text: by its hash, where a word stands in the bytes that come out. */
 class PlainWords {
-  /** Keeps whoever writes the texts from choosing words that are looked for in one place. */
+  /** Makes it hard to write texts whose words are all looked for in one place. */
   readonly #seed = randomInt(2 ** 32)
   #in = Buffer.allocUnsafeSlow(0)
   #out = Buffer.allocUnsafeSlow(0)

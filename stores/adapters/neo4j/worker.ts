@@ -2,7 +2,7 @@
  * Entry of the thread that writes to Neo4j. Takes guards beside the rest, which it takes in order;
  * commits that come while a transaction is under way share the next one, up to `commitRecordsMax`
  * records. The next one is decided while the server is still at work on the one before, where that
- * needs nothing of the server (`foresight.ts`).
+ * needs nothing of the server but numbers of new types (`foresight.ts`).
  */
 import { setImmediate as breath } from "node:timers/promises"
 import { parentPort, workerData } from "node:worker_threads"

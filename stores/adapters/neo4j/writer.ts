@@ -8,8 +8,10 @@
  *
  * A tenant's guards and its node are locked before anything is read, so what is read stays as it is
  * and no two writers change the same relationships. What was decided before that counts only where
- * the locks show what it was decided by (`foresight.ts`). Those that a paused writer holds are
- * taken from it by whoever has a higher epoch (`takeover.ts`); else the server ends it in time.
+ * the locks show what it was decided by (`foresight.ts`). New types of blocks that come next get
+ * their numbers before a transaction is committed, and it waits, and fails, with that. Locks that a
+ * paused writer holds are taken from it by whoever has a higher epoch (`takeover.ts`); else the
+ * server ends it in time.
  */
 import { setImmediate as breath, setTimeout as sleep } from "node:timers/promises"
 import type { Driver } from "neo4j-driver"
@@ -180,7 +182,8 @@ export class Neo4jWriter {
 
   /** Decides blocks that come after those of the commit under way. */
   async foresee(blocks: readonly WireBlock[]): Promise<Foreseen | undefined> {
-    if (this.#open !== undefined) {
+    if (this.#numbersLeft() === undefined) return undefined
+    if (this.#open !== undefined && this.#foresight.isPossible(blocks, this.#kept)) {
       this.#naming = nameAhead(this.#open, blocks)
       await this.#naming
     }
