@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { shardOf } from "../../protocols/address.ts"
 import { noHash } from "../../protocols/block.ts"
@@ -17,6 +18,10 @@ import { run } from "../support/run.ts"
 const plenty = 2 ** 30
 const tenant = "demo"
 const shard = shardOf(tenant, 0)
+
+/** Servers that lost their leader answer nobody until there is another one. */
+const again = { times: 100, schedule: Schedule.spaced(100) }
+const isUnavailable = ({ _tag }: { readonly _tag: string }): boolean => _tag === "Unavailable"
 
 /** A world of its own per test, and the owner of its shard. */
 class Subject {
@@ -41,7 +46,9 @@ class Subject {
   }
 
   crash = () => run(this.world.crash)
-  append = (offer: Parameters<MessageLogShape["append"]>[0]) => run(this.log.append(offer))
+  /** As a sender does: what the log does not answer to is offered again (contracts §6). */
+  append = (offer: Parameters<MessageLogShape["append"]>[0]) =>
+    run(Effect.retry(this.log.append(offer), { ...again, while: isUnavailable }))
   pull = (bytesMax = plenty) => run(this.log.pull(this.owner, bytesMax))
   acknowledge = (of: readonly Delivery[]) => run(this.log.acknowledge(this.owner, of))
 }
