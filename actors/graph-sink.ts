@@ -123,6 +123,7 @@ class GraphSinkActor implements Behavior<SinkMessage> {
       const [request, outcome] = [requests[i], exit.value[i]]
       if (request === undefined || outcome === undefined) continue
       const { prepared, life, from } = request
+      this.#world.ports.sink.release(prepared)
       from.tell({ kind: "committed", sequence: prepared.sequence, life, outcome }, "control")
     }
     this.#commit()

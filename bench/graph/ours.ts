@@ -97,9 +97,11 @@ async function feed(
     return call
   }
   for (let call = next(); call.length > 0; ) {
-    const committed = run(sink.commit(call))
+    const own = call
+    const committed = run(sink.commit(own))
     call = next()
     await committed
+    for (const block of own) sink.release(block)
   }
 }
 

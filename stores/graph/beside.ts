@@ -45,6 +45,10 @@ function sinkToBoth(asked: GraphSinkShape, beside: GraphSinkShape): GraphSinkSha
         asked.configureSource(tenant, source, settings),
       ),
     prepare,
+    release: (block) => {
+      asked.release(block)
+      if (isForBoth(block)) beside.release(block.beside)
+    },
     commit: (given) =>
       Effect.gen(function* () {
         const blocks = given.map((block) => (isForBoth(block) ? block : preparedHere(block)))

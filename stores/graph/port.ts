@@ -47,7 +47,7 @@ export interface PreparedBlock {
   readonly sequence: number
   readonly recordCount: number
   /** Of the store that made it. */
-  readonly bytes: Uint8Array
+  readonly bytes: Uint8Array<ArrayBuffer>
 }
 
 export type BlockOutcome =
@@ -84,6 +84,11 @@ export interface GraphSinkShape {
    * stored.
    */
   readonly prepare: (block: BlockEffects) => PreparedBlock
+  /**
+   * Frees the memory of a prepared block that is not committed again; the collector would do so
+   * later, and go through all of the heap for it.
+   */
+  readonly release: (block: PreparedBlock) => void
   readonly commit: (
     blocks: readonly (BlockEffects | PreparedBlock)[],
   ) => Effect.Effect<readonly BlockOutcome[], LogDamaged | StoreBroken>

@@ -7,7 +7,9 @@ import * as Fiber from "effect/Fiber"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { IngestRequest } from "../../actors/api.ts"
 import type { Ports } from "../../actors/index.ts"
+import type { BlockEffects } from "../../protocols/graph.ts"
 import { restartIntensityDefault } from "../../protocols/limits.ts"
+import type { PreparedBlock } from "../../stores/index.ts"
 import { ingestAll, type Job, requestOf } from "../support/embedded-node.ts"
 import { CommitGate, crashing, impatient, until } from "../support/node-faults.ts"
 import {
@@ -67,10 +69,25 @@ describe("a crash in the middle", () => {
   })
 
   it("of the sink: calls to the store are made again, in order", async () => {
-    const wrap = (ports: Ports) => ({ ...ports, sink: crashing(ports.sink, "commit", [1, 4, 5]) })
+    const [prepared, released] = [new Set<PreparedBlock>(), new Set<PreparedBlock>()]
+    const wrap = (ports: Ports) => {
+      const sink = crashing(ports.sink, "commit", [1, 4, 5])
+      const prepare = (effects: BlockEffects) => {
+        const one = sink.prepare(effects)
+        prepared.add(one)
+        return one
+      }
+      const release = (one: PreparedBlock) => {
+        released.add(one)
+        sink.release(one)
+      }
+      return { ...ports, sink: { ...sink, prepare, release } }
+    }
     const { outcome, restarts } = await disturbed(jobs, wrap, "graph-sink")
     expect(restarts).toBe(3)
     expect(outcome).toEqual(whole)
+    expect(prepared.size).toBeGreaterThan(5)
+    expect(released).toEqual(prepared)
   })
 
   it.each(["pull", "acknowledge"] as const)(

@@ -147,6 +147,18 @@ function fencesAndCursors(open: Open, reopened: Reopened): void {
     )
   })
 
+  it("takes a prepared block again until it is released, and not after", async () => {
+    const { sink } = await open()
+    const prepared = sink.prepare(block(1, [thing("a")]))
+    expect(kinds(await run(sink.commit([prepared])))).toEqual(["applied"])
+    expect(kinds(await run(sink.commit([prepared])))).toEqual(["already-applied"])
+    sink.release(prepared)
+    sink.release(prepared)
+    expect(await runExit(sink.commit([prepared]))).toMatchObject({ _tag: "Failure" })
+    const next = sink.prepare(block(2, [thing("b")]))
+    expect(kinds(await run(sink.commit([next])))).toEqual(["applied"])
+  })
+
   it("lets a call without blocks and a block without records pass", async () => {
     const store = await open()
     expect(await commit(store)).toEqual([])

@@ -88,6 +88,41 @@ it("leave untouched what was packed before, in the same memory", () => {
   for (const [packed, rows] of all) expect(readPacked(packed)).toEqual(rows)
 })
 
+it("are in memory that others were in, once the server has read those", () => {
+  const rows = [["x".repeat(300_000)]]
+  const first = new PackedRows(rows)
+  const memories = new Set(first.chunks.map(({ buffer }) => buffer))
+  first.release()
+  first.release()
+  const next = new PackedRows(rows)
+  const again = next.chunks.filter(({ buffer }) => memories.has(buffer))
+  // The piece that is open goes on where it was.
+  expect(again.length).toBeGreaterThanOrEqual(memories.size - 2)
+  expect(new Set(next.chunks.map(({ buffer }) => buffer)).size).toBe(next.chunks.length)
+  expect(readPacked(next)).toEqual(rows)
+})
+
+it("stay as they are while others come and go, in whatever order", () => {
+  const sizes = fc.constantFrom(0, 10, 900, 40_000, 65_530, 70_000, 200_000)
+  const steps = fc.array(fc.tuple(sizes, fc.nat(4), fc.nat(4)), { maxLength: 40 })
+  fc.assert(
+    fc.property(steps, (all) => {
+      const live: (readonly [PackedRows, string[]])[] = []
+      for (const [i, [size, released, which]] of all.entries()) {
+        const rows = [`row ${i}`, String.fromCharCode(97 + (i % 26)).repeat(size)]
+        live.push([new PackedRows(rows), rows])
+        // Three of five times one goes.
+        if (released < 3) live.splice(which % live.length, 1)[0]?.[0].release()
+      }
+      for (const [packed, rows] of live) {
+        if (!payload(packed.chunks).equals(payload([bytesOfClient(rows)]))) {
+          expect.fail("rows that nobody released have changed")
+        }
+      }
+    }),
+  )
+})
+
 it("are refused where a value is none of the server's, and the next ones are whole", () => {
   for (const bad of [{ any: "thing" }, undefined, 5n]) {
     expect(() => new PackedRows(["before", bad as unknown as Value])).toThrow("A row has no value")

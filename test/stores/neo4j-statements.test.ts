@@ -1,6 +1,6 @@
 /** How statements leave for Neo4j. */
 import { int, Neo4jError } from "neo4j-driver"
-import { expect, it } from "vitest"
+import { expect, it, vi } from "vitest"
 import { neo4jRowsPerStatement } from "../../protocols/limits.ts"
 import { Cypher, Outbox } from "../../stores/adapters/neo4j/connection.ts"
 import { PackedRows } from "../../stores/adapters/neo4j/packed-rows.ts"
@@ -65,6 +65,17 @@ it("leaves as it would have been sent, where it was put together before", async 
   expect([first.number, second.number]).toEqual([int(2 ** 40), int(3)])
   expect(rowsIn(first)).toEqual([int(1), "text"])
   expect(rowsIn(second)).toEqual([[int(2 ** 40), null, ["a"]]])
+})
+
+it("releases rows that the server has read, and none that it may not have", async () => {
+  const release = vi.spyOn(PackedRows.prototype, "release")
+  const answer = { records: [] } as unknown as Awaited<ReturnType<Run>>
+  const answers = [Promise.resolve(answer), Promise.reject(new Error("over"))]
+  const cypher = new Cypher({ run: () => answers.shift() ?? Promise.resolve(answer) })
+  await cypher.each("RETURN r", ["a"], { name: "s", none: null, number: 3 })
+  expect(release).toHaveBeenCalledTimes(1)
+  await expect(cypher.each("RETURN r", ["b"])).rejects.toThrow("over")
+  expect(release).toHaveBeenCalledTimes(1)
 })
 
 it("tells why a transaction failed, also where it hears first that all is over", async () => {

@@ -144,7 +144,9 @@ export class Cypher {
     const answer = Promise.resolve(this.#runner.run(text, parameters))
     this.#open.add(answer)
     try {
-      return await answer
+      const result = await answer
+      for (const value of Object.values(parameters)) if (isPacked(value)) value.rows.release()
+      return result
     } catch (cause) {
       this.#failures.push(cause)
       throw cause
@@ -242,6 +244,9 @@ function encoded(value: Parameters[string]): unknown {
   if (Array.isArray(value)) return value.map(encoded)
   return typeof value === "object" ? { rows: new PackedRows((value as Batch).rows) } : value
 }
+
+const isPacked = (value: unknown): value is { readonly rows: PackedRows } =>
+  typeof value === "object" && value !== null && "rows" in value
 
 function decoded(value: unknown): unknown {
   if (!(value instanceof Int8Array)) return value

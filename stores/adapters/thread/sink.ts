@@ -32,12 +32,16 @@ export function sinkOf(
         ).pipe(Effect.map((answer) => answer.letters))
       }),
     prepare,
+    release,
     commit: (given) =>
       Effect.suspend(() => {
         if (given.length === 0) return Effect.succeed([])
         const prepared = given.map((block) => ("bytes" in block ? block : prepare(block)))
         const records = prepared.reduce((sum, block) => sum + block.recordCount, 0)
-        const blocks = prepared.map((block) => block.bytes)
+        const blocks = prepared.map(({ bytes }) => {
+          invariant(!bytes.buffer.detached, "A block that was released is not committed.")
+          return bytes
+        })
         return expect(
           thread.request(() => ({ kind: "commit", records, blocks })),
           "committed",
@@ -50,6 +54,10 @@ export function sinkOf(
 const prepare = (block: BlockEffects): PreparedBlock => {
   const { tenant, partition, sequence, records } = block
   return { tenant, partition, sequence, recordCount: records.length, bytes: encodeBlock(block) }
+}
+
+const release = ({ bytes: { buffer } }: PreparedBlock): void => {
+  if (!buffer.detached) buffer.transfer(0)
 }
 
 function expect<K extends Result["kind"]>(request: Effect.Effect<Result, StoreBroken>, kind: K) {

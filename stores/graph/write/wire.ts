@@ -4,7 +4,7 @@
  * is freed late). Properties travel as the text that is stored, so the writer parses nothing of a
  * record that stands alone, and a record that cannot be stored fails in its caller.
  */
-import { Packr } from "msgpackr"
+import { Packr, RESET_BUFFER_MODE } from "msgpackr"
 import { invariant } from "../../../protocols/errors.ts"
 import type {
   BlockEffects,
@@ -128,9 +128,16 @@ export type Answer =
 
 const packr = new Packr({ useRecords: false })
 
-/** The bytes of a block, in memory of their own, not a view into the packer's pool. */
-export const encodeBlock = (block: BlockEffects): Uint8Array<ArrayBuffer> =>
-  new Uint8Array(packr.pack(wireOfBlock(block)))
+/**
+ * The bytes of a block, in memory of their own. The packer's is used again for the next one: what
+ * is outside the heap and left behind makes the collector go through all of the heap.
+ */
+export function encodeBlock(block: BlockEffects): Uint8Array<ArrayBuffer> {
+  const packed = packr.pack(wireOfBlock(block), RESET_BUFFER_MODE)
+  const bytes = Buffer.allocUnsafeSlow(packed.byteLength)
+  bytes.set(packed)
+  return bytes
+}
 
 export const decodeBlock = (bytes: Uint8Array): WireBlock => packr.unpack(bytes) as WireBlock
 
