@@ -123,9 +123,10 @@ class GraphSinkActor implements Behavior<SinkMessage> {
       const [request, outcome] = [requests[i], exit.value[i]]
       if (request === undefined || outcome === undefined) continue
       const { prepared, life, from } = request
-      this.#world.ports.sink.release(prepared)
       from.tell({ kind: "committed", sequence: prepared.sequence, life, outcome }, "control")
     }
+    // Once each has been told: of an answer that is not passed on nothing would remind.
+    for (const { prepared } of requests) prepared.release()
     this.#commit()
   }
 

@@ -101,7 +101,7 @@ async function feed(
     const committed = run(sink.commit(own))
     call = next()
     await committed
-    for (const block of own) sink.release(block)
+    for (const block of own) block.release()
   }
 }
 

@@ -31,7 +31,12 @@ function sinkToBoth(asked: GraphSinkShape, beside: GraphSinkShape): GraphSinkSha
     const prepared = asked.prepare(block)
     // Stores that prepare alike share the bytes.
     const same = asked.prepare === beside.prepare
-    return { ...prepared, beside: same ? prepared : beside.prepare(block) }
+    const other = same ? prepared : beside.prepare(block)
+    const release = () => {
+      prepared.release()
+      other.release()
+    }
+    return { ...prepared, release, beside: other }
   }
   return {
     each: [asked, beside],
@@ -45,10 +50,6 @@ function sinkToBoth(asked: GraphSinkShape, beside: GraphSinkShape): GraphSinkSha
         asked.configureSource(tenant, source, settings),
       ),
     prepare,
-    release: (block) => {
-      asked.release(block)
-      if (isForBoth(block)) beside.release(block.beside)
-    },
     commit: (given) =>
       Effect.gen(function* () {
         const blocks = given.map((block) => (isForBoth(block) ? block : preparedHere(block)))

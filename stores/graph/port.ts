@@ -48,6 +48,12 @@ export interface PreparedBlock {
   readonly recordCount: number
   /** Of the store that made it. */
   readonly bytes: Uint8Array<ArrayBuffer>
+  /**
+   * Frees its memory, once the last call with it was answered; again, it does nothing. A commit of
+   * it after that dies. Where nobody calls it the collector frees it, and goes through all of the
+   * heap for that.
+   */
+  readonly release: () => void
 }
 
 export type BlockOutcome =
@@ -84,11 +90,6 @@ export interface GraphSinkShape {
    * stored.
    */
   readonly prepare: (block: BlockEffects) => PreparedBlock
-  /**
-   * Frees the memory of a prepared block that is not committed again; the collector would do so
-   * later, and go through all of the heap for it.
-   */
-  readonly release: (block: PreparedBlock) => void
   readonly commit: (
     blocks: readonly (BlockEffects | PreparedBlock)[],
   ) => Effect.Effect<readonly BlockOutcome[], LogDamaged | StoreBroken>

@@ -69,25 +69,27 @@ describe("a crash in the middle", () => {
   })
 
   it("of the sink: calls to the store are made again, in order", async () => {
-    const [prepared, released] = [new Set<PreparedBlock>(), new Set<PreparedBlock>()]
+    const releases = new Map<PreparedBlock, number>()
     const wrap = (ports: Ports) => {
       const sink = crashing(ports.sink, "commit", [1, 4, 5])
-      const prepare = (effects: BlockEffects) => {
-        const one = sink.prepare(effects)
-        prepared.add(one)
+      const prepare = (effects: BlockEffects): PreparedBlock => {
+        const whole = sink.prepare(effects)
+        const release = () => {
+          releases.set(one, (releases.get(one) ?? 0) + 1)
+          whole.release()
+        }
+        const one = { ...whole, release }
+        releases.set(one, 0)
         return one
       }
-      const release = (one: PreparedBlock) => {
-        released.add(one)
-        sink.release(one)
-      }
-      return { ...ports, sink: { ...sink, prepare, release } }
+      return { ...ports, sink: { ...sink, prepare } }
     }
     const { outcome, restarts } = await disturbed(jobs, wrap, "graph-sink")
     expect(restarts).toBe(3)
     expect(outcome).toEqual(whole)
-    expect(prepared.size).toBeGreaterThan(5)
-    expect(released).toEqual(prepared)
+    expect(releases.size).toBeGreaterThan(5)
+    // Each once, also where the answer to its first call was lost.
+    expect(new Set(releases.values())).toEqual(new Set([1]))
   })
 
   it.each(["pull", "acknowledge"] as const)(

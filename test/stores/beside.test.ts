@@ -9,7 +9,12 @@ import * as Effect from "effect/Effect"
 import { afterAll, describe, expect, it } from "vitest"
 import { StoreFailed, Unavailable } from "../../protocols/errors.ts"
 import type { BlockEffects } from "../../protocols/graph.ts"
-import { type GraphSinkShape, openGraphStore, withBeside } from "../../stores/index.ts"
+import {
+  type GraphSinkShape,
+  openGraphStore,
+  type PreparedBlock,
+  withBeside,
+} from "../../stores/index.ts"
 import { run } from "../support/run.ts"
 import { runScoped } from "../support/scoped.ts"
 import { graphConformance } from "./graph-conformance.ts"
@@ -141,12 +146,13 @@ describe("a graph in two stores", () => {
 
   it("takes blocks as each store prepares them, and the priority of a source", async () => {
     const { asked, beside } = await opened()
-    let prepared = 0
+    const prepared: PreparedBlock[] = []
     const own: GraphSinkShape = {
       ...beside.sink,
       prepare: (given) => {
-        prepared++
-        return beside.sink.prepare(given)
+        const one = beside.sink.prepare(given)
+        prepared.push(one)
+        return one
       },
     }
     const { sink } = withBeside(asked, own)
@@ -154,8 +160,11 @@ describe("a graph in two stores", () => {
       sink.prepare(
         block(at, [thing("a", { name: source })], { source, run: { epoch: 1, count: 1 } }),
       )
-    await run(sink.commit([said("one", 1), said("two", 2)]))
-    expect(prepared).toBe(2)
+    const both = [said("one", 1), said("two", 2)]
+    await run(sink.commit(both))
+    expect(prepared.length).toBe(2)
+    for (const one of both) one.release()
+    for (const { bytes } of [...both, ...prepared]) expect(bytes.buffer.detached).toBe(true)
     await run(sink.configureSource(tenant, "two", { priority: 5 }))
     for (const { reads } of [asked, beside]) {
       const entity = await run(reads.entity(tenant, "thing", "a"))

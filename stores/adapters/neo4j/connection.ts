@@ -145,7 +145,7 @@ export class Cypher {
     this.#open.add(answer)
     try {
       const result = await answer
-      for (const value of Object.values(parameters)) if (isPacked(value)) value.rows.release()
+      releaseRows(parameters)
       return result
     } catch (cause) {
       this.#failures.push(cause)
@@ -174,6 +174,11 @@ export class Outbox implements Outgoing {
 
   post(text: string, parameters: Parameters): void {
     this.statements.push({ text: `${kept} ${text}`, parameters: encodedAll(parameters) })
+  }
+
+  /** They are not sent. */
+  drop(): void {
+    for (const { parameters } of this.statements.splice(0)) releaseRows(parameters)
   }
 }
 
@@ -245,8 +250,12 @@ function encoded(value: Parameters[string]): unknown {
   return typeof value === "object" ? { rows: new PackedRows((value as Batch).rows) } : value
 }
 
-const isPacked = (value: unknown): value is { readonly rows: PackedRows } =>
-  typeof value === "object" && value !== null && "rows" in value
+function releaseRows(parameters: Record<string, unknown>): void {
+  for (const value of Object.values(parameters)) {
+    const { rows } = (value ?? {}) as { readonly rows?: unknown }
+    if (rows instanceof PackedRows) rows.release()
+  }
+}
 
 function decoded(value: unknown): unknown {
   if (!(value instanceof Int8Array)) return value

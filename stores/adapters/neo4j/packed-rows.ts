@@ -16,28 +16,35 @@ import { neo4jPiecesKeptMax } from "../../../protocols/limits.ts"
 /** Whole numbers become integers of the server, other ones floating ones. */
 export type Value = string | number | boolean | null | Uint8Array | readonly Value[]
 
-/** Of chunks; it is used again once nobody has a chunk in it. */
+/** Of chunks: another's once it is full, and nobody has a chunk in it any more. */
 interface Memory {
   readonly bytes: Buffer
   users: number
 }
 
+interface Packed {
+  readonly chunks: readonly Buffer[]
+  readonly memories: readonly Memory[]
+}
+
 /** A list of rows. */
 export class PackedRows {
-  /** Each with its length before it. */
-  readonly chunks: readonly Buffer[]
-  #memories: readonly Memory[]
+  #packed: Packed | undefined
 
   constructor(rows: readonly Value[]) {
-    const { chunks, memories } = packing.rows(rows)
-    this.chunks = chunks
-    this.#memories = memories
+    this.#packed = packing.pack(rows)
   }
 
-  /** The server has read them: their memory is other rows' from now on. */
+  /** Each with its length before it. */
+  get chunks(): readonly Buffer[] {
+    invariant(this.#packed !== undefined, "Rows that were released are not sent.")
+    return this.#packed.chunks
+  }
+
+  /** The server has read them, or never will: their memory is other rows' from now on. */
   release(): void {
-    for (const memory of this.#memories) packing.release(memory)
-    this.#memories = []
+    for (const memory of this.#packed?.memories ?? []) packing.release(memory)
+    this.#packed = undefined
   }
 
   /** A client that does not let them pass asks for this, and would write them as another value. */
@@ -87,7 +94,7 @@ class Packing {
   #chunks: Buffer[] = []
   #memories: Memory[] = []
 
-  rows(rows: readonly Value[]) {
+  pack(rows: readonly Value[]): Packed {
     if (chunkBytes - this.#at < memoryBytesMin) this.#renew()
     this.#from = this.#at
     this.#at += chunkHeadBytes

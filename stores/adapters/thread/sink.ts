@@ -32,7 +32,6 @@ export function sinkOf(
         ).pipe(Effect.map((answer) => answer.letters))
       }),
     prepare,
-    release,
     commit: (given) =>
       Effect.suspend(() => {
         if (given.length === 0) return Effect.succeed([])
@@ -53,11 +52,11 @@ export function sinkOf(
 
 const prepare = (block: BlockEffects): PreparedBlock => {
   const { tenant, partition, sequence, records } = block
-  return { tenant, partition, sequence, recordCount: records.length, bytes: encodeBlock(block) }
-}
-
-const release = ({ bytes: { buffer } }: PreparedBlock): void => {
-  if (!buffer.detached) buffer.transfer(0)
+  const bytes = encodeBlock(block)
+  const release = () => {
+    if (!bytes.buffer.detached) bytes.buffer.transfer(0)
+  }
+  return { tenant, partition, sequence, recordCount: records.length, bytes, release }
 }
 
 function expect<K extends Result["kind"]>(request: Effect.Effect<Result, StoreBroken>, kind: K) {
