@@ -125,7 +125,7 @@ class GraphSinkActor implements Behavior<SinkMessage> {
       const { prepared, life, from } = request
       from.tell({ kind: "committed", sequence: prepared.sequence, life, outcome }, "control")
     }
-    // Once each has been told: of an answer that is not passed on nothing would remind.
+    // Last, so that each partition has its answer whatever a release does.
     for (const { prepared } of requests) prepared.release()
     this.#commit()
   }

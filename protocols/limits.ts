@@ -930,7 +930,7 @@ export const recordsAskedAheadMax = 512
 export const neo4jNamesKeptMax = 2 ** 22
 /** From so many records on, what waits is decided while the server works on what came before. */
 export const foreseenRecordsMin = 512
-/** Pieces of 64 KiB for rows on their way to Neo4j: 16 MiB for each thread that sends any. */
+/** Pieces of 64 KiB kept for the next rows to Neo4j, once it has read theirs: 16 MiB a thread. */
 export const neo4jPiecesKeptMax = 256
 /** Ends of relationships whose numbers it remembers from one transaction to the next. */
 export const neo4jEndsKeptMax = 2 ** 16

@@ -51,7 +51,7 @@ export interface PreparedBlock {
   /**
    * Frees its memory, once the last call with it was answered; again, it does nothing. A commit of
    * it after that dies. Where nobody calls it the collector frees it, and goes through all of the
-   * heap for that.
+   * heap for each 64 MiB of such.
    */
   readonly release: () => void
 }

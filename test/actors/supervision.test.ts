@@ -88,7 +88,7 @@ describe("a crash in the middle", () => {
     expect(restarts).toBe(3)
     expect(outcome).toEqual(whole)
     expect(releases.size).toBeGreaterThan(5)
-    // Each once, also where the answer to its first call was lost.
+    // Each once, also where its call was made again.
     expect(new Set(releases.values())).toEqual(new Set([1]))
   })
 

@@ -83,16 +83,6 @@ it("releases rows that the server has read, and none that it may not have", asyn
   expect(rowsIn(asRead(second))).toEqual(["b"])
 })
 
-it("releases rows that were put together and are not sent after all", () => {
-  const outbox = new Outbox()
-  outbox.send("RETURN r", ["a"])
-  outbox.post("RETURN $rows", { rows: { rows: [5] }, number: 3 })
-  const all = outbox.statements.map(({ parameters }) => parameters)
-  outbox.drop()
-  expect(outbox.statements).toEqual([])
-  for (const one of all) expect(() => asRead(one)).toThrow("released are not sent")
-})
-
 it("tells why a transaction failed, also where it hears first that all is over", async () => {
   const failed = (code: string) => new Neo4jError("said so", code, "50N42", "general", undefined)
   const [over, ended] = [failed("N/A"), failed("Neo.ClientError.Transaction.Terminated")]

@@ -175,11 +175,6 @@ export class Outbox implements Outgoing {
   post(text: string, parameters: Parameters): void {
     this.statements.push({ text: `${kept} ${text}`, parameters: encodedAll(parameters) })
   }
-
-  /** They are not sent. */
-  drop(): void {
-    for (const { parameters } of this.statements.splice(0)) releaseRows(parameters)
-  }
 }
 
 /** By the server, or of the connection: the client's own words have no code. */

@@ -41,7 +41,7 @@ export class PackedRows {
     return this.#packed.chunks
   }
 
-  /** The server has read them, or never will: their memory is other rows' from now on. */
+  /** The server has read them: their memory is other rows' from now on. */
   release(): void {
     for (const memory of this.#packed?.memories ?? []) packing.release(memory)
     this.#packed = undefined

@@ -160,16 +160,15 @@ export class Neo4jWriter {
         this.#foresight.rest()
         await lockBlocks(of, blocks)
         // Numbers of another time may be others' by now.
-        const isTimely = first !== undefined && first.numbersEnd === this.#numbersEnd
-        const isRight = isTimely && isAsForeseen(first, of.set, this.#kept)
-        if (!isRight) first?.outbox.drop()
-        const done = isRight
-          ? this.#asForeseen(of, first)
-          : await this.#decide(
-              of,
-              () => loadBlocks(of, blocks),
-              (writer) => writer.commit(blocks),
-            )
+        const isTimely = first?.numbersEnd === this.#numbersEnd
+        const done =
+          first !== undefined && isTimely && isAsForeseen(first, of.set, this.#kept)
+            ? this.#asForeseen(of, first)
+            : await this.#decide(
+                of,
+                () => loadBlocks(of, blocks),
+                (writer) => writer.commit(blocks),
+              )
         this.#numbers = done.set.numbers
         this.#kept.learn(done)
         this.#foresight.follow(done)
