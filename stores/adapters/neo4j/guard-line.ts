@@ -7,10 +7,9 @@
  * would have alone. Transactions of lower epochs that hold one of them, or of those that wait
  * behind them, are ended again and again until they are through, since a former owner that still
  * runs begins the next one at once. Of two epochs of a shard the higher one goes first. Those that
- * begin after that and stand still are ended while commits are under way. What may fail beneath: as
- * of any write; whoever shared the transaction is told.
+ * begin after that and stand still are ended while commits are under way. Nothing is begun once it
+ * is closed. What may fail beneath: as of any write; whoever shared the transaction is told.
  */
-
 import { setTimeout as sleep } from "node:timers/promises"
 import {
   neo4jClearMillis,
@@ -29,12 +28,19 @@ export class GuardLine {
   readonly #answer: (answer: Answer) => void
   #waiting: GuardRequest[] = []
   #working: Promise<void> | undefined
-  #clearing: Promise<void> | undefined
+  #isClearing = false
+  readonly #closing = new AbortController()
+  readonly #clearMillis: number
 
   /** The writer is used for nothing else. */
-  constructor(writer: Neo4jWriter, answer: (answer: Answer) => void) {
+  constructor(
+    writer: Neo4jWriter,
+    answer: (answer: Answer) => void,
+    clearMillis: number = neo4jClearMillis,
+  ) {
     this.#writer = writer
     this.#answer = answer
+    this.#clearMillis = clearMillis
   }
 
   ask(request: GuardRequest): void {
@@ -47,22 +53,26 @@ export class GuardLine {
    * may wait for what they hold, and no guard is asked for any more that would end them.
    */
   clearWhile(isWorking: () => boolean): void {
-    this.#clearing ??= this.#clear(isWorking)
+    if (!this.#isClearing) void this.#clear(isWorking)
   }
 
   /** After what was asked for is answered. */
   async close(): Promise<void> {
     await this.#working
+    // A client that was closed before it was ever asked opens connections again when it is.
+    this.#closing.abort()
     await this.#writer.close()
   }
 
   async #clear(isWorking: () => boolean): Promise<void> {
+    const { signal } = this.#closing
+    this.#isClearing = true
     do {
-      await sleep(neo4jClearMillis, undefined, { ref: false })
-      // A store that is closed, or does not answer, holds nobody up here.
-      await this.#writer.endPassed().catch(() => undefined)
-    } while (isWorking())
-    this.#clearing = undefined
+      await sleep(this.#clearMillis, undefined, { ref: false, signal }).catch(() => undefined)
+      // A store that does not answer holds nobody up here.
+      if (!signal.aborted) await this.#writer.endPassed().catch(() => undefined)
+    } while (!signal.aborted && isWorking())
+    this.#isClearing = false
   }
 
   async #work(): Promise<void> {

@@ -51,15 +51,18 @@ export class Watching {
 
   #later(): void {
     if (this.#timer !== undefined || this.#counts.size === 0) return
-    this.#timer = setTimeout(() => void this.#look(), neo4jWatchMillis).unref()
+    const own = setTimeout(() => void this.#look(own), neo4jWatchMillis).unref()
+    this.#timer = own
   }
 
-  async #look(): Promise<void> {
+  async #look(own: NodeJS.Timeout): Promise<void> {
     try {
       this.#compare(await this.#watched.stands([...this.#counts.keys()]))
     } catch {
       // The server is not there; what happened meanwhile is seen when it is back.
     }
+    // Whoever watches after a close looks at times of its own.
+    if (this.#timer !== own) return
     this.#timer = undefined
     this.#later()
   }
