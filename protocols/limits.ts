@@ -510,6 +510,11 @@ export const storeBusyMillisMax = 5_000
 export const commitsQueuedMax = 8
 /** Young generation of other writers' threads: small, so that the node's memory stays flat. */
 export const writerYoungMebibytes = 8
+/**
+ * A writer's thread that has not closed its store by then is ended: longer than the longest
+ * transaction, which it may be at (`neo4jTransactionMillisMax`).
+ */
+export const writerCloseMillisMax = 130_000
 /** Tenants of one store, and entities of one tenant: the two halves of a node's number. */
 export const tenantsMax = 2 ** 16
 export const nodesPerTenantMax = 2 ** 36

@@ -3,12 +3,17 @@
  *
  * Promises: commits are worked in the order in which they were sent; at most `commitsQueuedMax`
  * are with the writer, further ones wait here. A guard waits for no commit here: there are no more
- * of them than takeovers. An interrupted request may still be worked. What may
- * fail beneath: the thread may end; every request then fails with `StoreFailed`, now and later.
+ * of them than takeovers. An interrupted request may still be worked. A thread that has not closed
+ * the store in time is ended. What may fail beneath: the thread may end; every request then fails
+ * with `StoreFailed`, now and later.
  */
 import { Worker } from "node:worker_threads"
 import * as Effect from "effect/Effect"
-import { commitsQueuedMax, writerYoungMebibytes } from "../../../protocols/limits.ts"
+import {
+  commitsQueuedMax,
+  writerCloseMillisMax,
+  writerYoungMebibytes,
+} from "../../../protocols/limits.ts"
 import { errorOfFailure, type Failure } from "../../graph/failure.ts"
 import type { StoreBroken } from "../../graph/port.ts"
 import type { Answer, Request } from "../../graph/write/wire.ts"
@@ -25,6 +30,11 @@ interface Waiting {
   readonly resume: Resume
 }
 
+interface Limits {
+  readonly youngMebibytes?: number
+  readonly closeMillisMax?: number
+}
+
 /** A set of callbacks for each tenant that anybody watches. */
 type Watchers = Map<string, Set<() => void>>
 
@@ -35,6 +45,7 @@ export class WriterThread {
   readonly #waiting = new Set<Waiting>()
   readonly #watchers: Watchers = new Map()
   readonly #ended: Promise<void>
+  readonly #closeMillisMax: number
   #arrived: () => void = () => undefined
   #lastId = 0
   #failure: Failure | undefined
@@ -44,9 +55,10 @@ export class WriterThread {
     path: string,
     entry: URL,
     settings: unknown,
-    { youngMebibytes = writerYoungMebibytes }: { readonly youngMebibytes?: number } = {},
+    { youngMebibytes = writerYoungMebibytes, closeMillisMax = writerCloseMillisMax }: Limits = {},
   ) {
     this.#path = path
+    this.#closeMillisMax = closeMillisMax
     this.#worker = new Worker(entry, {
       workerData: settings,
       execArgv: [],
@@ -92,13 +104,20 @@ export class WriterThread {
     }
   }
 
-  /** Lets what was sent finish, closes the file and ends the thread. */
+  /** Lets what was sent finish, closes the store and ends the thread. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     if (this.#failure === undefined) {
       this.#worker.postMessage({ id: ++this.#lastId, kind: "close" } satisfies Request)
     }
-    return Effect.promise(() => this.#ended)
+    return Effect.promise(() => this.#endsInTime())
   })
+
+  /** Whatever it was at is not answered, and there as a whole or not at all. */
+  async #endsInTime(): Promise<void> {
+    const late = setTimeout(() => void this.#worker.terminate(), this.#closeMillisMax)
+    await this.#ended
+    clearTimeout(late)
+  }
 
   #send(): void {
     for (const waiting of this.#waiting) {
