@@ -140,7 +140,7 @@ describe("three servers", () => {
 
   registerConformance("JetStream", () => register(cluster?.url ?? "", 3))
 
-  test("make a register that was asked for while their leader fell silent", async () => {
+  test("take a node, and make its register, asked while their leader fell silent", async () => {
     const servers = cluster?.servers ?? []
     const known = (server: NatsServer | undefined) => leaderKnownTo(server).catch(() => -1)
     let silent = -1
@@ -158,11 +158,14 @@ describe("three servers", () => {
     onTestFinished(() => leader?.resume())
     const opening = runScoped(openRegister(broker, { name: logName(), replicas: 3 }))
     opening.catch(() => undefined)
+    const joining = runScoped(openBroker({ servers: url }))
+    joining.catch(() => undefined)
     const isAnother = async () => ![-1, silent].includes(await known(others[0]))
     await expect.poll(isAnother, { timeout: natsMakeMillisMax }).toBe(true)
     leader?.resume()
     const opened = await opening
     expect(opened.isSteady?.()).toBe(false)
+    expect((await joining).broker.isSteady).toBe(false)
     expect(await run(opened.put(lease, undefined, 60_000))).toMatchObject({ kind: "done" })
   })
 })

@@ -233,9 +233,13 @@ interface Question {
 }
 
 /** The servers elect who leads them all, and did nothing of what they were asked. */
-export const isLeaderless = (error: unknown): boolean =>
+const isLeaderless = (error: unknown): boolean =>
   error instanceof ApiFailed &&
   (error.errorCode === errorCodes.unavailable || error.errorCode === errorCodes.notLeader)
+
+/** Nobody answers for a stream before it has a leader, or at all while the servers have none. */
+export const isDropped = (error: unknown): boolean =>
+  isLeaderless(error) || (error instanceof NoAnswer && error.isLate)
 
 const isUnsteady = (error: unknown): boolean =>
   error instanceof NoAnswer ||

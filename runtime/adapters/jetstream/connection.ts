@@ -3,6 +3,7 @@
  * back by itself, to any of the servers, and forever; what was asked meanwhile ends without answer.
  */
 import { readFileSync } from "node:fs"
+import { setTimeout } from "node:timers/promises"
 import {
   AuthorizationError,
   connect,
@@ -16,10 +17,12 @@ import { StoreFailed, type Unavailable } from "../../../protocols/errors.ts"
 import {
   jetStreamApiLevelMin,
   natsConnectMillisMax,
+  natsMakeMillisMax,
   natsPingMillis,
   natsReconnectMillis,
+  streamRetryMillis,
 } from "../../../protocols/limits.ts"
-import { Broker, NoAnswer } from "./broker.ts"
+import { Broker, isDropped, NoAnswer } from "./broker.ts"
 import { isPassing, unavailable } from "./failures.ts"
 import { receiveWhole } from "./whole-messages.ts"
 
@@ -120,13 +123,30 @@ async function follow(broker: Broker): Promise<void> {
   }
 }
 
+interface AccountInfo {
+  readonly api?: { readonly level?: number }
+}
+
+/** Asked again while the servers elect who leads them all: only that one answers. */
+async function infoOf(broker: Broker): Promise<AccountInfo> {
+  const untilMillis = performance.now() + natsMakeMillisMax
+  while (true) {
+    try {
+      return await broker.api<AccountInfo>("INFO")
+    } catch (error) {
+      if (!isDropped(error) || performance.now() >= untilMillis) throw error
+    }
+    await setTimeout(streamRetryMillis)
+  }
+}
+
 /** What the log needs of a server, asked before anything is made on it. */
 function probed(servers: string, broker: Broker) {
   const version = broker.connection.info?.version ?? "of an unknown version"
   const refused = (message: string, next: string) =>
     new StoreFailed({ store: "jetstream", message, next })
   return Effect.tryPromise({
-    try: () => broker.api<{ api?: { level?: number } }>("INFO"),
+    try: () => infoOf(broker),
     catch: (error) =>
       error instanceof Error &&
       (isPassing(error) || (error instanceof NoAnswer && !error.nobodyThere))

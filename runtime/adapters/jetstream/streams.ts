@@ -19,14 +19,7 @@ import {
   streamRetryMillis,
   streamStateBytesMax,
 } from "../../../protocols/limits.ts"
-import {
-  ApiFailed,
-  type Broker,
-  errorCodes,
-  isLeaderless,
-  type Message,
-  NoAnswer,
-} from "./broker.ts"
+import { ApiFailed, type Broker, errorCodes, isDropped, type Message } from "./broker.ts"
 import { isPassing, unavailable } from "./failures.ts"
 import type { Names } from "./names.ts"
 
@@ -178,10 +171,6 @@ async function madeOrPresent(
     throw error
   }
 }
-
-/** Nobody answers for a stream before it has a leader, or for all streams while there is none. */
-const isDropped = (error: unknown): boolean =>
-  isLeaderless(error) || (error instanceof NoAnswer && error.isLate)
 
 function checked(wanted: Configuration, present: StreamInfo): StreamInfo {
   for (const [key, value] of Object.entries(wanted)) {
