@@ -565,6 +565,10 @@ export const postgresIdleMillisMax = 2_500
 export const postgresLockMillisMax = 4_000
 /** How long one statement may run before it is given up. */
 export const postgresStatementMillisMax = 60_000
+/** How long an answer is waited for: longer than the server may take for a statement. */
+export const postgresAnswerMillisMax = 65_000
+/** How long a server may take to see a connection end; then it is left without that. */
+export const postgresEndMillisMax = 1_000
 /** Times that a transaction which met another one is tried again, and how long it waits first. */
 export const postgresRetriesMax = 8
 export const postgresRetryMillisMin = 5

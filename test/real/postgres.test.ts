@@ -4,19 +4,21 @@ import { once } from "node:events"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
 import fc from "fast-check"
 import pg from "pg"
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
 import type { BlockEffects } from "../../protocols/graph.ts"
 import { leaseMillis } from "../../protocols/limits.ts"
+import { Listener } from "../../stores/adapters/postgres/listener.ts"
 import { type GraphStore, openPostgresGraph } from "../../stores/index.ts"
-import { type Server, startPostgres } from "../servers/index.ts"
+import { Link, type Server, startPostgres } from "../servers/index.ts"
 import { choices, chooser, priorities, readings, schedule } from "../stores/arbitrary.ts"
 import { graphConformance } from "../stores/graph-conformance.ts"
 import { GraphModel, hashOfVisible } from "../stores/model.ts"
 import { block, byKey, record, relates, retract, tenant, thing } from "../stores/records.ts"
 import { openTestGraph, schemaOf } from "../support/postgres-store.ts"
-import { run } from "../support/run.ts"
+import { closeScope, openScope, run } from "../support/run.ts"
 import { runScoped } from "../support/scoped.ts"
 import { startStopwatch } from "../support/stopwatch.ts"
 
@@ -152,6 +154,37 @@ describe("a Postgres that goes away", () => {
       .toMatchObject({ _tag: "Success" })
     expect(await run(store.reads.counts(tenant))).toMatchObject({ entities: 2 })
     await expect.poll(() => isTold, { timeout: 30_000 }).toBe(true)
+  })
+})
+
+describe("closing a store in Postgres", () => {
+  const linked = async () => {
+    const link = await Link.open(server.url)
+    onTestFinished(() => link.close())
+    return link
+  }
+
+  it("does not wait for a server that hears nothing", async () => {
+    const link = await linked()
+    const scope = openScope()
+    const store = await run(Scope.provide(openTestGraph(link.url, freshName()), scope))
+    await run(store.sink.commit([block(1, [thing("a")])]))
+    await run(store.reads.counts(tenant))
+    link.hold()
+    await closeScope(scope)
+  })
+
+  it("ends the connection that is made again meanwhile", async () => {
+    const link = await linked()
+    const heard = { tenant: () => undefined, everybody: () => undefined }
+    const listener = new Listener({ url: link.url, schema: "public" }, "own", heard)
+    await listener.start()
+    link.hold()
+    link.break()
+    await expect.poll(() => link.connectionsTaken).toBe(2)
+    await listener.close()
+    link.heal()
+    await expect.poll(() => link.connections).toBe(0)
   })
 })
 

@@ -22,6 +22,7 @@ export class Link {
   readonly #pipes = new Set<Pipe>()
   readonly #held = new Set<Direction>()
   #delayMillis = 0
+  #taken = 0
 
   private constructor(serverUrl: string, port: number) {
     this.#server = new URL(serverUrl)
@@ -44,6 +45,15 @@ export class Link {
     })
     link.#listener.unref()
     return link
+  }
+
+  /** Connections that lead through it, and how many it ever took. */
+  get connections(): number {
+    return this.#pipes.size / 2
+  }
+
+  get connectionsTaken(): number {
+    return this.#taken
   }
 
   /** Lets nothing through, both ways unless told. */
@@ -75,6 +85,7 @@ export class Link {
   }
 
   #accept(client: Socket): void {
+    this.#taken++
     const { hostname, port } = this.#server
     const server = connect({
       host: hostname,

@@ -7,7 +7,9 @@
  */
 import pg from "pg"
 import {
+  postgresAnswerMillisMax,
   postgresConnectMillisMax,
+  postgresEndMillisMax,
   postgresIdleMillisMax,
   postgresLockMillisMax,
   postgresStatementMillisMax,
@@ -80,6 +82,8 @@ export async function connect(
     keepAlive: true,
     options: all.map((one) => `-c ${one}`).join(" "),
     statement_timeout: postgresStatementMillisMax,
+    // Where the network is gone, nobody says so.
+    query_timeout: postgresAnswerMillisMax,
     idle_in_transaction_session_timeout: silentMillisMax,
     types: { getTypeParser: parserOf },
   })
@@ -87,6 +91,16 @@ export async function connect(
   client.on("error", () => {})
   await client.connect()
   return { client, sql: new Sql(client, new Map()) }
+}
+
+/** Says goodbye, and does not wait long for a server that hears nothing. */
+export async function disconnect({ client }: Connection): Promise<void> {
+  const late = setTimeout(() => client.connection.stream.destroy(), postgresEndMillisMax)
+  try {
+    await client.end()
+  } finally {
+    clearTimeout(late)
+  }
 }
 
 /** What people know the store by; no secret is in it. */

@@ -74,7 +74,9 @@ function isPassing(cause: unknown): boolean {
   // The client's own words have no code.
   return (
     cause instanceof Error &&
-    /^(Connection terminated|timeout|Client was closed|Client has)/.test(cause.message)
+    /^(Connection terminated|timeout|Query read timeout|Client was closed|Client has)/.test(
+      cause.message,
+    )
   )
 }
 

@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import { retryMillisMax } from "../../../protocols/limits.ts"
-import { type Connection, connect, type PostgresAddress } from "./connection.ts"
+import { type Connection, connect, disconnect, type PostgresAddress } from "./connection.ts"
 
 export interface Heard {
   readonly tenant: (name: string) => void
@@ -28,19 +28,26 @@ export class Listener {
 
   async start(): Promise<void> {
     const connection = await connect(this.#address)
-    this.#connection = connection
     const { client } = connection
     client.on("notification", ({ payload = "" }) => {
       const [sender, tenant = ""] = payload.split(" ")
       if (sender !== this.#sender) this.#heard.tenant(tenant)
     })
+    try {
+      await client.query(`LISTEN ${this.#address.schema}`)
+    } catch (cause) {
+      void disconnect(connection)
+      throw cause
+    }
+    this.#connection = connection
+    if (this.#isClosed) return disconnect(connection)
     client.on("end", () => void this.#again())
-    await client.query(`LISTEN ${this.#address.schema}`)
   }
 
+  /** One that is being made meanwhile is ended as soon as it is there. */
   async close(): Promise<void> {
     this.#isClosed = true
-    await this.#connection?.client.end()
+    if (this.#connection !== undefined) await disconnect(this.#connection)
   }
 
   async #again(): Promise<void> {

@@ -8,7 +8,7 @@ import type { GraphStore, GraphView, StoreBroken } from "../../graph/port.ts"
 import { sinkOf } from "../thread/sink.ts"
 import { WriterThread } from "../thread/writer-thread.ts"
 import { feedOf } from "./changes.ts"
-import { connect, type PostgresAddress, placeOf } from "./connection.ts"
+import { connect, disconnect, type PostgresAddress, placeOf } from "./connection.ts"
 import { openError } from "./failure.ts"
 import { Listener } from "./listener.ts"
 import { ReadStore } from "./read-store.ts"
@@ -119,11 +119,11 @@ function addressOf({ url, schema = schemaDefault }: PostgresOptions) {
 }
 
 async function prepare(address: PostgresAddress): Promise<void> {
-  const { client, sql } = await connect(address)
+  const connection = await connect(address)
   try {
-    await migrate(sql, address)
+    await migrate(connection.sql, address)
   } finally {
-    await client.end()
+    await disconnect(connection)
   }
 }
 

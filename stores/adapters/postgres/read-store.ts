@@ -19,7 +19,14 @@ import {
   retryMillisMax,
 } from "../../../protocols/limits.ts"
 import type { StoreBroken } from "../../graph/port.ts"
-import { type Connection, connect, type PostgresAddress, placeOf, type Sql } from "./connection.ts"
+import {
+  type Connection,
+  connect,
+  disconnect,
+  type PostgresAddress,
+  placeOf,
+  type Sql,
+} from "./connection.ts"
 import { storeError } from "./failure.ts"
 
 type ReadFailure = Invalid | LimitExceeded | StoreBroken
@@ -85,7 +92,7 @@ export class ReadStore {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    await Promise.all(this.#idle.splice(0).map(({ client }) => client.end()))
+    await Promise.all(this.#idle.splice(0).map(disconnect))
   }
 
   async #tenant(sql: Sql, name: string): Promise<number> {
@@ -142,7 +149,7 @@ export class ReadStore {
     if (isSound && !this.#isClosed) this.#idle.push(connection)
     else {
       this.#open--
-      connection.client.end().catch(() => undefined)
+      void disconnect(connection)
     }
     this.#waiting.shift()?.()
   }

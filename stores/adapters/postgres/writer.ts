@@ -28,7 +28,13 @@ import { gatherBlocks, gatherMerged } from "../../graph/write/gather.ts"
 import type { GuardAnswer, WireBlock, WireLetterChange } from "../../graph/write/wire.ts"
 import { rowsOf } from "../../graph/write/working-rows.ts"
 import { type Numbers, nameOfKey, WorkingSet } from "../../graph/write/working-set.ts"
-import { type Connection, connect, type PostgresAddress, type Sql } from "./connection.ts"
+import {
+  type Connection,
+  connect,
+  disconnect,
+  type PostgresAddress,
+  type Sql,
+} from "./connection.ts"
 import { isConflict } from "./failure.ts"
 import { Fetch } from "./fetch.ts"
 import { flush } from "./flush.ts"
@@ -119,7 +125,7 @@ export class PostgresWriter {
   }
 
   async close(): Promise<void> {
-    await this.#connection?.client.end()
+    if (this.#connection !== undefined) await disconnect(this.#connection)
     this.#connection = undefined
   }
 
@@ -182,11 +188,8 @@ export class PostgresWriter {
     this.#numbers.forget()
     const connection = this.#connection
     this.#connection = undefined
-    try {
-      await connection?.client.end()
-    } catch {
-      // It is of no more use; the server ends what it was in.
-    }
+    // It is of no more use; the server ends what it was in.
+    if (connection !== undefined) await disconnect(connection)
   }
 }
 
