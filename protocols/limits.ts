@@ -511,8 +511,8 @@ export const commitsQueuedMax = 8
 /** Young generation of other writers' threads: small, so that the node's memory stays flat. */
 export const writerYoungMebibytes = 8
 /**
- * A writer's thread that has not closed its store by then is ended: longer than the longest
- * transaction, which it may be at (`neo4jTransactionMillisMax`).
+ * A writer's thread that has not closed its store so long after it was asked to is ended: longer
+ * than the one transaction that it may be at (`neo4jTransactionMillisMax`).
  */
 export const writerCloseMillisMax = 130_000
 /** Tenants of one store, and entities of one tenant: the two halves of a node's number. */
@@ -660,9 +660,9 @@ export const jetStreamApiLevelMin = 2
 export const natsRequestMillisMax = 5_000
 /** How often it is looked which requests have no answer in time. */
 export const natsLookMillis = 100
-/** How long the servers may take to agree on a consumer, and how long a stream is asked for. */
+/** How long the servers may take to agree on a consumer or a stream, or on who leads them. */
 export const natsMakeMillisMax = 15_000
-/** How long a request to make a stream waits: servers may have dropped it, so it is asked again. */
+/** How long a question to who leads all servers waits: it may be dropped, so it is asked again. */
 export const streamMakeMillisMax = 2_000
 /**
  * How long a look for a stream waits that another node is having made, and the time between two:

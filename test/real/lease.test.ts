@@ -162,10 +162,10 @@ describe("three servers", () => {
     joining.catch(() => undefined)
     const isAnother = async () => ![-1, silent].includes(await known(others[0]))
     await expect.poll(isAnother, { timeout: natsMakeMillisMax }).toBe(true)
+    expect((await joining).broker.isSteady).toBe(false)
     leader?.resume()
     const opened = await opening
     expect(opened.isSteady?.()).toBe(false)
-    expect((await joining).broker.isSteady).toBe(false)
     expect(await run(opened.put(lease, undefined, 60_000))).toMatchObject({ kind: "done" })
   })
 })

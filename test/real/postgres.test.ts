@@ -9,7 +9,7 @@ import fc from "fast-check"
 import pg from "pg"
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
 import type { BlockEffects } from "../../protocols/graph.ts"
-import { leaseMillis } from "../../protocols/limits.ts"
+import { leaseMillis, postgresReadersMax } from "../../protocols/limits.ts"
 import { Listener } from "../../stores/adapters/postgres/listener.ts"
 import { type GraphStore, openPostgresGraph } from "../../stores/index.ts"
 import { Link, type Server, startPostgres } from "../servers/index.ts"
@@ -157,6 +157,9 @@ describe("a Postgres that goes away", () => {
   })
 })
 
+/** A third of what an answer is waited for. */
+const closingMillisMax = 20_000
+
 describe("closing a store in Postgres", () => {
   const linked = async () => {
     const link = await Link.open(server.url)
@@ -171,7 +174,13 @@ describe("closing a store in Postgres", () => {
     await run(store.sink.commit([block(1, [thing("a")])]))
     await run(store.reads.counts(tenant))
     link.hold()
+    const reads = Array.from({ length: postgresReadersMax + 2 }, () =>
+      run(Effect.flip(store.reads.counts(tenant))),
+    )
+    const ranMillis = startStopwatch()
     await closeScope(scope)
+    for (const failure of await Promise.all(reads)) expect(failure._tag).toBe("Unavailable")
+    expect(ranMillis()).toBeLessThan(closingMillisMax)
   })
 
   it("ends the connection that is made again meanwhile", async () => {

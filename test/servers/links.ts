@@ -47,11 +47,12 @@ export class Link {
     return link
   }
 
-  /** Connections that lead through it, and how many it ever took. */
+  /** Connections that lead through it. */
   get connections(): number {
     return this.#pipes.size / 2
   }
 
+  /** Those that it ever took. */
   get connectionsTaken(): number {
     return this.#taken
   }

@@ -20,6 +20,7 @@ import {
   natsMakeMillisMax,
   natsPingMillis,
   natsReconnectMillis,
+  streamMakeMillisMax,
   streamRetryMillis,
 } from "../../../protocols/limits.ts"
 import { Broker, isDropped, NoAnswer } from "./broker.ts"
@@ -127,12 +128,15 @@ interface AccountInfo {
   readonly api?: { readonly level?: number }
 }
 
-/** Asked again while the servers elect who leads them all: only that one answers. */
+/**
+ * Only who leads all servers answers. Asked again while they elect one, and where nobody answered
+ * in time: one that stops leading drops what it is asked without a word.
+ */
 async function infoOf(broker: Broker): Promise<AccountInfo> {
   const untilMillis = performance.now() + natsMakeMillisMax
   while (true) {
     try {
-      return await broker.api<AccountInfo>("INFO")
+      return await broker.api<AccountInfo>("INFO", undefined, streamMakeMillisMax)
     } catch (error) {
       if (!isDropped(error) || performance.now() >= untilMillis) throw error
     }

@@ -16,6 +16,7 @@ import {
   neo4jEndAgainMillis,
   neo4jGuardGatherMillis,
 } from "../../../protocols/limits.ts"
+import type { Failure } from "../../graph/failure.ts"
 import type { Guard } from "../../graph/port.ts"
 import type { Answer, GuardAnswer, Request } from "../../graph/write/wire.ts"
 import { failureOf } from "./failure.ts"
@@ -44,6 +45,10 @@ export class GuardLine {
   }
 
   ask(request: GuardRequest): void {
+    if (this.#closing.signal.aborted) {
+      const failure: Failure = { tag: "Unavailable", message: "The graph store is closed." }
+      return this.#answer({ id: request.id, kind: "failed", failure })
+    }
     this.#waiting.push(request)
     this.#working ??= this.#work()
   }

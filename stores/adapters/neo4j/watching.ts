@@ -21,6 +21,7 @@ export class Watching {
   readonly #counts = new Map<string, number>()
   readonly #changes = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
+  #isClosed = false
 
   constructor(watched: Watched) {
     this.#watched = watched
@@ -40,17 +41,22 @@ export class Watching {
         this.#counts.delete(tenant)
         this.#changes.delete(tenant)
       }
-      if (this.#counts.size === 0) this.close()
+      if (this.#counts.size === 0) this.#rest()
     }
   }
 
   close(): void {
+    this.#isClosed = true
+    this.#rest()
+  }
+
+  #rest(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
   }
 
   #later(): void {
-    if (this.#timer !== undefined || this.#counts.size === 0) return
+    if (this.#isClosed || this.#timer !== undefined || this.#counts.size === 0) return
     const own = setTimeout(() => void this.#look(own), neo4jWatchMillis).unref()
     this.#timer = own
   }
@@ -61,7 +67,7 @@ export class Watching {
     } catch {
       // The server is not there; what happened meanwhile is seen when it is back.
     }
-    // Whoever watches after a close looks at times of its own.
+    // Whoever watches after a rest looks at times of its own.
     if (this.#timer !== own) return
     this.#timer = undefined
     this.#later()

@@ -28,6 +28,8 @@ export class Listener {
 
   async start(): Promise<void> {
     const connection = await connect(this.#address)
+    if (this.#isClosed) return disconnect(connection)
+    this.#connection = connection
     const { client } = connection
     client.on("notification", ({ payload = "" }) => {
       const [sender, tenant = ""] = payload.split(" ")
@@ -39,12 +41,10 @@ export class Listener {
       void disconnect(connection)
       throw cause
     }
-    this.#connection = connection
-    if (this.#isClosed) return disconnect(connection)
     client.on("end", () => void this.#again())
   }
 
-  /** One that is being made meanwhile is ended as soon as it is there. */
+  /** A connection that is being made meanwhile is ended as soon as it is there. */
   async close(): Promise<void> {
     this.#isClosed = true
     if (this.#connection !== undefined) await disconnect(this.#connection)
@@ -55,7 +55,7 @@ export class Listener {
       await sleep(retryMillisMax, undefined, { ref: false })
       try {
         if (!this.#isClosed) await this.start()
-        this.#heard.everybody()
+        if (!this.#isClosed) this.#heard.everybody()
         return
       } catch {
         // The server is not there yet.

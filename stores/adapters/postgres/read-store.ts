@@ -35,6 +35,7 @@ export class ReadStore {
   readonly place: string
   readonly #address: PostgresAddress
   readonly #idle: Connection[] = []
+  readonly #borrowing = new Set<Connection>()
   readonly #waiting: (() => void)[] = []
   #open = 0
   #isClosed = false
@@ -90,9 +91,11 @@ export class ReadStore {
     return row === undefined ? -1 : remember(this.#types, own, row[0])
   }
 
+  /** Reads under way fail, and those that wait for a connection. */
   async close(): Promise<void> {
     this.#isClosed = true
-    await Promise.all(this.#idle.splice(0).map(disconnect))
+    for (const wake of this.#waiting.splice(0)) wake()
+    await Promise.all([...this.#idle.splice(0), ...this.#borrowing].map(disconnect))
   }
 
   async #tenant(sql: Sql, name: string): Promise<number> {
@@ -105,11 +108,10 @@ export class ReadStore {
   #snapshot<A>(name: string, use: (sql: Sql, tenant: number) => Promise<A>): Promise<A> {
     return this.#borrowed(async (sql) => {
       await sql.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-      try {
-        return await use(sql, await this.#tenant(sql, name))
-      } finally {
-        await sql.run("ROLLBACK")
-      }
+      const [found, refusal] = await refused(async () => use(sql, await this.#tenant(sql, name)))
+      await sql.run("ROLLBACK")
+      if (refusal !== undefined) throw refusal
+      return found as A
     })
   }
 
@@ -129,12 +131,19 @@ export class ReadStore {
   }
 
   async #borrow(): Promise<Connection> {
-    while (this.#idle.length === 0 && this.#open >= postgresReadersMax) {
+    while (!this.#isClosed && this.#idle.length === 0 && this.#open >= postgresReadersMax) {
       if (this.#waiting.length >= postgresReadsWaitingMax) throw tooManyReads()
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
     }
-    const idle = this.#idle.pop()
-    if (idle !== undefined) return idle
+    if (this.#isClosed) throw closed()
+    const connection = this.#idle.pop() ?? (await this.#connect())
+    this.#borrowing.add(connection)
+    if (!this.#isClosed) return connection
+    this.#giveBack(connection, false)
+    throw closed()
+  }
+
+  async #connect(): Promise<Connection> {
     this.#open++
     try {
       return await connect(this.#address, ["default_transaction_read_only=on", "jit=off"])
@@ -146,6 +155,7 @@ export class ReadStore {
   }
 
   #giveBack(connection: Connection, isSound: boolean): void {
+    this.#borrowing.delete(connection)
     if (isSound && !this.#isClosed) this.#idle.push(connection)
     else {
       this.#open--
@@ -170,6 +180,19 @@ function remember(known: Map<string, number>, name: string, id: number): number 
   known.set(name, id)
   return id
 }
+
+/** What it found, or why it was refused; after any other failure the connection is of no use. */
+async function refused<A>(use: () => Promise<A>) {
+  try {
+    return [await use(), undefined] as const
+  } catch (cause) {
+    if (!isRefusal(cause)) throw cause
+    return [undefined, cause] as const
+  }
+}
+
+const closed = () =>
+  new Unavailable({ message: "The graph store is closed.", retryAfterMillis: retryMillisMax })
 
 const tooManyReads = () =>
   new Unavailable({

@@ -2,9 +2,9 @@
  * Writes to Postgres: each call is one transaction, in which the writers of a tenant take turns.
  *
  * Promises: what a call answers is on the server's stable storage, whole; when it throws, the
- * outcome is unknown only where the connection broke at the very end, and nothing of it is there
- * otherwise. What may fail beneath: the connection (the next call makes another one), another
- * transaction in the way (tried again, a bounded number of times), any statement.
+ * outcome is unknown only where the answer to the very last statement did not come, and nothing of
+ * it is there otherwise. What may fail beneath: the connection (the next call makes another one),
+ * another transaction in the way (tried again, a bounded number of times), any statement.
  *
  * Locks are taken in one order, guards by shard and then tenants by name, so no two writers wait
  * for each other in a circle. Guards come first: a writer that has lost its shard learns so before

@@ -104,7 +104,7 @@ export class WriterThread {
     }
   }
 
-  /** Lets what was sent finish, closes the store and ends the thread. */
+  /** Lets what was sent finish, in `writerCloseMillisMax`, closes the store and ends the thread. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     if (this.#failure === undefined) {
       this.#worker.postMessage({ id: ++this.#lastId, kind: "close" } satisfies Request)
@@ -112,7 +112,7 @@ export class WriterThread {
     return Effect.promise(() => this.#endsInTime())
   })
 
-  /** Whatever it was at is not answered, and there as a whole or not at all. */
+  /** What it was at beyond the time fails, and is there as a whole or not at all. */
   async #endsInTime(): Promise<void> {
     const late = setTimeout(() => void this.#worker.terminate(), this.#closeMillisMax)
     await this.#ended
