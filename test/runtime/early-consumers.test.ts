@@ -62,3 +62,23 @@ test("makes an owner's own where another epoch was announced", async () => {
   expect(await at.early.of(owner)).toBe(info)
   expect(at.tried).toEqual([6, 7])
 })
+
+test("gives what was begun for one of two shards to its own owner", async () => {
+  const [first, second] = [{ ...info }, { ...info, num_pending: 1 }]
+  const at = early(first, second)
+  const other = { shard: 4, epoch: 2 }
+  at.early.announce(owner)
+  at.early.announce(other)
+  expect(await at.early.of(other)).toBe(second)
+  expect(await at.early.of(owner)).toBe(first)
+  expect(at.tried).toEqual([7, 2])
+})
+
+test("gives an owner who was announced again under a higher epoch that one's own", async () => {
+  const second = { ...info, num_pending: 1 }
+  const at = early(info, second)
+  at.early.announce(owner)
+  at.early.announce({ ...owner, epoch: 8 })
+  expect(await at.early.of({ ...owner, epoch: 8 })).toBe(second)
+  expect(at.tried).toEqual([7, 8])
+})

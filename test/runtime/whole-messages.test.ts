@@ -29,21 +29,36 @@ function readIn(bytes: Buffer, cuts: readonly number[]): readonly Read[] {
   return messages
 }
 
+const lineEnd = Buffer.from("\r\n")
+const headers = Buffer.from("NATS/1.0\r\nNats-Sequence: 7\r\n\r\n")
+
 const wireOf = (subject: string, data: Uint8Array) =>
-  Buffer.concat([Buffer.from(`MSG ${subject} 1 ${data.byteLength}\r\n`), data, Buffer.from("\r\n")])
+  Buffer.concat([Buffer.from(`MSG ${subject} 1 ${data.byteLength}\r\n`), data, lineEnd])
+
+/** Its headers stand before its data. */
+const wireWithHeaders = (subject: string, data: Uint8Array) => {
+  const sizes = `${headers.byteLength} ${headers.byteLength + data.byteLength}`
+  return Buffer.concat([Buffer.from(`HMSG ${subject} 1 ${sizes}\r\n`), headers, data, lineEnd])
+}
 
 describe("messages that several reads bring", () => {
   it("are what was sent, wherever they are cut", () => {
-    const sent = fc.array(fc.uint8Array({ maxLength: 200 }), { minLength: 1, maxLength: 5 })
+    const one = fc.tuple(fc.uint8Array({ maxLength: 200 }), fc.boolean())
+    const sent = fc.array(one, { minLength: 1, maxLength: 5 })
     const places = fc.array(fc.nat({ max: 1_200 }), { maxLength: 12 })
     fc.assert(
-      fc.property(sent, places, (datas, cuts) => {
-        const wire = Buffer.concat(datas.map((data, i) => wireOf(`s${i}`, data)))
+      fc.property(sent, places, (messages, cuts) => {
+        const wires = messages.map(([data, hasHeaders], i) =>
+          (hasHeaders ? wireWithHeaders : wireOf)(`s${i}`, data),
+        )
+        const wire = Buffer.concat(wires)
         const within = cuts.filter((cut) => cut < wire.byteLength)
         const read = readIn(wire, within)
-        expect(read.map(({ subject }) => subject)).toEqual(datas.map((_, i) => `s${i}`))
+        expect(read.map(({ subject }) => subject)).toEqual(messages.map((_, i) => `s${i}`))
         for (const [i, { data }] of read.entries()) {
-          expect(Buffer.compare(data, datas[i] ?? Buffer.from("none"))).toBe(0)
+          const [own = Buffer.from("none"), hasHeaders] = messages[i] ?? []
+          const whole = hasHeaders === true ? Buffer.concat([headers, own]) : own
+          expect(Buffer.compare(data, whole)).toBe(0)
         }
       }),
     )
@@ -54,6 +69,8 @@ describe("messages that several reads bring", () => {
     const [read] = readIn(wireOf("s", data), [30_000, 95_000])
     expect(read?.data.buffer.byteLength).toBe(data.byteLength)
     expect(Buffer.compare(read?.data ?? Buffer.alloc(0), data)).toBe(0)
+    const [headed] = readIn(wireWithHeaders("s", data), [30_000, 95_000])
+    expect(headed?.data.buffer.byteLength).toBe(headers.byteLength + data.byteLength)
   })
 
   it("get memory as they come where they say that they are larger than any may be", () => {
