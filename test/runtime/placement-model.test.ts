@@ -156,6 +156,21 @@ describe("a node that dies", () => {
   })
 })
 
+describe("a cluster that is restarted as a whole", () => {
+  test.each(seeds(8))("takes each shard once, by nodes that come one by one (seed %i)", (seed) => {
+    const { model, nodes } = settled(seed, "a", "b", "c")
+    const before = model.opens
+    for (const node of nodes) node.kill()
+    for (const { name } of nodes) {
+      model.start(name)
+      model.run((seed % 4) * 250)
+    }
+    expect(model.runUntil(() => model.isAllOwned && model.isAtRest, 30_000)).toBeDefined()
+    expect(model.opens - before).toBe(shardCount)
+    expect(model.servers.broken).toEqual([])
+  })
+})
+
 describe("a node that joins", () => {
   test.each(seeds(6))("is given its share one by one and disturbs no other (seed %i)", (seed) => {
     const { model } = settled(seed, "a", "b", "c")
@@ -169,6 +184,16 @@ describe("a node that joins", () => {
     expect(late.open.length).toBeLessThanOrEqual(roomOf(1 / 4))
     // What moves beside the newcomer's share: figures in docs/decisions/0024.
     expect(model.opens - before).toBeLessThanOrEqual(late.open.length + 6)
+  })
+
+  test.each(seeds(6))("is given its half by one that was alone, and no more (seed %i)", (seed) => {
+    const { model } = settled(seed, "a")
+    const before = model.opens
+    const late = model.start("late")
+    const done = () => late.open.length > 0 && model.isAtRest
+    expect(fewestOwned(model, done, 60_000)).toBe(shardCount - 1)
+    expect(model.opens - before).toBe(late.open.length)
+    expect(late.open.length).toBeLessThanOrEqual(roomOf(1 / 2))
   })
 
   test("is counted together with others that come", () => {
