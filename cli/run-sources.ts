@@ -16,6 +16,7 @@ import type { Io } from "./io.ts"
 import { errorOfAll } from "./source-files.ts"
 import { summaryOf } from "./summary.ts"
 import { exit } from "./verb.ts"
+import { answered, type Patience } from "./when-answered.ts"
 
 export interface Outcome {
   readonly summary: Summary
@@ -32,6 +33,8 @@ interface Work {
   /** `together` for sources, `in turn` for files of one source. */
   readonly order: "together" | "in turn"
   readonly question: QuestionConfiguration | undefined
+  /** For a store that is away when the summary is made. */
+  readonly patience?: Patience | undefined
   /** Done when a connector has ended, unless it was told to stop. */
   readonly afterEach?: (request: IngestRequest) => Effect.Effect<void, IntelGraphError>
 }
@@ -39,7 +42,7 @@ interface Work {
 /** Never fails because of one connector; the outcome says what happened to it. */
 export const runSources = (work: Work): Effect.Effect<Outcome, IntelGraphError> =>
   Effect.gen(function* () {
-    const { node, reads, tenant, requests, order, question, afterEach } = work
+    const { node, reads, tenant, requests, order, question, patience, afterEach } = work
     const concurrency = order === "together" ? connectorsMax : 1
     const [elapsed, reports] = yield* Effect.timed(
       Effect.forEach(
@@ -52,12 +55,13 @@ export const runSources = (work: Work): Effect.Effect<Outcome, IntelGraphError> 
       ),
     )
     const error = errorOfAll(reports.flatMap((report) => report.error ?? []))
+    const asked = Effect.all({
+      sources: reads.sources(tenant),
+      counts: reads.counts(tenant),
+      answer: question === undefined ? Effect.undefined : answerOf(reads, tenant, question),
+    })
     const found = yield* Effect.mapError(
-      Effect.all({
-        sources: reads.sources(tenant),
-        counts: reads.counts(tenant),
-        answer: question === undefined ? Effect.undefined : answerOf(reads, tenant, question),
-      }),
+      answered(patience)(asked),
       // What ended the work came first, and may be why the graph cannot be asked.
       (unread) => error ?? unread,
     )

@@ -1,7 +1,7 @@
 /**
- * What a node opens when it starts, where its servers may be on their way themselves: machines and
- * containers come up in any order. A server that does not answer is asked again for a bounded time;
- * one that refuses, or is not as it has to be, is not.
+ * What a node opens and asks when it starts, where its servers may be on their way themselves:
+ * machines and containers come up in any order. A server that does not answer is asked again for a
+ * bounded time; one that refuses, or is not as it has to be, is not.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -23,9 +23,19 @@ export const whenAnswered =
   ): Effect.Effect<A, IntelGraphError, Scope.Scope> =>
     patience === undefined ? open : Effect.suspend(() => again(inOwnScope(open), patience))
 
+/** Likewise, of what needs nothing to be closed. */
+export const answered =
+  (patience: Patience | undefined) =>
+  <A>(ask: Effect.Effect<A, IntelGraphError>): Effect.Effect<A, IntelGraphError> =>
+    patience === undefined
+      ? ask
+      : Effect.catchTag(ask, "Unavailable", (error) => again(ask, patience, error))
+
+/** `first` is why it was not answered before. */
 function again<A, R>(
   open: Effect.Effect<A, IntelGraphError, R>,
   { millisMax, io }: Patience,
+  first?: IntelGraphError,
 ): Effect.Effect<A, IntelGraphError, R> {
   const until = performance.now() + millisMax
   let last: IntelGraphError | undefined
@@ -36,6 +46,7 @@ function again<A, R>(
     }
     last = error
   }
+  if (first !== undefined) tell(first)
   const attempt: Effect.Effect<A, IntelGraphError, R> = Effect.catchTag(
     open,
     "Unavailable",

@@ -15,6 +15,7 @@ import { exitOf, type Outcome, runSources, untilInterrupted } from "../run-sourc
 import { shippedConfiguration } from "../shipped.ts"
 import { answerText, summaryTable } from "../summary.ts"
 import { exit, type Given, isOn, type RunVerb } from "../verb.ts"
+import type { Patience } from "../when-answered.ts"
 
 export const run: RunVerb = (given, io) =>
   Effect.gen(function* () {
@@ -27,7 +28,7 @@ export const run: RunVerb = (given, io) =>
     const patience = isOn(given, "once") ? undefined : { millisMax: serversWaitMillisMax, io }
     const assembled = yield* assemble(settings, patience)
     yield* openNodeSocket(assembled)
-    const working = work({ settings, configured, assembled }, given, io)
+    const working = work({ settings, configured, assembled, patience }, given, io)
     return yield* Effect.raceFirst(working, drained(assembled, io))
   })
 
@@ -35,9 +36,10 @@ interface Started {
   readonly settings: Settings
   readonly configured: ConfiguredTenants
   readonly assembled: AssembledNode
+  readonly patience: Patience | undefined
 }
 
-const work = ({ settings, configured, assembled }: Started, given: Given, io: Io) =>
+const work = ({ settings, configured, assembled, patience }: Started, given: Given, io: Io) =>
   Effect.gen(function* () {
     const { node } = assembled
     const once = isOn(given, "once")
@@ -46,7 +48,7 @@ const work = ({ settings, configured, assembled }: Started, given: Given, io: Io
     const edge = once ? undefined : yield* openEdge(settings, assembled)
     if (edge !== undefined) io.tell(`Look at it: ${edge.pageUrl}`)
     tellSchedules(configured, once, io)
-    const reading = readAll(configured, assembled, { once, io })
+    const reading = readAll(configured, assembled, { once, patience, io })
     const [outcomes, errors] = yield* untilInterrupted(node, io, reading)
     for (const outcome of outcomes) show(outcome, json, io)
     const [first] = errors
@@ -77,7 +79,7 @@ const tellSchedules = ({ tenants }: ConfiguredTenants, once: boolean, io: Io): v
 const readAll = (
   { tenants }: ConfiguredTenants,
   { node, ports }: AssembledNode,
-  { once, io }: { readonly once: boolean; readonly io: Io },
+  { once, patience, io }: Pick<Started, "patience"> & { readonly once: boolean; readonly io: Io },
 ) =>
   whileShown(
     () => node.progress(),
@@ -93,6 +95,7 @@ const readAll = (
           ...(once ? {} : { afterEach: beginSchedule(node, sources) }),
           order: "together",
           question: tenant.question,
+          patience,
         }),
       { concurrency: tenantsReadMax },
     ),

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
-import { whenAnswered } from "../../cli/when-answered.ts"
+import { answered, whenAnswered } from "../../cli/when-answered.ts"
 import { StoreFailed, Unavailable } from "../../protocols/errors.ts"
 import { run } from "../support/run.ts"
 
@@ -69,4 +69,21 @@ it("ends at once while a server is asked that says nothing", async () => {
     _tag: "Unavailable",
     message: "The start was interrupted before its servers answered.",
   })
+})
+
+it("asks again what was away when it was asked, and says so once", async () => {
+  const { seen, open, io } = serverAnsweringAt(4)
+  const asked = answered({ millisMax: 60_000, io })(Effect.scoped(open))
+  expect(await run(asked)).toBe(4)
+  expect(seen.told).toEqual(["intelgraph: The server is away. It is waited for, for up to 60 s."])
+})
+
+it("waits for nothing where somebody wanted to end before, and tells why", async () => {
+  const { seen, open, io } = serverAnsweringAt(Number.POSITIVE_INFINITY)
+  const ended = { millisMax: 60_000, io: { ...io, interrupted: Effect.void } }
+  const whole = answered(ended)(Effect.succeed("answer"))
+  expect(await run(whole)).toBe("answer")
+  const failed = await run(Effect.flip(answered(ended)(Effect.scoped(open))))
+  expect(failed).toMatchObject({ _tag: "Unavailable", message: "The server is away." })
+  expect(seen.attempts).toBeLessThanOrEqual(2)
 })
