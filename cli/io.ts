@@ -9,10 +9,12 @@ export interface Io {
   readonly out: (text: string) => void
   /** Completes when stdout has taken what it was given so far, and others have had their turn. */
   readonly taken: Effect.Effect<void>
-  /** A line for a person. */
+  /** A line for a person; it stays, above what is drawn. */
   readonly tell: (line: string) => void
-  /** Raw text on stderr, for what is drawn again and again. */
-  readonly draw: (text: string) => void
+  /** Lines on a terminal, in place of those that were drawn before. */
+  readonly draw: (lines: readonly string[]) => void
+  /** What is drawn stays as it is. */
+  readonly leave: () => void
   readonly isTerminal: boolean
   readonly columns: () => number
   readonly env: { readonly [name: string]: string | undefined }

@@ -8,6 +8,7 @@ import { readCommand } from "./arguments.ts"
 import { failureOf } from "./failure.ts"
 import { helpOf, helpOfAll, usageOf } from "./help.ts"
 import type { Io } from "./io.ts"
+import { Screen } from "./screen.ts"
 import { exit, type Given, type Verb } from "./verb.ts"
 import { version } from "./version.ts"
 
@@ -63,6 +64,7 @@ async function flushed(exitCode: number): Promise<number> {
 }
 
 function ioOf(interrupted: Effect.Effect<void>): Io {
+  const screen = new Screen((text) => void process.stderr.write(text))
   return {
     out: (text) => void process.stdout.write(text.endsWith("\n") ? text : `${text}\n`),
     taken: Effect.callback((resume) => {
@@ -70,10 +72,12 @@ function ioOf(interrupted: Effect.Effect<void>): Io {
       if (process.stdout.writableNeedDrain) process.stdout.once("drain", done)
       else setImmediate(done)
     }),
-    tell: (line) => void process.stderr.write(`${line}\n`),
-    draw: (text) => void process.stderr.write(text),
+    tell: (line) => screen.tell(line),
+    draw: (lines) => screen.draw(lines),
+    leave: () => screen.leave(),
     isTerminal: process.stderr.isTTY === true,
-    columns: () => process.stderr.columns ?? 80,
+    // Some terminals say 0 where they do not know.
+    columns: () => process.stderr.columns || 80,
     env: process.env,
     folder: process.cwd(),
     interrupted,

@@ -31,15 +31,6 @@ export function progressLines(
     .map((line) => line.slice(0, Math.max(1, columns - 1)))
 }
 
-/** Moves back over what was drawn before, and draws these lines instead. */
-export function frame(lines: readonly string[], linesBefore: number): string {
-  const back = linesBefore === 0 ? "" : `\u001b[${linesBefore}A`
-  const surplus = Math.max(0, linesBefore - lines.length)
-  const blank = "\u001b[2K\n".repeat(surplus)
-  const up = surplus === 0 ? "" : `\u001b[${surplus}A`
-  return `${back}${lines.map((line) => `\u001b[2K${line}\n`).join("")}${blank}${up}`
-}
-
 export const plainLine = (one: ConnectorProgress): string =>
   `${one.source}: ${one.phase} ${percentOf(one)} %, ${figure(one.offered)} records, ` +
   `${figure(rateOf(one))}/s, mailbox ${one.mailboxDepth}, refused ${figure(refusedOf(one))}, ` +
@@ -66,19 +57,16 @@ export function whileShown<A, E, R>(
   io: Io,
   work: Effect.Effect<A, E, R>,
 ): Effect.Effect<A, E, R> {
-  const show = io.isTerminal ? drawer(progress, io) : teller(progress, io)
+  const show = io.isTerminal
+    ? () => io.draw(progressLines(progress(), io.columns()))
+    : teller(progress, io)
   const millis = io.isTerminal ? progressDrawMillis : progressTellMillis
   const again = Effect.forever(Effect.andThen(Effect.sleep(millis), Effect.sync(show)))
-  return Effect.raceFirst(work, again).pipe(Effect.ensuring(Effect.sync(show)))
-}
-
-function drawer(progress: () => readonly ConnectorProgress[], io: Io): () => void {
-  let before = 0
-  return () => {
-    const lines = progressLines(progress(), io.columns())
-    io.draw(frame(lines, before))
-    before = lines.length
-  }
+  const last = Effect.sync(() => {
+    show()
+    io.leave()
+  })
+  return Effect.raceFirst(work, again).pipe(Effect.ensuring(last))
 }
 
 /** Tells each connector's end once. */

@@ -23,13 +23,21 @@ export const whenAnswered =
   ): Effect.Effect<A, IntelGraphError, Scope.Scope> =>
     patience === undefined ? open : Effect.suspend(() => again(inOwnScope(open), patience))
 
-/** Likewise, of what needs nothing to be closed. */
+/**
+ * Asks, and asks again while unavailable; without patience once. The first time is asked in any
+ * case, and only further ones end where somebody wants to end; none begins after its time.
+ */
 export const answered =
   (patience: Patience | undefined) =>
   <A>(ask: Effect.Effect<A, IntelGraphError>): Effect.Effect<A, IntelGraphError> =>
     patience === undefined
       ? ask
-      : Effect.catchTag(ask, "Unavailable", (error) => again(ask, patience, error))
+      : Effect.catchTag(ask, "Unavailable", (error) =>
+          Effect.raceFirst(
+            Effect.flatMap(patience.io.interrupted, () => Effect.fail(error)),
+            Effect.suspend(() => again(ask, patience, error)),
+          ),
+        )
 
 /** `first` is why it was not answered before. */
 function again<A, R>(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest"
 import type { ConnectorProgress } from "../../actors/index.ts"
-import { frame, plainLine, progressLines } from "../../cli/progress.ts"
+import { plainLine, progressLines } from "../../cli/progress.ts"
+import { Screen } from "../../cli/screen.ts"
 import { figure, textTable } from "../../cli/text-table.ts"
 import { noSourceCounters } from "../../protocols/counters.ts"
 
@@ -60,20 +61,45 @@ describe("progress", () => {
   })
 
   it("draws over what it drew before, also with fewer lines", () => {
-    expect(screen(["a", "b"], ["cc"], ["d", "e", "f"])).toEqual(["d", "e", "f", ""])
-    expect(screen(["aaaa", "bbbb"], ["c"])).toEqual(["c", "", ""])
-    expect(screen(["aaaa"], ["b"])).toEqual(["b", ""])
+    expect(shown(["a", "b"], ["cc"], ["d", "e", "f"])).toEqual(["d", "e", "f", ""])
+    expect(shown(["aaaa", "bbbb"], ["c"])).toEqual(["c", "", ""])
+    expect(shown(["aaaa"], ["b"])).toEqual(["b", ""])
+  })
+
+  it("leaves lines that are told meanwhile above it, and itself above those that follow", () => {
+    expect(shown("one", ["a", "b"], "two", ["c", "d"], "three")).toEqual([
+      "one",
+      "two",
+      "three",
+      "c",
+      "d",
+      "",
+    ])
+    expect(shown(["a", "b"], "one", "leave", "two", ["c"])).toEqual([
+      "one",
+      "a",
+      "b",
+      "two",
+      "c",
+      "",
+    ])
+  })
+
+  it("writes no codes where nothing is drawn", () => {
+    const written: string[] = []
+    const screen = new Screen((text) => void written.push(text))
+    screen.tell("one")
+    screen.leave()
+    screen.tell("two")
+    expect(written.join("")).toBe("one\ntwo\n")
   })
 })
 
-/** What a terminal shows after these frames. */
-function screen(...frames: readonly (readonly string[])[]): readonly string[] {
+/** What a terminal shows of lines that are told, and of several that are drawn. */
+function shown(...steps: readonly (string | readonly string[])[]): readonly string[] {
   const rows: string[] = [""]
   let row = 0
-  let before = 0
-  for (const lines of frames) {
-    const text = frame(lines, before)
-    before = lines.length
+  const screen = new Screen((text) => {
     for (const [, up, erase, newline, plain] of text.matchAll(
       // biome-ignore lint/suspicious/noControlCharactersInRegex: the terminal's own codes
       /\u001b\[(\d+)A|(\u001b\[2K)|(\n)|([^\u001b\n]+)/g,
@@ -83,6 +109,11 @@ function screen(...frames: readonly (readonly string[])[]): readonly string[] {
       else if (newline !== undefined) rows[++row] ??= ""
       else rows[row] += plain ?? ""
     }
+  })
+  for (const step of steps) {
+    if (step === "leave") screen.leave()
+    else if (typeof step === "string") screen.tell(step)
+    else screen.draw(step)
   }
   return rows
 }

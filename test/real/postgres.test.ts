@@ -7,9 +7,14 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import fc from "fast-check"
 import pg from "pg"
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { BlockEffects } from "../../protocols/graph.ts"
-import { leaseMillis, postgresReadersMax } from "../../protocols/limits.ts"
+import {
+  leaseMillis,
+  postgresAnalyzedAfter,
+  postgresAnswerMillisMax,
+  postgresReadersMax,
+} from "../../protocols/limits.ts"
 import { Listener } from "../../stores/adapters/postgres/listener.ts"
 import { type GraphStore, openPostgresGraph } from "../../stores/index.ts"
 import { Link, type Server, startPostgres } from "../servers/index.ts"
@@ -157,8 +162,30 @@ describe("a Postgres that goes away", () => {
   })
 })
 
+describe("statistics of a Postgres that cannot be renewed", () => {
+  it("fail no commit", async () => {
+    const name = freshName()
+    const schema = schemaOf(name)
+    const { sink, reads } = await opened(name)
+    await asked(`
+      CREATE FUNCTION ${schema}.refusing(bigint) RETURNS bigint IMMUTABLE LANGUAGE plpgsql AS $$
+      BEGIN
+        IF current_query() LIKE 'ANALYZE%' THEN RAISE EXCEPTION 'not now'; END IF;
+        RETURN $1;
+      END $$;
+      CREATE INDEX ON ${schema}.record (${schema}.refusing(id))`)
+    const many = Array.from({ length: postgresAnalyzedAfter }, (_, i) => thing(`k${i}`))
+    for (const sequence of [1, 2]) {
+      const outcomes = await run(sink.commit([block(sequence, many)]))
+      expect(outcomes).toMatchObject([{ kind: "applied" }])
+    }
+    expect(await run(reads.counts(tenant))).toMatchObject({ entities: postgresAnalyzedAfter })
+    await expect(asked(`ANALYZE ${schema}.record`)).rejects.toThrow("not now")
+  })
+})
+
 /** A third of what an answer is waited for. */
-const closingMillisMax = 20_000
+const closingMillisMax = postgresAnswerMillisMax / 3
 
 describe("closing a store in Postgres", () => {
   const linked = async () => {
@@ -179,7 +206,11 @@ describe("closing a store in Postgres", () => {
     )
     const ranMillis = startStopwatch()
     await closeScope(scope)
-    for (const failure of await Promise.all(reads)) expect(failure._tag).toBe("Unavailable")
+    const failures = await Promise.all(reads)
+    for (const failure of failures) expect(failure._tag).toBe("Unavailable")
+    for (const { message } of failures.slice(postgresReadersMax)) {
+      expect(message).toBe("The graph store is closed.")
+    }
     expect(ranMillis()).toBeLessThan(closingMillisMax)
   })
 
@@ -192,6 +223,28 @@ describe("closing a store in Postgres", () => {
     link.break()
     await expect.poll(() => link.connectionsTaken).toBe(2)
     await listener.close()
+    link.heal()
+    await expect.poll(() => link.connections).toBe(0)
+  })
+
+  it("ends a connection whose first statement nobody answers", async () => {
+    const link = await linked()
+    const { query } = pg.Client.prototype
+    const asking = vi.spyOn(pg.Client.prototype, "query")
+    onTestFinished(() => asking.mockRestore())
+    const asked = new Promise<void>((resolve) => {
+      asking.mockImplementation(function (this: pg.Client, ...args: readonly unknown[]) {
+        link.hold()
+        resolve()
+        return Reflect.apply(query, this, args)
+      })
+    })
+    const heard = { tenant: () => undefined, everybody: () => undefined }
+    const listener = new Listener({ url: link.url, schema: "public" }, "own", heard)
+    const starting = expect(listener.start()).rejects.toThrow(/terminated/)
+    await asked
+    await listener.close()
+    await starting
     link.heal()
     await expect.poll(() => link.connections).toBe(0)
   })

@@ -32,6 +32,7 @@ export function begin(folder: string, ...words: readonly string[]): Command {
             err += `${line}\n`
           },
           draw: () => undefined,
+          leave: () => undefined,
           isTerminal: false,
           columns: () => 80,
           env: {},

@@ -175,12 +175,17 @@ export class PostgresWriter {
   }
 
   // The server looks at what a table holds once a minute; until then it plans for an empty one.
+  // What is committed stays so where this fails.
   async #tellPlanner(sql: Sql, records: number): Promise<void> {
     this.#newRecords += records
     if (this.#newRecords < this.#analyzeAfter) return
     this.#newRecords = 0
     this.#analyzeAfter *= 4
-    await sql.run(`ANALYZE (SKIP_LOCKED) ${growing.join(", ")}`)
+    try {
+      await sql.run(`ANALYZE (SKIP_LOCKED) ${growing.join(", ")}`)
+    } catch {
+      await this.#forget()
+    }
   }
 
   /** The transaction, and numbers that may have been used after all. */

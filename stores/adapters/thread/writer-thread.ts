@@ -3,9 +3,10 @@
  *
  * Promises: commits are worked in the order in which they were sent; at most `commitsQueuedMax`
  * are with the writer, further ones wait here. A guard waits for no commit here: there are no more
- * of them than takeovers. An interrupted request may still be worked. A thread that has not closed
- * the store in time is ended. What may fail beneath: the thread may end; every request then fails
- * with `StoreFailed`, now and later.
+ * of them than takeovers. An interrupted request may still be worked. Nothing is sent once it is
+ * closed: what waited here fails with `Unavailable`. A thread that has not closed the store in time
+ * is ended. What may fail beneath: the thread may end; every request then fails with `StoreFailed`,
+ * now and later.
  */
 import { Worker } from "node:worker_threads"
 import * as Effect from "effect/Effect"
@@ -48,6 +49,7 @@ export class WriterThread {
   readonly #closeMillisMax: number
   #arrived: () => void = () => undefined
   #lastId = 0
+  #isClosed = false
   #failure: Failure | undefined
 
   /** `path` names the store in errors; `settings` go to the thread whose entry is at `entry`. */
@@ -106,8 +108,10 @@ export class WriterThread {
 
   /** Lets what was sent finish, in `writerCloseMillisMax`, closes the store and ends the thread. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    if (this.#failure === undefined) {
+    if (this.#refusal === undefined) {
       this.#worker.postMessage({ id: ++this.#lastId, kind: "close" } satisfies Request)
+      this.#isClosed = true
+      this.#send()
     }
     return Effect.promise(() => this.#endsInTime())
   })
@@ -119,17 +123,22 @@ export class WriterThread {
     clearTimeout(late)
   }
 
+  /** Why nothing more is sent. */
+  get #refusal(): Failure | undefined {
+    return this.#failure ?? (this.#isClosed ? closed : undefined)
+  }
+
   #send(): void {
     for (const waiting of this.#waiting) {
-      if (this.#failure === undefined && this.#asked.size >= commitsQueuedMax) return
+      if (this.#refusal === undefined && this.#asked.size >= commitsQueuedMax) return
       this.#waiting.delete(waiting)
       this.#post(waiting)
     }
   }
 
   #post({ ask, resume }: Waiting): void {
-    if (this.#failure !== undefined) {
-      return resume(Effect.fail(errorOfFailure(this.#failure, this.#path)))
+    if (this.#refusal !== undefined) {
+      return resume(Effect.fail(errorOfFailure(this.#refusal, this.#path)))
     }
     const id = ++this.#lastId
     try {
@@ -176,6 +185,8 @@ export class WriterThread {
     this.#send()
   }
 }
+
+const closed: Failure = { tag: "Unavailable", message: "The graph store is closed." }
 
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error)
