@@ -30,6 +30,7 @@ import {
 } from "../runtime/index.ts"
 import type { ChangeFeedShape } from "../stores/index.ts"
 import type { Settings } from "./configuration.ts"
+import type { Io } from "./io.ts"
 import { keepingAnswers } from "./keep-answers.ts"
 import { isOnServers, openGraphOf, openLogOf } from "./open-ports.ts"
 import { type Patience, whenAnswered } from "./when-answered.ts"
@@ -51,13 +52,20 @@ export interface AssembledNode {
   readonly logger: Logger
 }
 
-/** With `patience` servers that do not answer yet are waited for. */
+interface Surroundings {
+  /** With it, servers that do not answer yet are waited for. */
+  readonly patience?: Patience | undefined
+  /** Who hears of what goes wrong; unless told, stderr. */
+  readonly io?: Pick<Io, "tell">
+}
+
 export const assemble = (
   settings: Settings,
-  patience?: Patience,
+  { patience, io }: Surroundings = {},
 ): Effect.Effect<AssembledNode, IntelGraphError, Scope.Scope> =>
   Effect.gen(function* () {
-    const logger = makeLogger({ level: settings.level.value })
+    const write = io === undefined ? {} : { write: (line: string) => io.tell(line.trimEnd()) }
+    const logger = makeLogger({ level: settings.level.value, ...write })
     const metrics = new MetricRegistry()
     yield* collectProcess(metrics)
     const directory = yield* openDataDirectory(settings.dataDir.value)

@@ -32,7 +32,7 @@ const inOwnNode = (
     Effect.gen(function* () {
       const requests = yield* Effect.forEach(plain, ingestRequest)
       const { assemble } = yield* Effect.promise(() => import("./assemble.ts"))
-      const { node, ports, control } = yield* assemble(settings)
+      const { node, ports, control } = yield* assemble(settings, { io })
       const tenant = settings.tenant.value
       const work = runSources({
         node,

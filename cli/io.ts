@@ -16,7 +16,8 @@ export interface Io {
   /** What is drawn stays as it is. */
   readonly leave: () => void
   readonly isTerminal: boolean
-  readonly columns: () => number
+  /** The terminal's size. */
+  readonly size: () => { readonly columns: number; readonly rows: number }
   readonly env: { readonly [name: string]: string | undefined }
   readonly folder: string
   /** Completes at the first Ctrl-C or SIGTERM; the second ends the process. */

@@ -77,7 +77,7 @@ function ioOf(interrupted: Effect.Effect<void>): Io {
     leave: () => screen.leave(),
     isTerminal: process.stderr.isTTY === true,
     // Some terminals say 0 where they do not know.
-    columns: () => process.stderr.columns || 80,
+    size: () => ({ columns: process.stderr.columns || 80, rows: process.stderr.rows || 24 }),
     env: process.env,
     folder: process.cwd(),
     interrupted,

@@ -11,12 +11,25 @@ import { type Cell, figure, textTable } from "./text-table.ts"
 
 const header = ["source", "", "done", "records", "records/s", "mailbox", "refused", "dead-lettered"]
 
-/** The table of all connectors, one line each, none wider than `columns`. */
+interface Size {
+  readonly columns: number
+  readonly rows: number
+}
+
+/**
+ * The table of connectors, one line each, that fits a terminal: none wider, nor more of them, and
+ * then those that are at work come first and the rest are counted.
+ */
 export function progressLines(
   connectors: readonly ConnectorProgress[],
-  columns: number,
+  { columns, rows: height }: Size,
 ): readonly string[] {
-  const rows = connectors.map((one): readonly Cell[] => [
+  // One line is the header's, one the cursor's.
+  const isWhole = connectors.length <= height - 2
+  const shown = isWhole
+    ? connectors
+    : [...connectors].sort(byWork).slice(0, Math.max(0, height - 3))
+  const rows = shown.map((one): readonly Cell[] => [
     one.source,
     one.phase,
     `${percentOf(one)} %`,
@@ -26,10 +39,15 @@ export function progressLines(
     refusedOf(one),
     one.counters.deadLettered,
   ])
-  return textTable(header, rows)
-    .split("\n")
-    .map((line) => line.slice(0, Math.max(1, columns - 1)))
+  const lines = textTable(header, rows).split("\n")
+  if (!isWhole) lines.push(`${figure(connectors.length - shown.length)} more`)
+  return lines.map((line) => line.slice(0, Math.max(1, columns - 1)))
 }
+
+/** At work, then not begun, then over. */
+const byWork = (a: ConnectorProgress, b: ConnectorProgress) => stageOf(a) - stageOf(b)
+
+const stageOf = (one: ConnectorProgress) => (isOver(one) ? 2 : one.phase === "waiting" ? 1 : 0)
 
 export const plainLine = (one: ConnectorProgress): string =>
   `${one.source}: ${one.phase} ${percentOf(one)} %, ${figure(one.offered)} records, ` +
@@ -51,14 +69,16 @@ const rateOf = (one: ConnectorProgress): number =>
 /** Blocks that a full mailbox sent back count as well: this is where back-pressure shows. */
 const refusedOf = (one: ConnectorProgress): number => one.counters.refused + one.refusedBlocks
 
+type Watched = Pick<Io, "tell" | "draw" | "leave" | "isTerminal" | "size">
+
 /** Shows progress while `work` runs, and its last state once it ended. */
 export function whileShown<A, E, R>(
   progress: () => readonly ConnectorProgress[],
-  io: Io,
+  io: Watched,
   work: Effect.Effect<A, E, R>,
 ): Effect.Effect<A, E, R> {
   const show = io.isTerminal
-    ? () => io.draw(progressLines(progress(), io.columns()))
+    ? () => io.draw(progressLines(progress(), io.size()))
     : teller(progress, io)
   const millis = io.isTerminal ? progressDrawMillis : progressTellMillis
   const again = Effect.forever(Effect.andThen(Effect.sleep(millis), Effect.sync(show)))
@@ -70,7 +90,7 @@ export function whileShown<A, E, R>(
 }
 
 /** Tells each connector's end once. */
-function teller(progress: () => readonly ConnectorProgress[], io: Io): () => void {
+function teller(progress: () => readonly ConnectorProgress[], io: Watched): () => void {
   const over = new Set<string>()
   return () => {
     for (const one of progress()) {

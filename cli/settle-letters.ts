@@ -41,7 +41,7 @@ export const redriveHere = (settings: Settings, plain: PlainLetters, io: Io) =>
     Effect.scoped(
       Effect.gen(function* () {
         const { assemble } = yield* Effect.promise(() => import("./assemble.ts"))
-        const assembled = yield* assemble(settings)
+        const assembled = yield* assemble(settings, { io })
         return yield* untilEnded(assembled.node, io, redriveLetters(assembled, plain, told))
       }),
     ),

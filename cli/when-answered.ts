@@ -32,12 +32,7 @@ export const answered =
   <A>(ask: Effect.Effect<A, IntelGraphError>): Effect.Effect<A, IntelGraphError> =>
     patience === undefined
       ? ask
-      : Effect.catchTag(ask, "Unavailable", (error) =>
-          Effect.raceFirst(
-            Effect.flatMap(patience.io.interrupted, () => Effect.fail(error)),
-            Effect.suspend(() => again(ask, patience, error)),
-          ),
-        )
+      : Effect.catchTag(ask, "Unavailable", (error) => again(ask, patience, error))
 
 /** `first` is why it was not answered before. */
 function again<A, R>(
@@ -54,18 +49,19 @@ function again<A, R>(
     }
     last = error
   }
-  if (first !== undefined) tell(first)
-  const attempt: Effect.Effect<A, IntelGraphError, R> = Effect.catchTag(
-    open,
-    "Unavailable",
-    (error) => {
-      if (performance.now() >= until) return Effect.fail(error)
+  const later = (error: IntelGraphError): Effect.Effect<A, IntelGraphError, R> =>
+    Effect.suspend(() => {
+      if (performance.now() + retryMillisMax > until) return Effect.fail(error)
       tell(error)
       return Effect.andThen(Effect.sleep(retryMillisMax), attempt)
-    },
+    })
+  const attempt = Effect.catchTag(open, "Unavailable", later)
+  const interrupted = Effect.flatMap(io.interrupted, () =>
+    Effect.fail(last ?? first ?? notAnswered),
   )
-  const interrupted = Effect.flatMap(io.interrupted, () => Effect.fail(last ?? notAnswered))
-  return Effect.raceFirst(attempt, interrupted)
+  if (first === undefined) return Effect.raceFirst(attempt, interrupted)
+  // Whoever wanted to end before is not told that anything is waited for.
+  return Effect.raceFirst(interrupted, later(first))
 }
 
 const notAnswered = new Unavailable({

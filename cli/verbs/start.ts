@@ -26,7 +26,7 @@ export const run: RunVerb = (given, io) =>
     for (const error of configured.errors) io.tell(sentenceOf(error))
     // Whoever waits for an end is told at once that a server is away; a service comes up with it.
     const patience = isOn(given, "once") ? undefined : { millisMax: serversWaitMillisMax, io }
-    const assembled = yield* assemble(settings, patience)
+    const assembled = yield* assemble(settings, { patience, io })
     yield* openNodeSocket(assembled)
     const working = work({ settings, configured, assembled, patience }, given, io)
     return yield* Effect.raceFirst(working, drained(assembled, io))

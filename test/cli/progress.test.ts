@@ -1,9 +1,13 @@
+import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import type { ConnectorProgress } from "../../actors/index.ts"
-import { plainLine, progressLines } from "../../cli/progress.ts"
+import { plainLine, progressLines, whileShown } from "../../cli/progress.ts"
 import { Screen } from "../../cli/screen.ts"
 import { figure, textTable } from "../../cli/text-table.ts"
 import { noSourceCounters } from "../../protocols/counters.ts"
+import { runExit } from "../support/run.ts"
+
+const wide = { columns: 100, rows: 24 }
 
 const connector = (changes: Partial<ConnectorProgress> = {}): ConnectorProgress => ({
   tenant: "demo",
@@ -24,7 +28,7 @@ const connector = (changes: Partial<ConnectorProgress> = {}): ConnectorProgress 
 
 describe("progress", () => {
   it("shows per connector records, their rate, mailbox, refused and dead-lettered", () => {
-    const [header, first, ...rest] = progressLines([connector(), connector({ source: "x" })], 100)
+    const [header, first, ...rest] = progressLines([connector(), connector({ source: "x" })], wide)
     expect(header).toMatch(/records\s+records\/s\s+mailbox\s+refused\s+dead-lettered/)
     expect(first?.split(/\s{2,}/)).toEqual([
       "attack",
@@ -52,12 +56,31 @@ describe("progress", () => {
   })
 
   it("never draws wider than the terminal", () => {
-    const wide = connector({ source: "s".repeat(300) })
+    const long = connector({ source: "s".repeat(300) })
     for (const columns of [1, 20, 79]) {
-      for (const line of progressLines([wide], columns)) {
+      for (const line of progressLines([long], { columns, rows: 24 })) {
         expect(line.length).toBeLessThanOrEqual(Math.max(1, columns - 1))
       }
     }
+  })
+
+  it("never draws higher than the terminal, and counts what it leaves out", () => {
+    const many = (["done", "waiting", "reading", "failed"] as const).flatMap((phase) =>
+      [1, 2, 3].map((n) => connector({ source: `${phase} ${n}`, phase })),
+    )
+    const sources = (rows: number) =>
+      progressLines(many, { columns: 100, rows }).map((line) => line.split(/\s{2,}/)[0])
+    expect(sources(14)).toEqual(["source", ...many.map(({ source }) => source)])
+    expect(sources(8)).toEqual([
+      "source",
+      "reading 1",
+      "reading 2",
+      "reading 3",
+      "waiting 1",
+      "waiting 2",
+      "7 more",
+    ])
+    expect(sources(1)).toEqual(["source", "12 more"])
   })
 
   it("draws over what it drew before, also with fewer lines", () => {
@@ -95,8 +118,53 @@ describe("progress", () => {
   })
 })
 
+describe("a terminal while connectors work", () => {
+  const ofTerminal = () => {
+    const { screen, rows } = screenOf()
+    const { promise: drawn, resolve } = Promise.withResolvers<void>()
+    const io = {
+      tell: (line: string) => screen.tell(line),
+      draw: (lines: readonly string[]) => {
+        screen.draw(lines)
+        resolve()
+      },
+      leave: () => screen.leave(),
+      isTerminal: true,
+      size: () => wide,
+    }
+    return { io, rows, drawn }
+  }
+
+  it("shows what is told above the table, its last state, and what follows below it", async () => {
+    for (const end of [Effect.void, Effect.fail("broken")]) {
+      const { io, rows, drawn } = ofTerminal()
+      let state: Partial<ConnectorProgress> = {}
+      const work = Effect.gen(function* () {
+        yield* Effect.promise(() => drawn)
+        io.tell("told")
+        state = { phase: "done" }
+        yield* end
+      })
+      await runExit(whileShown(() => [connector(state)], io, work))
+      io.tell("after")
+      const table = progressLines([connector({ phase: "done" })], wide)
+      expect(rows).toEqual(["told", ...table, "after", ""])
+    }
+  })
+})
+
 /** What a terminal shows of lines that are told, and of several that are drawn. */
 function shown(...steps: readonly (string | readonly string[])[]): readonly string[] {
+  const { screen, rows } = screenOf()
+  for (const step of steps) {
+    if (step === "leave") screen.leave()
+    else if (typeof step === "string") screen.tell(step)
+    else screen.draw(step)
+  }
+  return rows
+}
+
+function screenOf() {
   const rows: string[] = [""]
   let row = 0
   const screen = new Screen((text) => {
@@ -110,12 +178,7 @@ function shown(...steps: readonly (string | readonly string[])[]): readonly stri
       else rows[row] += plain ?? ""
     }
   })
-  for (const step of steps) {
-    if (step === "leave") screen.leave()
-    else if (typeof step === "string") screen.tell(step)
-    else screen.draw(step)
-  }
-  return rows
+  return { screen, rows }
 }
 
 describe("tables", () => {

@@ -87,3 +87,19 @@ it("waits for nothing where somebody wanted to end before, and tells why", async
   expect(failed).toMatchObject({ _tag: "Unavailable", message: "The server is away." })
   expect(seen).toMatchObject({ attempts: 1, told: [] })
 })
+
+it("tells why it was last not answered where the waiting is ended", async () => {
+  const { promise: interrupted, resolve: interrupt } = Promise.withResolvers<void>()
+  const told: string[] = []
+  const tell = (line: string) => {
+    told.push(line)
+    if (told.length === 2) interrupt()
+  }
+  let asked = 0
+  const ask = Effect.suspend(() =>
+    Effect.fail(new Unavailable({ message: `Away, ${asked++}.`, retryAfterMillis: 1 })),
+  )
+  const io = { tell, interrupted: Effect.promise(() => interrupted) }
+  const failed = await run(Effect.flip(answered({ millisMax: 60_000, io })(ask)))
+  expect(failed.message).toBe("Away, 1.")
+})

@@ -168,19 +168,23 @@ describe("statistics of a Postgres that cannot be renewed", () => {
     const schema = schemaOf(name)
     const { sink, reads } = await opened(name)
     await asked(`
+      CREATE SEQUENCE ${schema}.refused;
       CREATE FUNCTION ${schema}.refusing(bigint) RETURNS bigint IMMUTABLE LANGUAGE plpgsql AS $$
       BEGIN
-        IF current_query() LIKE 'ANALYZE%' THEN RAISE EXCEPTION 'not now'; END IF;
+        IF current_query() LIKE 'ANALYZE%' THEN
+          RAISE EXCEPTION 'not now, %', nextval('${schema}.refused');
+        END IF;
         RETURN $1;
       END $$;
       CREATE INDEX ON ${schema}.record (${schema}.refusing(id))`)
-    const many = Array.from({ length: postgresAnalyzedAfter }, (_, i) => thing(`k${i}`))
+    const many = Array.from({ length: postgresAnalyzedAfter + 1 }, (_, i) => thing(`k${i}`))
     for (const sequence of [1, 2]) {
       const outcomes = await run(sink.commit([block(sequence, many)]))
       expect(outcomes).toMatchObject([{ kind: "applied" }])
     }
-    expect(await run(reads.counts(tenant))).toMatchObject({ entities: postgresAnalyzedAfter })
-    await expect(asked(`ANALYZE ${schema}.record`)).rejects.toThrow("not now")
+    expect(await run(reads.counts(tenant))).toMatchObject({ entities: many.length })
+    const refused = await asked(`SELECT is_called FROM ${schema}.refused`)
+    expect(refused).toEqual([{ is_called: true }])
   })
 })
 
@@ -232,7 +236,7 @@ describe("closing a store in Postgres", () => {
     const { query } = pg.Client.prototype
     const asking = vi.spyOn(pg.Client.prototype, "query")
     onTestFinished(() => asking.mockRestore())
-    const asked = new Promise<void>((resolve) => {
+    const listening = new Promise<void>((resolve) => {
       asking.mockImplementation(function (this: pg.Client, ...args: readonly unknown[]) {
         link.hold()
         resolve()
@@ -242,7 +246,7 @@ describe("closing a store in Postgres", () => {
     const heard = { tenant: () => undefined, everybody: () => undefined }
     const listener = new Listener({ url: link.url, schema: "public" }, "own", heard)
     const starting = expect(listener.start()).rejects.toThrow(/terminated/)
-    await asked
+    await listening
     await listener.close()
     await starting
     link.heal()

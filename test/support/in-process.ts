@@ -34,7 +34,7 @@ export function begin(folder: string, ...words: readonly string[]): Command {
           draw: () => undefined,
           leave: () => undefined,
           isTerminal: false,
-          columns: () => 80,
+          size: () => ({ columns: 80, rows: 24 }),
           env: {},
           folder,
           interrupted: Deferred.await(interrupted),

@@ -4,9 +4,9 @@
  * Promises: commits are worked in the order in which they were sent; at most `commitsQueuedMax`
  * are with the writer, further ones wait here. A guard waits for no commit here: there are no more
  * of them than takeovers. An interrupted request may still be worked. Nothing is sent once it is
- * closed: what waited here fails with `Unavailable`. A thread that has not closed the store in time
- * is ended. What may fail beneath: the thread may end; every request then fails with `StoreFailed`,
- * now and later.
+ * closed: what waited here fails with `Unavailable`, as does what is asked until the thread has
+ * ended. A thread that has not closed the store in time is ended. What may fail beneath: the thread
+ * may end; every request then fails with `StoreFailed`, now and later.
  */
 import { Worker } from "node:worker_threads"
 import * as Effect from "effect/Effect"
