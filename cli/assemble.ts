@@ -19,6 +19,7 @@ import {
   collectProcess,
   type DataDirectory,
   type Logger,
+  type LoggerOptions,
   logActorEvent,
   MetricRegistry,
   makeLogger,
@@ -56,7 +57,7 @@ interface Surroundings {
   /** With it, servers that do not answer yet are waited for. */
   readonly patience?: Patience | undefined
   /** Who hears of what goes wrong; unless told, stderr. */
-  readonly io?: Pick<Io, "tell">
+  readonly io?: Pick<Io, "tell" | "isTerminal">
 }
 
 export const assemble = (
@@ -64,8 +65,7 @@ export const assemble = (
   { patience, io }: Surroundings = {},
 ): Effect.Effect<AssembledNode, IntelGraphError, Scope.Scope> =>
   Effect.gen(function* () {
-    const write = io === undefined ? {} : { write: (line: string) => io.tell(line.trimEnd()) }
-    const logger = makeLogger({ level: settings.level.value, ...write })
+    const logger = makeLogger({ level: settings.level.value, ...(io && toldBy(io)) })
     const metrics = new MetricRegistry()
     yield* collectProcess(metrics)
     const directory = yield* openDataDirectory(settings.dataDir.value)
@@ -140,4 +140,10 @@ const spansOf = Effect.fnUntraced(function* ({ sampleRate, spansFile }: Settings
   if (sampleRate.value === 0 || spansFile.value === undefined) return {}
   const onSample = yield* spansToFile(spansFile.value)
   return { everyTurns: Math.round(1 / sampleRate.value), onSample }
+})
+
+/** Log lines stay above what is drawn on a terminal, as all that is told does. */
+const toldBy = ({ tell, isTerminal }: Pick<Io, "tell" | "isTerminal">): LoggerOptions => ({
+  format: isTerminal ? "pretty" : "json",
+  write: (line) => tell(line.trimEnd()),
 })

@@ -4,6 +4,11 @@
  */
 import type * as Effect from "effect/Effect"
 
+export interface Size {
+  readonly columns: number
+  readonly rows: number
+}
+
 export interface Io {
   /** One result: text as it is, or a value as one line of JSON. */
   readonly out: (text: string) => void
@@ -16,8 +21,8 @@ export interface Io {
   /** What is drawn stays as it is. */
   readonly leave: () => void
   readonly isTerminal: boolean
-  /** The terminal's size. */
-  readonly size: () => { readonly columns: number; readonly rows: number }
+  /** The terminal's. */
+  readonly size: () => Size
   readonly env: { readonly [name: string]: string | undefined }
   readonly folder: string
   /** Completes at the first Ctrl-C or SIGTERM; the second ends the process. */

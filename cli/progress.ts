@@ -6,19 +6,14 @@
 import * as Effect from "effect/Effect"
 import type { ConnectorProgress } from "../actors/index.ts"
 import { progressDrawMillis, progressTellMillis } from "../protocols/limits.ts"
-import type { Io } from "./io.ts"
+import type { Io, Size } from "./io.ts"
 import { type Cell, figure, textTable } from "./text-table.ts"
 
 const header = ["source", "", "done", "records", "records/s", "mailbox", "refused", "dead-lettered"]
 
-interface Size {
-  readonly columns: number
-  readonly rows: number
-}
-
 /**
- * The table of connectors, one line each, that fits a terminal: none wider, nor more of them, and
- * then those that are at work come first and the rest are counted.
+ * The table of connectors, one line each, that fits a terminal: none wider, nor more of them than
+ * have room, and then those that are at work come first and the rest are counted.
  */
 export function progressLines(
   connectors: readonly ConnectorProgress[],
@@ -28,7 +23,7 @@ export function progressLines(
   const isWhole = connectors.length <= height - 2
   const shown = isWhole
     ? connectors
-    : [...connectors].sort(byWork).slice(0, Math.max(0, height - 3))
+    : [...connectors].sort(byStage).slice(0, Math.max(0, height - 3))
   const rows = shown.map((one): readonly Cell[] => [
     one.source,
     one.phase,
@@ -41,13 +36,21 @@ export function progressLines(
   ])
   const lines = textTable(header, rows).split("\n")
   if (!isWhole) lines.push(`${figure(connectors.length - shown.length)} more`)
-  return lines.map((line) => line.slice(0, Math.max(1, columns - 1)))
+  return lines.slice(0, height - 1).map((line) => line.slice(0, Math.max(1, columns - 1)))
 }
 
-/** At work, then not begun, then over. */
-const byWork = (a: ConnectorProgress, b: ConnectorProgress) => stageOf(a) - stageOf(b)
+/** At work, then broken off, then not begun, then done. */
+const stages: { readonly [phase in ConnectorProgress["phase"]]?: number } = {
+  failed: 1,
+  interrupted: 1,
+  waiting: 2,
+  done: 3,
+  skipped: 3,
+}
 
-const stageOf = (one: ConnectorProgress) => (isOver(one) ? 2 : one.phase === "waiting" ? 1 : 0)
+const byStage = (a: ConnectorProgress, b: ConnectorProgress) => stageOf(a) - stageOf(b)
+
+const stageOf = ({ phase }: ConnectorProgress): number => stages[phase] ?? 0
 
 export const plainLine = (one: ConnectorProgress): string =>
   `${one.source}: ${one.phase} ${percentOf(one)} %, ${figure(one.offered)} records, ` +
@@ -71,28 +74,40 @@ const refusedOf = (one: ConnectorProgress): number => one.counters.refused + one
 
 type Watched = Pick<Io, "tell" | "draw" | "leave" | "isTerminal" | "size">
 
-/** Shows progress while `work` runs, and its last state once it ended. */
+/** Shows progress while `work` runs, and the last state of all connectors once it ended. */
 export function whileShown<A, E, R>(
   progress: () => readonly ConnectorProgress[],
   io: Watched,
   work: Effect.Effect<A, E, R>,
 ): Effect.Effect<A, E, R> {
-  const show = io.isTerminal
-    ? () => io.draw(progressLines(progress(), io.size()))
-    : teller(progress, io)
-  const millis = io.isTerminal ? progressDrawMillis : progressTellMillis
+  const { show, showLast, millis } = io.isTerminal ? drawer(progress, io) : teller(progress, io)
   const again = Effect.forever(Effect.andThen(Effect.sleep(millis), Effect.sync(show)))
-  const last = Effect.sync(() => {
-    show()
-    io.leave()
-  })
-  return Effect.raceFirst(work, again).pipe(Effect.ensuring(last))
+  return Effect.raceFirst(work, again).pipe(Effect.ensuring(Effect.sync(showLast)))
+}
+
+interface Shows {
+  readonly show: () => void
+  readonly showLast: () => void
+  readonly millis: number
+}
+
+function drawer(progress: () => readonly ConnectorProgress[], io: Watched): Shows {
+  const draw = (size: Size) => io.draw(progressLines(progress(), size))
+  return {
+    show: () => draw(io.size()),
+    // It is not drawn again, and may be higher than the terminal.
+    showLast: () => {
+      draw({ ...io.size(), rows: Number.POSITIVE_INFINITY })
+      io.leave()
+    },
+    millis: progressDrawMillis,
+  }
 }
 
 /** Tells each connector's end once. */
-function teller(progress: () => readonly ConnectorProgress[], io: Watched): () => void {
+function teller(progress: () => readonly ConnectorProgress[], io: Watched): Shows {
   const over = new Set<string>()
-  return () => {
+  const show = () => {
     for (const one of progress()) {
       const key = `${one.tenant}/${one.source}/${one.file}`
       if (over.has(key) || one.phase === "waiting") continue
@@ -100,4 +115,5 @@ function teller(progress: () => readonly ConnectorProgress[], io: Watched): () =
       io.tell(plainLine(one))
     }
   }
+  return { show, showLast: show, millis: progressTellMillis }
 }

@@ -12,10 +12,7 @@ export class Screen {
 
   /** A line that stays, above what is drawn. */
   tell(line: string): void {
-    const drawn = this.#drawn
-    this.draw([])
-    this.#write(`${line}\n`)
-    this.draw(drawn)
+    this.#write(`${frame([], this.#drawn.length)}${line}\n${frame(this.#drawn, 0)}`)
   }
 
   /** Draws these lines in place of those that were drawn before. */

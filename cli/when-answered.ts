@@ -21,34 +21,50 @@ export const whenAnswered =
   <A>(
     open: Effect.Effect<A, IntelGraphError, Scope.Scope>,
   ): Effect.Effect<A, IntelGraphError, Scope.Scope> =>
-    patience === undefined ? open : Effect.suspend(() => again(inOwnScope(open), patience))
+    patience === undefined
+      ? open
+      : Effect.suspend(() => {
+          const { attempt, ended } = waiting(inOwnScope(open), patience)
+          return Effect.raceFirst(attempt, ended(notAnswered))
+        })
 
 /**
  * Asks, and asks again while unavailable; without patience once. The first time is asked in any
- * case, and only further ones end where somebody wants to end; none begins after its time.
+ * case, and only further ones end where somebody wants to end.
  */
 export const answered =
   (patience: Patience | undefined) =>
   <A>(ask: Effect.Effect<A, IntelGraphError>): Effect.Effect<A, IntelGraphError> =>
     patience === undefined
       ? ask
-      : Effect.catchTag(ask, "Unavailable", (error) => again(ask, patience, error))
+      : Effect.catchTag(ask, "Unavailable", (error) => {
+          const { later, ended } = waiting(ask, patience)
+          // Whoever wanted to end before is not told that anything is waited for.
+          return Effect.raceFirst(ended(error), later(error))
+        })
 
-/** `first` is why it was not answered before. */
-function again<A, R>(
-  open: Effect.Effect<A, IntelGraphError, R>,
-  { millisMax, io }: Patience,
-  first?: IntelGraphError,
-): Effect.Effect<A, IntelGraphError, R> {
+/** For several that wait at once, for the same: each reason is told once. */
+export function sharedPatience({ millisMax, io }: Patience): Patience {
+  let last = ""
+  const tell = (line: string) => {
+    if (line !== last) io.tell(line)
+    last = line
+  }
+  return { millisMax, io: { tell, interrupted: io.interrupted } }
+}
+
+/** Waits for no attempt that would begin after `millisMax`; one that has begun ends as it does. */
+function waiting<A, R>(open: Effect.Effect<A, IntelGraphError, R>, { millisMax, io }: Patience) {
   const until = performance.now() + millisMax
   let last: IntelGraphError | undefined
   const tell = (error: IntelGraphError) => {
     const { message } = error
     if (message !== last?.message) {
-      io.tell(`intelgraph: ${message} It is waited for, for up to ${millisMax / 1_000} s.`)
+      io.tell(`intelgraph: ${message} It is asked again, for up to ${millisMax / 1_000} s.`)
     }
     last = error
   }
+  /** After a while, because of this. */
   const later = (error: IntelGraphError): Effect.Effect<A, IntelGraphError, R> =>
     Effect.suspend(() => {
       if (performance.now() + retryMillisMax > until) return Effect.fail(error)
@@ -56,12 +72,10 @@ function again<A, R>(
       return Effect.andThen(Effect.sleep(retryMillisMax), attempt)
     })
   const attempt = Effect.catchTag(open, "Unavailable", later)
-  const interrupted = Effect.flatMap(io.interrupted, () =>
-    Effect.fail(last ?? first ?? notAnswered),
-  )
-  if (first === undefined) return Effect.raceFirst(attempt, interrupted)
-  // Whoever wanted to end before is not told that anything is waited for.
-  return Effect.raceFirst(interrupted, later(first))
+  /** Fails when somebody wants to end: as the last attempt did, or as told. */
+  const ended = (first: IntelGraphError) =>
+    Effect.flatMap(io.interrupted, () => Effect.fail(last ?? first))
+  return { attempt, later, ended }
 }
 
 const notAnswered = new Unavailable({

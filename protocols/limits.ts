@@ -512,7 +512,7 @@ export const commitsQueuedMax = 8
 export const writerYoungMebibytes = 8
 /**
  * A writer's thread that has not closed its store so long after it was asked to is ended: longer
- * than the one transaction that it may be at (`neo4jTransactionMillisMax`).
+ * than a transaction may take (`neo4jTransactionMillisMax`).
  */
 export const writerCloseMillisMax = 130_000
 /** Tenants of one store, and entities of one tenant: the two halves of a node's number. */

@@ -15,7 +15,7 @@ import { exitOf, type Outcome, runSources, untilInterrupted } from "../run-sourc
 import { shippedConfiguration } from "../shipped.ts"
 import { answerText, summaryTable } from "../summary.ts"
 import { exit, type Given, isOn, type RunVerb } from "../verb.ts"
-import type { Patience } from "../when-answered.ts"
+import { type Patience, sharedPatience } from "../when-answered.ts"
 
 export const run: RunVerb = (given, io) =>
   Effect.gen(function* () {
@@ -80,8 +80,9 @@ const readAll = (
   { tenants }: ConfiguredTenants,
   { node, ports }: AssembledNode,
   { once, patience, io }: Pick<Started, "patience"> & { readonly once: boolean; readonly io: Io },
-) =>
-  whileShown(
+) => {
+  const shared = patience && sharedPatience(patience)
+  return whileShown(
     () => node.progress(),
     io,
     Effect.partition(
@@ -95,11 +96,12 @@ const readAll = (
           ...(once ? {} : { afterEach: beginSchedule(node, sources) }),
           order: "together",
           question: tenant.question,
-          patience,
+          patience: shared,
         }),
       { concurrency: tenantsReadMax },
     ),
   )
+}
 
 function show({ summary, error }: Outcome, json: boolean, io: Io): void {
   if (json) io.out(JSON.stringify(summary))

@@ -71,16 +71,17 @@ describe("progress", () => {
     const sources = (rows: number) =>
       progressLines(many, { columns: 100, rows }).map((line) => line.split(/\s{2,}/)[0])
     expect(sources(14)).toEqual(["source", ...many.map(({ source }) => source)])
-    expect(sources(8)).toEqual([
+    expect(sources(9)).toEqual([
       "source",
       "reading 1",
       "reading 2",
       "reading 3",
-      "waiting 1",
-      "waiting 2",
-      "7 more",
+      "failed 1",
+      "failed 2",
+      "failed 3",
+      "6 more",
     ])
-    expect(sources(1)).toEqual(["source", "12 more"])
+    for (let rows = 1; rows < 20; rows++) expect(sources(rows).length).toBeLessThan(rows)
   })
 
   it("draws over what it drew before, also with fewer lines", () => {
@@ -150,6 +151,19 @@ describe("a terminal while connectors work", () => {
       const table = progressLines([connector({ phase: "done" })], wide)
       expect(rows).toEqual(["told", ...table, "after", ""])
     }
+  })
+
+  it("shows all connectors in the end, also those that have no room", async () => {
+    const { io, rows, drawn } = ofTerminal()
+    const many = Array.from({ length: 2 * wide.rows }, (_, n) => connector({ source: `s${n}` }))
+    await runExit(
+      whileShown(
+        () => many,
+        io,
+        Effect.promise(() => drawn),
+      ),
+    )
+    expect(rows).toHaveLength(many.length + 2)
   })
 })
 

@@ -34,7 +34,7 @@ it("is made when the store answers again, and says once what is waited for", asy
   const { summary, error } = await run(runSources({ ...work, patience }))
   expect(error).toBeUndefined()
   expect(summary.connectors).toMatchObject([{ source: "a", read: 3, accepted: 3 }])
-  expect(told).toEqual(["intelgraph: The store is away. It is waited for, for up to 60 s."])
+  expect(told).toEqual(["intelgraph: The store is away. It is asked again, for up to 60 s."])
 })
 
 it("fails at once for whoever waits for an end", async () => {

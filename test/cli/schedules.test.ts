@@ -15,7 +15,8 @@ function folderWith(times: string): string {
   writeFileSync(join(folder, "people.yaml"), mapping)
   writeFileSync(join(folder, "people.csv"), "id,name\n1,Ada\n2,Bob\n")
   const people = `{name: people, format: csv, file: people.csv, mapping: people.yaml, ${times}}`
-  const text = `version: 1\ngateway: {port: 0}\ntenants: {demo: {sources: [${people}]}}\n`
+  const log = "telemetry: {level: info}"
+  const text = `version: 1\ngateway: {port: 0}\n${log}\ntenants: {demo: {sources: [${people}]}}\n`
   writeFileSync(join(folder, "intelgraph.yaml"), text)
   return folder
 }
@@ -37,8 +38,11 @@ describe("sources with a schedule", () => {
     const { schedules } = await statusOf(folder)
     expect(schedules).toMatchObject([{ source: "people", schedule: "every 1s" }])
     expect((await command(folder, "status")).out).toMatch(/people +every 1s +(now|20\d\d-)/)
+    // What it logs goes the way of all that it tells.
+    await vi.waitFor(() => expect(node.err()).toMatch(/^\{.*"source read again".*\}$/m), 20_000)
     node.interrupt()
     expect((await node.ended).code).toBe(0)
+    expect(node.err()).not.toContain("\n\n")
     expect((await statusOf(folder)).schedules).toEqual([])
   }, 60_000)
 

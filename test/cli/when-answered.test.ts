@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
-import { answered, whenAnswered } from "../../cli/when-answered.ts"
+import { answered, sharedPatience, whenAnswered } from "../../cli/when-answered.ts"
 import { StoreFailed, Unavailable } from "../../protocols/errors.ts"
 import { run } from "../support/run.ts"
 
@@ -29,7 +29,7 @@ it("opens what answers in the end, says once that it waits, and leaves nothing o
   expect(seen).toEqual({
     attempts: 3,
     open: 0,
-    told: ["intelgraph: The server is away. It is waited for, for up to 60 s."],
+    told: ["intelgraph: The server is away. It is asked again, for up to 60 s."],
   })
 })
 
@@ -37,7 +37,7 @@ it("fails as the server does when its time is over, or who waits wants to end", 
   const { seen, open, io } = serverAnsweringAt(Number.POSITIVE_INFINITY)
   const interrupted = { ...io, interrupted: Effect.void }
   for (const patience of [
-    { millisMax: 400, io },
+    { millisMax: 1_500, io },
     { millisMax: 60_000, io: interrupted },
   ]) {
     const failed = await run(Effect.flip(Effect.scoped(whenAnswered(patience)(open))))
@@ -45,7 +45,7 @@ it("fails as the server does when its time is over, or who waits wants to end", 
   }
   expect(seen).toMatchObject({
     open: 0,
-    told: [/0\.4 s/, /60 s/].map((s) => expect.stringMatching(s)),
+    told: [/1\.5 s/, /60 s/].map((s) => expect.stringMatching(s)),
   })
 })
 
@@ -75,7 +75,7 @@ it("asks again what was away when it was asked, and says so once", async () => {
   const { seen, open, io } = serverAnsweringAt(4)
   const asked = answered({ millisMax: 60_000, io })(Effect.scoped(open))
   expect(await run(asked)).toBe(4)
-  expect(seen.told).toEqual(["intelgraph: The server is away. It is waited for, for up to 60 s."])
+  expect(seen.told).toEqual(["intelgraph: The server is away. It is asked again, for up to 60 s."])
 })
 
 it("waits for nothing where somebody wanted to end before, and tells why", async () => {
@@ -102,4 +102,16 @@ it("tells why it was last not answered where the waiting is ended", async () => 
   const io = { tell, interrupted: Effect.promise(() => interrupted) }
   const failed = await run(Effect.flip(answered({ millisMax: 60_000, io })(ask)))
   expect(failed.message).toBe("Away, 1.")
+})
+
+it("tells each reason once where several wait for the same", async () => {
+  const told: string[] = []
+  const io = { tell: (line: string) => void told.push(line), interrupted: Effect.never }
+  const patience = sharedPatience({ millisMax: 60_000, io })
+  const asks = [2, 3, 2].map((attempt) => {
+    const { open } = serverAnsweringAt(attempt)
+    return answered(patience)(Effect.scoped(open))
+  })
+  expect(await run(Effect.all(asks, { concurrency: "unbounded" }))).toEqual([2, 3, 2])
+  expect(told).toEqual(["intelgraph: The server is away. It is asked again, for up to 60 s."])
 })

@@ -79,9 +79,9 @@ describe("a node that serves", () => {
     const env = { INTELGRAPH_NATS: nats.url, INTELGRAPH_POSTGRES: withUser(postgres) }
     for (const server of [nats, postgres]) server.kill()
     const node = start({ folder, env }, "start", "--port", "0")
-    await node.says(/The graph store cannot answer now: .*waited for, for up to 30 s/)
+    await node.says(/The graph store cannot answer now: .*asked again, for up to 30 s/)
     await postgres.start()
-    await node.says(/The log: no server at \S+ answers: .*waited for, for up to 30 s/)
+    await node.says(/The log: no server at \S+ answers: .*asked again, for up to 30 s/)
     await nats.start()
     await node.says(/Ctrl-C ends the node/)
     node.child.kill("SIGINT")

@@ -34,16 +34,24 @@ describe("what Neo4j says", () => {
     })
     server.listen(0, "127.0.0.1")
     await once(server, "listening")
+    onTestFinished(() => void server.close())
     const { port } = server.address() as AddressInfo
-    const url = `bolt://127.0.0.1:${port}`
-    const address = { url, user: "user", password: "secret", database: "db", store: "s" }
-    const driver = driverOf(address)
-    onTestFinished(async () => {
-      await driver.close()
-      server.close()
-    })
-    const failure = failureOf(await driver.verifyConnectivity().catch((cause) => cause))
+    const failure = await failureToConnect(port)
     expect(failure.message).toContain("Connection was closed by server")
     expect(failure.tag).toBe("Unavailable")
   })
+
+  it("is told without the client's advice where nobody listens", async () => {
+    expect(await failureToConnect(1)).toEqual({
+      tag: "Unavailable",
+      message: "The graph store cannot answer now: connect ECONNREFUSED 127.0.0.1:1.",
+    })
+  })
 })
+
+async function failureToConnect(port: number) {
+  const url = `bolt://127.0.0.1:${port}`
+  const driver = driverOf({ url, user: "user", password: "secret", database: "db", store: "s" })
+  onTestFinished(() => driver.close())
+  return failureOf(await driver.verifyConnectivity().catch((cause) => cause))
+}

@@ -4,7 +4,9 @@ import { DataDirectoryRefused } from "../../../protocols/errors.ts"
 import { errorOfFailure, type Failure } from "../../graph/failure.ts"
 
 export function failureOf(cause: unknown): Failure {
-  const text = cause instanceof Error ? cause.message : String(cause)
+  const message = cause instanceof Error ? cause.message : String(cause)
+  // The client puts advice of its own before what happened.
+  const text = message.split("Caused by: ").at(-1) || message
   if (isConflict(cause) || isPassing(cause)) {
     return { tag: "Unavailable", message: `The graph store cannot answer now: ${text}.` }
   }
