@@ -1,6 +1,7 @@
 /** NATS servers with JetStream: one alone, or three that replicate. */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { obtainDebian } from "./debian.ts"
 import { newFolder } from "./guarded.ts"
 import { Link } from "./links.ts"
@@ -14,6 +15,8 @@ const pinned = "2.15.2"
 /** The first version with what the log asks of JetStream (design D3). */
 const least = "2.12.0"
 const askMillisMax = 1_000
+const askEveryMillis = 50
+const meetMillisMax = 60_000
 
 export interface NatsOptions {
   /** Further lines of nats.conf, at the top level: accounts, TLS, limits. */
@@ -124,11 +127,47 @@ async function startMembers(
   }
   try {
     await Promise.all(servers.map((server) => server.start()))
+    await seeEachOther(servers)
   } catch (error) {
     await stop()
     throw error
   }
   return { url: servers.map(({ url }) => url).join(","), version: found.version, servers, stop }
+}
+
+/** Until their leader sees all others: it places no stream on those that it takes for offline. */
+async function seeEachOther(servers: readonly NatsServer[]): Promise<void> {
+  const until = Date.now() + meetMillisMax
+  while (Date.now() < until) {
+    // One that does not answer in time is asked again.
+    const seen = await Promise.all(
+      servers.map(({ monitorUrl }) => peersSeen(monitorUrl).catch(() => 0)),
+    )
+    if (seen.includes(servers.length - 1)) return
+    await sleep(askEveryMillis)
+  }
+  throw new ServerUnavailable(
+    `${servers.length} NATS servers did not see each other in ${meetMillisMax / 1_000} s`,
+  )
+}
+
+interface JetStreamStatus {
+  readonly meta_cluster?: {
+    readonly leader?: string
+    readonly replicas?: readonly {
+      readonly name: string
+      readonly current: boolean
+      readonly offline?: boolean
+    }[]
+  }
+}
+
+/** How many others a server that leads them sees; none where it does not lead. */
+async function peersSeen(monitorUrl: string): Promise<number> {
+  const answer = await fetch(`${monitorUrl}/jsz`, { signal: AbortSignal.timeout(askMillisMax) })
+  const { meta_cluster: { leader, replicas = [] } = {} } = (await answer.json()) as JetStreamStatus
+  if (leader === undefined || replicas.some(({ name }) => name === leader)) return 0
+  return replicas.filter(({ current, offline = false }) => current && !offline).length
 }
 
 /** A server with JetStream: the one on the PATH if it is new enough, else the pinned one. */

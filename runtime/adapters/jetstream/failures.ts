@@ -27,7 +27,8 @@ export function asked<A, Tag extends Failure["_tag"]>(
     try: work,
     catch: (error) => {
       const failure = failureOf(error)
-      return isAllowed(failure) ? failure : unavailable(failure.message)
+      if (isAllowed(failure)) return failure
+      return failure._tag === "Unavailable" ? failure : unavailable(failure.message)
     },
   })
 }
